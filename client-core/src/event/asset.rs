@@ -1,0 +1,82 @@
+//! Events about rooms, equipment and on-site teaching points.
+
+use crate::ids::SubjectId;
+use crate::time::{Day, HalfDay};
+use serde::{Deserialize, Serialize};
+
+code_enum! {
+    /// What an asset is.
+    AssetKind {
+        /// A room (场地).
+        Room = 0 "room",
+        /// Equipment (设备), counted in pieces.
+        Equipment = 1 "equipment",
+        /// An on-site teaching point (现场教学点).
+        OnSitePoint = 2 "on_site_point",
+    }
+}
+
+code_enum! {
+    /// The condition of an asset.
+    Condition {
+        /// In order (完好).
+        Good = 0 "good",
+        /// Old but working (老化).
+        Worn = 1 "worn",
+        /// Waiting for repair (待修).
+        Broken = 2 "broken",
+    }
+}
+
+/// A branch says what it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetDeclared {
+    /// The asset.
+    pub asset: SubjectId,
+    /// Room, equipment or on-site point.
+    pub kind: AssetKind,
+    /// Its name.
+    pub name: String,
+    /// Where it stands (地点), or empty.
+    pub place: String,
+    /// Seats of a room, people a batch at an on-site point; 0 for equipment.
+    pub capacity: u32,
+    /// Pieces; 1 for a room or point.
+    pub quantity: u32,
+    /// What a room is fitted with.
+    pub features: Vec<String>,
+    /// Its condition.
+    pub condition: Condition,
+    /// Weekly opening half-days.
+    pub open: Vec<HalfDay>,
+    /// Length of the guided talk at an on-site point, in minutes; 0 elsewhere.
+    pub talk_minutes: u16,
+    /// Who guides at an on-site point, or empty. Docents' names are shared as teachers' are.
+    pub docent: String,
+}
+
+/// The asset's windows become the pool's to allocate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetOffered {
+    /// The asset.
+    pub asset: SubjectId,
+    /// Offered half-days of every week.
+    pub windows: Vec<HalfDay>,
+    /// First day of the offer.
+    pub from: Day,
+    /// Last day of the offer.
+    pub to: Day,
+}
+
+/// The asset cannot be used on these days.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetBlocked {
+    /// The asset.
+    pub asset: SubjectId,
+    /// First day.
+    pub from: Day,
+    /// Last day.
+    pub to: Day,
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,34 @@
+//! Events about courses.
+
+use crate::ids::SubjectId;
+use serde::{Deserialize, Serialize};
+
+/// The city puts a course on the teaching list (市级教学清单).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CourseListed {
+    /// The course.
+    pub course: SubjectId,
+    /// Its number on the list, e.g. `K001`.
+    pub code: String,
+    /// Its title.
+    pub title: String,
+    /// Content area (内容类别).
+    pub area: String,
+    /// Length in teaching periods of 45 minutes.
+    pub periods: u8,
+    /// Method of teaching (教学方式).
+    pub method: String,
+    /// For whom (适用对象).
+    pub audience: String,
+    /// Whether a group may join online.
+    pub online: bool,
+}
+
+/// The city takes a course off the teaching list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CourseDelisted {
+    /// The course.
+    pub course: SubjectId,
+    /// Why.
+    pub reason: String,
+}

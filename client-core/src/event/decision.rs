@@ -1,0 +1,220 @@
+//! Decisions: only the city writes these, in the decisions documents.
+
+use super::{EventRef, Mode};
+use crate::ids::{ChangeHash, PersonId, SubjectId};
+use crate::time::{Day, Millis, Slot};
+use serde::{Deserialize, Serialize};
+
+/// An arbiter process took the lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArbiterTerm {
+    /// Random, new at every restore.
+    pub epoch: u64,
+    /// Counts up by one with each term.
+    pub number: u64,
+    /// Hash of the decisions frontier the arbiter knew.
+    pub parent: ChangeHash,
+}
+
+/// A round for claims is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundOpened {
+    /// The round.
+    pub round: SubjectId,
+    /// Counts up by one with each round.
+    pub number: u32,
+    /// Since when.
+    pub opened: Millis,
+    /// Not to be closed before this moment, unless an administrator does.
+    pub closes: Millis,
+    /// SHA-256 of the seed that breaks ties; the seed itself comes with `round.decided`.
+    pub seed_hash: ChangeHash,
+}
+
+code_enum! {
+    /// How a claim will be decided.
+    DecisionMode {
+        /// In a round; order of arrival does not matter.
+        Round = 0 "round",
+        /// With the day's other claims.
+        Daily = 1 "daily",
+        /// By order of receipt.
+        Immediate = 2 "immediate",
+    }
+}
+
+/// The city has a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimReceived {
+    /// The claim.
+    pub claim: EventRef,
+    /// When it came.
+    pub at: Millis,
+    /// How it will be decided.
+    pub mode: DecisionMode,
+    /// The round, where the mode is round.
+    pub round: Option<SubjectId>,
+}
+
+code_enum! {
+    /// Why a claim or order was decided as it was.
+    ReasonCode {
+        /// Nobody else wanted it.
+        Unopposed = 0 "unopposed",
+        /// It serves more branches than the others.
+        MoreBranches = 1 "more_branches",
+        /// The branch had fewer pool hours per 100 learners.
+        FewerPoolHours = 2 "fewer_pool_hours",
+        /// Equal in everything; the round's draw decided.
+        Draw = 3 "draw",
+        /// The teacher is taken at that time.
+        TeacherTaken = 4 "teacher_taken",
+        /// The venue or kit is taken at that time.
+        AssetTaken = 5 "asset_taken",
+        /// The time is not offered to the pool.
+        NotOffered = 6 "not_offered",
+        /// The teacher is not approved for the course.
+        NotApproved = 7 "not_approved",
+        /// The teacher would be over the weekly limit.
+        OverWeeklyCap = 8 "over_weekly_cap",
+        /// The teacher cannot travel in the time between two classes.
+        TravelTooLong = 9 "travel_too_long",
+        /// More people than seats.
+        TooSmall = 10 "too_small",
+        /// No class could be made within the wishes.
+        NoPlace = 11 "no_place",
+        /// Joined with other branches' orders for the same course.
+        Joint = 12 "joint",
+        /// The subject is unknown to the city.
+        Unknown = 13 "unknown",
+        /// The teacher is away.
+        Unavailable = 14 "unavailable",
+    }
+}
+
+/// A reason with what it points at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reason {
+    /// What decided.
+    pub code: ReasonCode,
+    /// The claim or order that stood in the way, if one did.
+    pub other: Option<EventRef>,
+    /// The figure for this claim, e.g. pool minutes per 100 learners.
+    pub own_figure: Option<u32>,
+    /// The figure for the other claim.
+    pub other_figure: Option<u32>,
+}
+
+impl Reason {
+    /// A reason that needs no figures.
+    pub fn plain(code: ReasonCode) -> Self {
+        Self { code, other: None, own_figure: None, other_figure: None }
+    }
+}
+
+/// A free way to get nearly the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Who would teach.
+    pub teacher: Option<PersonId>,
+    /// Where, if the claim named a venue.
+    pub asset: Option<SubjectId>,
+    /// When.
+    pub slot: Slot,
+}
+
+/// A claim is granted. It stays put unless a `claim.displaced` names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimConfirmed {
+    /// The claim.
+    pub claim: EventRef,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A claim waits for a place to come free.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimWaitlisted {
+    /// The claim.
+    pub claim: EventRef,
+    /// 1 is next.
+    pub position: u16,
+    /// Why.
+    pub reason: Reason,
+    /// What is free instead, nearest first.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A claim is refused, with what is free instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRefused {
+    /// The claim.
+    pub claim: EventRef,
+    /// Why.
+    pub reason: Reason,
+    /// What is free instead, nearest first.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A confirmed claim had to move; the reason is always given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimDisplaced {
+    /// The claim.
+    pub claim: EventRef,
+    /// Why.
+    pub reason: Reason,
+    /// What is free instead, nearest first.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A round is closed and its claims are decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundDecided {
+    /// The round.
+    pub round: SubjectId,
+    /// The seed whose hash `round.opened` gave.
+    pub seed: ChangeHash,
+    /// Hash of the frontier that was decided on.
+    pub frontier: ChangeHash,
+}
+
+/// One order's part in a joint class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JointPart {
+    /// The order.
+    pub request: EventRef,
+    /// How its group takes part.
+    pub mode: Mode,
+}
+
+/// Orders for one course become one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JointConfirmed {
+    /// The class.
+    pub session: SubjectId,
+    /// The course.
+    pub course: SubjectId,
+    /// Who teaches.
+    pub teacher: PersonId,
+    /// Where.
+    pub venue: SubjectId,
+    /// When.
+    pub slot: Slot,
+    /// The orders served.
+    pub parts: Vec<JointPart>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// An order could not be served in this round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestUnmet {
+    /// The order.
+    pub request: EventRef,
+    /// Why.
+    pub reason: Reason,
+    /// What is free instead, nearest first.
+    pub alternatives: Vec<Alternative>,
+    /// The day the answer holds for.
+    pub as_of: Day,
+}

@@ -1,0 +1,81 @@
+//! The envelope around every event, and its MessagePack form.
+
+use super::{Event, EventRef};
+use crate::ids::{ActionId, BranchId, DeviceId, UserId};
+use crate::time::{Millis, Stamp};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// What every event carries, whatever its kind. Its id is the key it stands under in the log.
+///
+/// In the log this is a MessagePack array in field order with shortest integers, no floats and no maps.
+/// The body stays bytes here, so that kinds a node does not know are kept and forwarded untouched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Dotted name of the kind, e.g. `teacher.offered`.
+    pub kind: String,
+    /// Version of the body's layout.
+    pub version: u16,
+    /// Hybrid-logical-clock stamp; orders the event.
+    pub stamp: Stamp,
+    /// The wall clock the author saw.
+    pub claimed: Millis,
+    /// The device that wrote it.
+    pub device: DeviceId,
+    /// The person on whose behalf.
+    pub user: UserId,
+    /// The branch it belongs to; [`BranchId::CITY`] for the city itself.
+    pub branch: BranchId,
+    /// The user action it is part of.
+    pub action: ActionId,
+    /// The event whose value this one replaces.
+    pub supersedes: Option<EventRef>,
+    /// The encoded payload.
+    pub body: ByteBuf,
+}
+
+/// Why bytes in the log are not a readable event. The bytes stay; the fold shows an anomaly.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The envelope is not MessagePack of the expected shape.
+    #[error("the envelope cannot be read: {0}")]
+    Envelope(String),
+    /// The body of a known kind and version cannot be read.
+    #[error("the body of {kind} version {version} cannot be read: {reason}")]
+    Body {
+        /// The kind in the envelope.
+        kind: String,
+        /// The version in the envelope.
+        version: u16,
+        /// What the decoder met.
+        reason: String,
+    },
+    /// Another encoding of the same value than the one canonical encoding.
+    #[error("{kind} is not in canonical encoding")]
+    NotCanonical {
+        /// The kind in the envelope.
+        kind: String,
+    },
+}
+
+impl Envelope {
+    /// The bytes that go into the log.
+    pub fn encode(&self) -> Vec<u8> {
+        rmp_serde::to_vec(self).expect("an envelope always encodes")
+    }
+
+    /// Reads an envelope and its payload; unknown kinds give [`Event::Unknown`].
+    pub fn decode(bytes: &[u8]) -> Result<(Self, Event), DecodeError> {
+        let envelope: Self =
+            rmp_serde::from_slice(bytes).map_err(|e| DecodeError::Envelope(e.to_string()))?;
+        let not_canonical = || DecodeError::NotCanonical { kind: envelope.kind.clone() };
+        if envelope.encode() != bytes {
+            return Err(not_canonical());
+        }
+        let event = Event::decode_body(&envelope.kind, envelope.version, &envelope.body)?;
+        if !matches!(event, Event::Unknown) && event.encode_body() != envelope.body.as_slice() {
+            return Err(not_canonical());
+        }
+        Ok((envelope, event))
+    }
+}

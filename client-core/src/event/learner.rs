@@ -1,0 +1,56 @@
+//! Branch-private events: learners, attendance, imports. Names and phones are sealed rows, never here.
+
+use crate::ids::{ActionId, ChangeHash, PersonId, SubjectId};
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
+
+/// A learner is on the branch's roll.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearnerRegistered {
+    /// The learner; random.
+    pub learner: PersonId,
+    /// The group (所在支部) the learner belongs to.
+    pub group: String,
+    /// SHA-256 of the sealed row that holds name and phone.
+    pub sealed: ChangeHash,
+}
+
+code_enum! {
+    /// How a learner checked in.
+    CheckIn {
+        /// Put down by the clerk.
+        Roll = 0 "roll",
+        /// Scanned a code (扫码).
+        Scan = 1 "scan",
+        /// Signed the list (签名).
+        Signature = 2 "signature",
+        /// Joined online.
+        Online = 3 "online",
+    }
+}
+
+/// A learner was at a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttendanceCheckedIn {
+    /// The class.
+    pub session: SubjectId,
+    /// The learner.
+    pub learner: PersonId,
+    /// When.
+    pub at: Millis,
+    /// How.
+    pub how: CheckIn,
+}
+
+/// Last event of an import: it counts as applied only when this one has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportApplied {
+    /// The action all parts of the import share.
+    pub action: ActionId,
+    /// How many changes the import made in this document before this event.
+    pub changes: u32,
+    /// Hash of the last of them on this line, or zeros when there is none.
+    pub hash: ChangeHash,
+    /// The file's name.
+    pub file: String,
+}

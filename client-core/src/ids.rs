@@ -1,0 +1,181 @@
+//! Identifiers. All random parts come in from outside; nothing here makes one up.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::fmt;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $len]);
+
+        impl $name {
+            /// Length in bytes.
+            pub const LEN: usize = $len;
+
+            /// The identifier in lower-case hexadecimal.
+            pub fn to_hex(&self) -> String {
+                hex::encode(self.0)
+            }
+
+            /// Reads lower- or upper-case hexadecimal of exactly this length.
+            pub fn from_hex(text: &str) -> Result<Self, IdError> {
+                let mut bytes = [0; $len];
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| IdError {
+                    kind: stringify!($name),
+                    bytes: $len,
+                })?;
+                Ok(Self(bytes))
+            }
+
+            /// Reads exactly this many bytes.
+            pub fn from_slice(bytes: &[u8]) -> Result<Self, IdError> {
+                bytes.try_into().map(Self).map_err(|_| IdError {
+                    kind: stringify!($name),
+                    bytes: $len,
+                })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.to_hex())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), &self.to_hex()[..8])
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::from_hex(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.serialize_str(&self.to_hex())
+                } else {
+                    serializer.serialize_bytes(&self.0)
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    let text = String::deserialize(deserializer)?;
+                    Self::from_hex(&text).map_err(D::Error::custom)
+                } else {
+                    let bytes = <&serde_bytes::Bytes>::deserialize(deserializer)?;
+                    Self::from_slice(bytes).map_err(D::Error::custom)
+                }
+            }
+        }
+    };
+}
+
+/// Text or bytes that are not an identifier of the named kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a {kind}: {bytes} bytes ({} hexadecimal digits) are needed", bytes * 2)]
+pub struct IdError {
+    kind: &'static str,
+    bytes: usize,
+}
+
+id!(
+    /// A city: first 16 bytes of SHA-256 over the city's public key. Leads every key in every store.
+    CityId,
+    16
+);
+id!(
+    /// A branch school; random, given by the city when it makes the branch's first code.
+    BranchId,
+    16
+);
+id!(
+    /// A device or node; random, in its certificate.
+    DeviceId,
+    16
+);
+id!(
+    /// A person who uses the system; random.
+    UserId,
+    16
+);
+id!(
+    /// A learner or teacher; random, so that it says nothing about the person.
+    PersonId,
+    16
+);
+id!(
+    /// A course, asset, session, round or other thing that events speak of; random.
+    SubjectId,
+    16
+);
+id!(
+    /// One event, unique within its document and actor; UUIDv7-like, made by its author.
+    EventId,
+    16
+);
+id!(
+    /// One user action; shared by all changes the action makes.
+    ActionId,
+    16
+);
+id!(
+    /// One line of changes: a device's writing in one document, per store generation.
+    ActorId,
+    16
+);
+id!(
+    /// SHA-256 of a change's chunk, as Automerge defines it.
+    ChangeHash,
+    32
+);
+id!(
+    /// An Ed25519 public key.
+    PublicKey,
+    32
+);
+id!(
+    /// An Ed25519 signature.
+    Signature,
+    64
+);
+
+/// Makes a UUIDv7-like identifier: 48 bits of Unix milliseconds, then random bits.
+pub fn time_ordered(now: crate::time::Millis, random: [u8; 10]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&now.0.to_be_bytes()[2..]);
+    bytes[6..].copy_from_slice(&random);
+    bytes[6] = (bytes[6] & 0x0f) | 0x70;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_from_json_and_from_messagepack() {
+        let id = DeviceId([7; 16]);
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<DeviceId>(&json).unwrap(), id);
+        let packed = rmp_serde::to_vec(&id).unwrap();
+        assert_eq!(packed.len(), 18);
+        assert_eq!(rmp_serde::from_slice::<DeviceId>(&packed).unwrap(), id);
+    }
+
+    #[test]
+    fn a_short_id_is_refused_with_the_length_it_needs() {
+        let error = DeviceId::from_hex("0a0b").unwrap_err();
+        assert_eq!(error.to_string(), "not a DeviceId: 16 bytes (32 hexadecimal digits) are needed");
+    }
+}

@@ -1,0 +1,11 @@
+//! The pure core of lianxiao: no IO, no clock, no randomness of its own.
+//!
+//! The modules stand in the order data flows: identifiers and time, events, the log that keeps them.
+
+#[macro_use]
+mod codes;
+
+pub mod ids;
+pub mod time;
+
+pub mod event;

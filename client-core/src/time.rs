@@ -1,0 +1,287 @@
+//! Clock readings, the hybrid logical clock, and the city's calendar. Every reading comes in from outside.
+
+use jiff::civil;
+use serde::{Deserialize, Serialize};
+
+/// Unix time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    /// One minute.
+    pub const MINUTE: i64 = 60_000;
+    /// One day.
+    pub const DAY: i64 = 86_400_000;
+
+    /// The city's own date at this moment (Asia/Shanghai, UTC+8 without summer time).
+    pub fn day(self) -> Day {
+        Day((self.0 + CITY_OFFSET_MILLIS).div_euclid(Self::DAY) as i32)
+    }
+
+    /// Minutes since midnight in the city.
+    pub fn minute_of_day(self) -> u16 {
+        ((self.0 + CITY_OFFSET_MILLIS).rem_euclid(Self::DAY) / Self::MINUTE) as u16
+    }
+
+    /// This moment and `minutes` more.
+    pub fn plus_minutes(self, minutes: i64) -> Self {
+        Self(self.0 + minutes * Self::MINUTE)
+    }
+}
+
+const CITY_OFFSET_MILLIS: i64 = 8 * 3_600_000;
+
+/// A hybrid-logical-clock reading: 48 bits of Unix milliseconds, 16 bits of counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Stamp(pub u64);
+
+impl Stamp {
+    /// The stamp's wall-clock part.
+    pub fn millis(self) -> Millis {
+        Millis((self.0 >> 16) as i64)
+    }
+
+    fn at(now: Millis) -> Self {
+        Self((now.0.clamp(0, (1 << 47) - 1) as u64) << 16)
+    }
+}
+
+/// How far a stamp may run ahead of the upstream's time.
+pub const CLOCK_BOUND_MINUTES: i64 = 5;
+
+/// The one hybrid logical clock of a device. Persist `last` with every change it stamps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HybridClock {
+    last: Stamp,
+    /// Upstream time minus local time at the last contact, if there was one.
+    upstream_offset: Option<i64>,
+}
+
+impl HybridClock {
+    /// Goes on from a persisted reading.
+    pub fn resume(last: Stamp) -> Self {
+        Self { last, upstream_offset: None }
+    }
+
+    /// The last stamp given out or seen.
+    pub fn last(&self) -> Stamp {
+        self.last
+    }
+
+    /// A stamp greater than every stamp before it, at most five minutes ahead of the upstream's time
+    /// unless the persisted clock already is.
+    pub fn tick(&mut self, now: Millis) -> Stamp {
+        let bounded = match self.upstream_offset {
+            Some(offset) => now.0.min(now.0 + offset + CLOCK_BOUND_MINUTES * Millis::MINUTE),
+            None => now.0,
+        };
+        self.last = Stamp::at(Millis(bounded)).max(Stamp(self.last.0 + 1));
+        self.last
+    }
+
+    /// Takes note of another device's stamp, but never past the bound.
+    pub fn observe(&mut self, stamp: Stamp, now: Millis) {
+        let upstream_now = now.0 + self.upstream_offset.unwrap_or(0);
+        let bound = Stamp::at(Millis(upstream_now + CLOCK_BOUND_MINUTES * Millis::MINUTE));
+        if stamp <= bound {
+            self.last = self.last.max(stamp);
+        }
+    }
+
+    /// Takes note of the upstream's time.
+    pub fn hear_upstream(&mut self, upstream: Millis, now: Millis) {
+        self.upstream_offset = Some(upstream.0 - now.0);
+    }
+}
+
+/// A civil date as days since 1970-01-01. Written as a number in events and as `2026-12-03` in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// The day of a civil date, or `None` outside years 1 to 9999.
+    pub fn from_ymd(year: i16, month: i8, day: i8) -> Option<Self> {
+        let date = civil::Date::new(year, month, day).ok()?;
+        Some(Self((date - EPOCH).get_days()))
+    }
+
+    /// Year, month, day.
+    pub fn ymd(self) -> (i16, i8, i8) {
+        let date = self.date();
+        (date.year(), date.month(), date.day())
+    }
+
+    /// 0 = Monday … 6 = Sunday.
+    pub fn weekday(self) -> u8 {
+        (self.0 + 3).rem_euclid(7) as u8
+    }
+
+    /// The first moment of this day in the city.
+    pub fn start(self) -> Millis {
+        Millis(i64::from(self.0) * Millis::DAY - CITY_OFFSET_MILLIS)
+    }
+
+    /// This day and `days` more.
+    pub fn plus(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    fn date(self) -> civil::Date {
+        let days = jiff::Span::new().days(self.0.clamp(-719_162, 2_932_896));
+        EPOCH.saturating_add(days)
+    }
+}
+
+const EPOCH: civil::Date = civil::date(1970, 1, 1);
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (year, month, day) = self.ymd();
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+impl std::str::FromStr for Day {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let date: civil::Date =
+            text.parse().map_err(|_| format!("not a date: {text:?}; write it as 2026-12-03"))?;
+        Ok(Self((date - EPOCH).get_days()))
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i32(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        } else {
+            i32::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+/// A time of teaching on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Slot {
+    /// The date in the city.
+    pub day: Day,
+    /// Minutes since midnight, 0 to 1439.
+    pub start_minute: u16,
+    /// Length, in minutes.
+    pub duration_minutes: u16,
+}
+
+impl Slot {
+    /// The minute after the last one.
+    pub fn end_minute(&self) -> u16 {
+        self.start_minute.saturating_add(self.duration_minutes)
+    }
+
+    /// The moment it begins.
+    pub fn start(&self) -> Millis {
+        self.day.start().plus_minutes(i64::from(self.start_minute))
+    }
+
+    /// Whether the two share a minute.
+    pub fn overlaps(&self, other: &Slot) -> bool {
+        self.day == other.day
+            && self.start_minute < other.end_minute()
+            && other.start_minute < self.end_minute()
+    }
+}
+
+/// A weekly half-day in which someone or something is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HalfDay {
+    /// 0 = Monday … 6 = Sunday.
+    pub weekday: u8,
+    /// True for the afternoon (12:00 to 18:00), false for the morning (07:00 to 12:00).
+    pub afternoon: bool,
+}
+
+impl HalfDay {
+    /// Whether the slot lies wholly inside this half-day.
+    pub fn holds(&self, slot: &Slot) -> bool {
+        let (from, to) = if self.afternoon { (12 * 60, 18 * 60) } else { (7 * 60, 12 * 60) };
+        slot.day.weekday() == self.weekday && slot.start_minute >= from && slot.end_minute() <= to
+    }
+}
+
+/// A calendar quarter in the city's time zone; the period of a log document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Quarter {
+    /// The year, e.g. 2026.
+    pub year: i16,
+    /// 1 to 4.
+    pub quarter: u8,
+}
+
+impl Quarter {
+    /// The quarter of a date.
+    pub fn of(day: Day) -> Self {
+        let (year, month, _) = day.ymd();
+        Self { year, quarter: (month as u8 - 1) / 3 + 1 }
+    }
+}
+
+impl std::fmt::Display for Quarter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}Q{}", self.year, self.quarter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_count_from_1970_and_know_their_weekday() {
+        assert_eq!(Day::from_ymd(1970, 1, 1), Some(Day(0)));
+        let day: Day = "2026-11-23".parse().unwrap();
+        assert_eq!(day.weekday(), 0);
+        assert_eq!(day.to_string(), "2026-11-23");
+        assert_eq!(day.start().day(), day);
+        assert_eq!(Quarter::of(day), Quarter { year: 2026, quarter: 4 });
+        assert_eq!(
+            "2026-02-30".parse::<Day>().unwrap_err(),
+            "not a date: \"2026-02-30\"; write it as 2026-12-03"
+        );
+    }
+
+    #[test]
+    fn stamps_only_grow_even_when_the_clock_goes_back() {
+        let mut clock = HybridClock::default();
+        let first = clock.tick(Millis(1_000_000));
+        let second = clock.tick(Millis(1_000));
+        assert!(second > first);
+    }
+
+    #[test]
+    fn a_stamp_from_the_far_future_does_not_drag_the_clock_along() {
+        let mut clock = HybridClock::default();
+        let now = Millis(1_700_000_000_000);
+        clock.observe(Stamp::at(now.plus_minutes(60)), now);
+        assert_eq!(clock.tick(now).millis(), now);
+    }
+
+    #[test]
+    fn a_clock_far_ahead_is_held_to_the_upstreams_time() {
+        let mut clock = HybridClock::default();
+        let wrong = Millis(2_000_000_000_000);
+        clock.hear_upstream(Millis(1_700_000_000_000), wrong);
+        assert_eq!(clock.tick(wrong).millis(), Millis(1_700_000_000_000).plus_minutes(CLOCK_BOUND_MINUTES));
+    }
+}
