@@ -9,3 +9,7 @@ pub mod ids;
 pub mod time;
 
 pub mod event;
+
+pub mod identity;
+
+pub mod log;
