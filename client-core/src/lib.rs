@@ -12,4 +12,5 @@ pub mod event;
 
 pub mod identity;
 
+pub mod fold;
 pub mod log;

@@ -1,0 +1,115 @@
+//! Branches, their devices, and the rules in force.
+
+use super::{Entry, Fold};
+use crate::event::{Event, PolicyPublished, Role};
+use crate::ids::{BranchId, DeviceId};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One branch school.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Branch {
+    /// Its name.
+    pub name: String,
+    /// Learners on its roll, as the branch last said.
+    pub registered: u32,
+}
+
+/// One enrolled device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// The branch it works for.
+    pub branch: BranchId,
+    /// What it may do.
+    pub role: Role,
+    /// What people call it.
+    pub label: String,
+}
+
+/// Who is in the city and by which rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Default)]
+pub struct Branches {
+    /// Every branch by id.
+    pub branches: BTreeMap<BranchId, Branch>,
+    /// Every enrolled device by id.
+    pub devices: BTreeMap<DeviceId, Device>,
+    /// The rules last published, or the presets.
+    pub policy: Policy,
+}
+
+/// Travel times and the terms of rounds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    travel: BTreeMap<String, u16>,
+    default_travel_minutes: u16,
+    /// Claims for slots more than this many days ahead go into a round.
+    pub round_lead_days: u16,
+    /// A round stays open at least this many days.
+    pub round_open_days: u16,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { travel: BTreeMap::new(), default_travel_minutes: 30, round_lead_days: 14, round_open_days: 5 }
+    }
+}
+
+impl Policy {
+    /// Minutes from one branch to another, buffer included; 0 within a branch.
+    pub fn travel_minutes(&self, a: BranchId, b: BranchId) -> u16 {
+        if a == b {
+            return 0;
+        }
+        self.travel.get(&pair(a, b)).copied().unwrap_or(self.default_travel_minutes)
+    }
+}
+
+fn pair(a: BranchId, b: BranchId) -> String {
+    format!("{}-{}", a.min(b), a.max(b))
+}
+
+impl From<&PolicyPublished> for Policy {
+    fn from(published: &PolicyPublished) -> Self {
+        Self {
+            travel: published.travel.iter().map(|t| (pair(t.a, t.b), t.minutes)).collect(),
+            default_travel_minutes: published.default_travel_minutes,
+            round_lead_days: published.round_lead_days,
+            round_open_days: published.round_open_days,
+        }
+    }
+}
+
+impl Branches {
+    /// The branch's name, or its short id where the name is not known yet.
+    pub fn name(&self, branch: BranchId) -> String {
+        match self.branches.get(&branch) {
+            Some(known) if !known.name.is_empty() => known.name.clone(),
+            _ => branch.to_hex()[..8].to_owned(),
+        }
+    }
+
+    /// The branch with this name.
+    pub fn by_name(&self, name: &str) -> Option<BranchId> {
+        self.branches.iter().find(|(_, branch)| branch.name == name).map(|(id, _)| *id)
+    }
+}
+
+impl Fold for Branches {
+    fn apply(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::BranchAdmitted(admitted) => {
+                self.branches.entry(admitted.branch).or_default().name.clone_from(&admitted.name);
+            }
+            Event::BranchProfile(profile) => {
+                self.branches.entry(entry.branch).or_default().registered = profile.registered;
+            }
+            Event::DeviceEnrolled(enrolled) => {
+                let device =
+                    Device { branch: enrolled.branch, role: enrolled.role, label: enrolled.label.clone() };
+                self.devices.insert(enrolled.device, device);
+            }
+            Event::PolicyPublished(published) => self.policy = published.into(),
+            _ => {} // other subjects
+        }
+    }
+}

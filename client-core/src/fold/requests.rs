@@ -1,0 +1,246 @@
+//! Claims and orders, and what the city decided on them.
+
+use super::{Entry, Fold};
+use crate::event::{
+    Alternative, ClaimLodged, ClaimReceived, Event, EventRef, JointConfirmed, Reason, RequestLodged,
+    RoundOpened,
+};
+use crate::ids::{BranchId, ChangeHash, SubjectId};
+use crate::time::Millis;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+code_enum! {
+    /// What the city answered.
+    OutcomeKind {
+        /// Granted (已准).
+        Confirmed = 0 "confirmed",
+        /// On the waiting list (候补).
+        Waitlisted = 1 "waitlisted",
+        /// Not granted (未排上).
+        Refused = 2 "refused",
+        /// Granted before, moved since (让位).
+        Displaced = 3 "displaced",
+    }
+}
+
+/// A decision on a claim or order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// What was answered.
+    pub kind: OutcomeKind,
+    /// Why.
+    pub reason: Reason,
+    /// What is free instead, nearest first.
+    pub alternatives: Vec<Alternative>,
+    /// The joint class an order became part of.
+    pub class: Option<SubjectId>,
+    /// The decision's own identity.
+    pub decision: EventRef,
+    /// When it was decided, by the city's clock.
+    pub at: Millis,
+}
+
+/// A claim or order as it was lodged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lodged<T> {
+    /// The branch that asks.
+    pub branch: BranchId,
+    /// When, by the author's clock.
+    pub at: Millis,
+    /// What is asked.
+    pub wish: T,
+}
+
+/// All that is known of one claim or order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct State<T> {
+    /// The wish; `None` while only decisions about it have arrived.
+    pub lodged: Option<Lodged<T>>,
+    /// The city's receipt, for claims.
+    pub received: Option<ClaimReceived>,
+    /// The decision that counts.
+    pub outcome: Option<Outcome>,
+    /// Taken back by the branch.
+    pub cancelled: bool,
+    /// Consent to a proposed class.
+    pub consented: bool,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self { lodged: None, received: None, outcome: None, cancelled: false, consented: false }
+    }
+}
+
+/// A round of claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Round {
+    /// As it was opened.
+    pub opened: RoundOpened,
+    /// The seed and the time, once decided.
+    pub decided: Option<(ChangeHash, Millis)>,
+}
+
+/// Requests and decisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Claims by identity.
+    pub claims: BTreeMap<EventRef, State<ClaimLodged>>,
+    /// Orders by identity.
+    pub orders: BTreeMap<EventRef, State<RequestLodged>>,
+    /// Joint classes by id.
+    pub joint: BTreeMap<SubjectId, JointConfirmed>,
+    /// Rounds by id.
+    pub rounds: BTreeMap<SubjectId, Round>,
+    /// Decisions that came second on a subject and name none they supersede.
+    pub surplus_decisions: BTreeSet<EventRef>,
+    /// The last arbiter term: epoch, number.
+    pub term: Option<(u64, u64)>,
+}
+
+impl Requests {
+    /// The open round, the latest if there are several.
+    pub fn open_round(&self) -> Option<(SubjectId, &Round)> {
+        self.rounds
+            .iter()
+            .filter(|(_, round)| round.decided.is_none())
+            .max_by_key(|(_, round)| round.opened.number)
+            .map(|(id, round)| (*id, round))
+    }
+
+    /// Claims lodged, not taken back and not decided.
+    pub fn open_claims(
+        &self,
+    ) -> impl Iterator<Item = (&EventRef, &Lodged<ClaimLodged>, &State<ClaimLodged>)> {
+        self.claims
+            .iter()
+            .filter(|(_, state)| !state.cancelled && state.outcome.is_none())
+            .filter_map(|(id, state)| state.lodged.as_ref().map(|lodged| (id, lodged, state)))
+    }
+
+    /// Orders lodged, not taken back and not decided.
+    pub fn open_orders(&self) -> impl Iterator<Item = (&EventRef, &Lodged<RequestLodged>)> {
+        self.orders
+            .iter()
+            .filter(|(_, state)| !state.cancelled && state.outcome.is_none())
+            .filter_map(|(id, state)| state.lodged.as_ref().map(|lodged| (id, lodged)))
+    }
+
+    fn outcome(&mut self, entry: &Entry, subject: EventRef, order: bool, outcome: Outcome) {
+        let slot = if order {
+            &mut self.orders.entry(subject).or_default().outcome
+        } else {
+            &mut self.claims.entry(subject).or_default().outcome
+        };
+        match slot {
+            Some(first) if entry.supersedes != Some(first.decision) => {
+                self.surplus_decisions.insert(entry.reference);
+            }
+            _ => *slot = Some(outcome),
+        }
+    }
+
+    fn decide(
+        &mut self,
+        entry: &Entry,
+        claim: EventRef,
+        kind: OutcomeKind,
+        reason: &Reason,
+        other: &[Alternative],
+    ) {
+        let outcome = Outcome {
+            kind,
+            reason: reason.clone(),
+            alternatives: other.to_vec(),
+            class: None,
+            decision: entry.reference,
+            at: entry.claimed,
+        };
+        self.outcome(entry, claim, false, outcome);
+    }
+
+    fn confirm_joint(&mut self, entry: &Entry, joint: &JointConfirmed) {
+        self.joint.insert(joint.session, joint.clone());
+        for part in &joint.parts {
+            let outcome = Outcome {
+                kind: OutcomeKind::Confirmed,
+                reason: joint.reason.clone(),
+                alternatives: Vec::new(),
+                class: Some(joint.session),
+                decision: entry.reference,
+                at: entry.claimed,
+            };
+            self.outcome(entry, part.request, true, outcome);
+        }
+    }
+
+    /// Only the branch that asked may take back or consent.
+    fn own(&self, entry: &Entry, subject: &EventRef) -> bool {
+        subject.document.branch == entry.branch
+    }
+}
+
+impl Fold for Requests {
+    fn apply(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::ClaimLodged(wish) => {
+                let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone() };
+                self.claims.entry(entry.reference).or_default().lodged = Some(lodged);
+            }
+            Event::RequestLodged(wish) => {
+                let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone() };
+                self.orders.entry(entry.reference).or_default().lodged = Some(lodged);
+            }
+            Event::RequestCancelled(cancelled) if self.own(entry, &cancelled.request) => {
+                if let Some(order) = self.orders.get_mut(&cancelled.request) {
+                    order.cancelled = true;
+                } else {
+                    self.claims.entry(cancelled.request).or_default().cancelled = true;
+                }
+            }
+            Event::RequestConsented(consented) if self.own(entry, &consented.request) => {
+                self.orders.entry(consented.request).or_default().consented = true;
+            }
+            Event::ClaimReceived(received) => {
+                let state = self.claims.entry(received.claim).or_default();
+                if state.received.is_none() {
+                    state.received = Some(received.clone());
+                }
+            }
+            Event::ClaimConfirmed(c) => self.decide(entry, c.claim, OutcomeKind::Confirmed, &c.reason, &[]),
+            Event::ClaimWaitlisted(c) => {
+                self.decide(entry, c.claim, OutcomeKind::Waitlisted, &c.reason, &c.alternatives);
+            }
+            Event::ClaimRefused(c) => {
+                self.decide(entry, c.claim, OutcomeKind::Refused, &c.reason, &c.alternatives)
+            }
+            Event::ClaimDisplaced(c) => {
+                self.decide(entry, c.claim, OutcomeKind::Displaced, &c.reason, &c.alternatives);
+            }
+            Event::JointConfirmed(joint) => self.confirm_joint(entry, joint),
+            Event::RequestUnmet(unmet) => {
+                let outcome = Outcome {
+                    kind: OutcomeKind::Refused,
+                    reason: unmet.reason.clone(),
+                    alternatives: unmet.alternatives.clone(),
+                    class: None,
+                    decision: entry.reference,
+                    at: entry.claimed,
+                };
+                self.outcome(entry, unmet.request, true, outcome);
+            }
+            Event::RoundOpened(opened) => {
+                let round = Round { opened: opened.clone(), decided: None };
+                self.rounds.entry(opened.round).or_insert(round);
+            }
+            Event::RoundDecided(decided) => {
+                if let Some(round) = self.rounds.get_mut(&decided.round) {
+                    round.decided.get_or_insert((decided.seed, entry.claimed));
+                }
+            }
+            Event::ArbiterTerm(term) => self.term = Some((term.epoch, term.number)),
+            _ => {} // other subjects
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Rooms, equipment and on-site points that branches share.
+
+use super::{Entry, Fold, Offer};
+use crate::event::{AssetDeclared, Event};
+use crate::ids::{BranchId, SubjectId};
+use crate::time::{Day, Slot};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One room, kind of equipment, or on-site point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asset {
+    /// Whose it is.
+    pub branch: BranchId,
+    /// As the branch declared it.
+    pub declared: AssetDeclared,
+}
+
+/// The cross-branch resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Resources {
+    /// Every asset by id.
+    pub assets: BTreeMap<SubjectId, Asset>,
+    /// What is offered to other branches, by asset.
+    pub offers: BTreeMap<SubjectId, Vec<Offer>>,
+    /// Days an asset cannot be used, first to last, by asset.
+    pub blocked: BTreeMap<SubjectId, Vec<(Day, Day)>>,
+}
+
+impl Resources {
+    /// Whether the asset is offered to the pool for the slot and not blocked that day.
+    pub fn is_offered(&self, asset: SubjectId, slot: &Slot) -> bool {
+        let offered = self.offers.get(&asset).is_some_and(|offers| offers.iter().any(|o| o.holds(slot)));
+        let blocked = self
+            .blocked
+            .get(&asset)
+            .is_some_and(|days| days.iter().any(|(from, to)| (*from..=*to).contains(&slot.day)));
+        offered && !blocked
+    }
+
+    /// How many assets at least one branch offers to the others.
+    pub fn shared_count(&self) -> usize {
+        self.assets.keys().filter(|id| self.offers.contains_key(id)).count()
+    }
+}
+
+impl Fold for Resources {
+    fn apply(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::AssetDeclared(declared) => {
+                let asset = Asset { branch: entry.branch, declared: declared.clone() };
+                self.assets.insert(declared.asset, asset);
+            }
+            Event::AssetOffered(offered) => {
+                let offer = Offer { windows: offered.windows.clone(), from: offered.from, to: offered.to };
+                self.offers.entry(offered.asset).or_default().push(offer);
+            }
+            Event::AssetBlocked(blocked) => {
+                self.blocked.entry(blocked.asset).or_default().push((blocked.from, blocked.to));
+            }
+            _ => {} // other subjects
+        }
+    }
+}
