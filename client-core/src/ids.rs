@@ -1,6 +1,7 @@
 //! Identifiers. All random parts come in from outside; nothing here makes one up.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 macro_rules! id {
@@ -157,6 +158,37 @@ pub fn time_ordered(now: crate::time::Millis, random: [u8; 10]) -> [u8; 16] {
     bytes[6] = (bytes[6] & 0x0f) | 0x70;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     bytes
+}
+
+/// Random bytes handed in from outside, stretched by SHA-256 into as many as one action needs.
+#[derive(Clone)]
+pub struct Entropy {
+    seed: [u8; 32],
+    counter: u64,
+}
+
+impl Entropy {
+    /// From 32 bytes of the system's own randomness, used for one action and then thrown away.
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self { seed, counter: 0 }
+    }
+
+    /// The next 16 bytes.
+    pub fn next_id(&mut self) -> [u8; 16] {
+        self.next_bytes()[..16].try_into().expect("16 of 32 bytes")
+    }
+
+    /// The next 32 bytes.
+    pub fn next_bytes(&mut self) -> [u8; 32] {
+        self.counter += 1;
+        Sha256::new().chain_update(self.seed).chain_update(self.counter.to_be_bytes()).finalize().into()
+    }
+
+    /// A new event id for this moment.
+    pub fn event_id(&mut self, now: crate::time::Millis) -> EventId {
+        let random = self.next_bytes()[..10].try_into().expect("10 of 32 bytes");
+        EventId(time_ordered(now, random))
+    }
 }
 
 #[cfg(test)]

@@ -14,3 +14,7 @@ pub mod identity;
 
 pub mod fold;
 pub mod log;
+
+pub mod sealed;
+
+pub mod author;

@@ -5,8 +5,11 @@
 
 use super::change::{self, ChangeError, MAX_CHANGE_BYTES, Position, Put};
 use super::leb::{Reader, put_unsigned};
-use crate::ids::{ActorId, ChangeHash, EventId};
+use crate::event::DocumentId;
+use crate::identity::{self, Certificate, SecretKey};
+use crate::ids::{ActorId, ChangeHash, CityId, EventId, Signature};
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 
 /// The most bytes a run may expand to.
@@ -17,6 +20,125 @@ const VERSION: u64 = 1;
 /// The changes of a run, in order; each is its puts.
 pub type Changes = Vec<Vec<Put>>;
 
+/// A run as it is stored and sent: what the line implies, the compressed changes, and the author's
+/// signature over the last of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The document.
+    pub document: DocumentId,
+    /// The line.
+    pub actor: ActorId,
+    /// Sequence number of the first change.
+    pub first_seq: u64,
+    /// Hash of the change before the first; zeros where there is none.
+    pub before: ChangeHash,
+    /// Number of the first operation.
+    pub first_op: u64,
+    /// Sequence number of the last change.
+    pub last_seq: u64,
+    /// Hash of the last change.
+    pub last_hash: ChangeHash,
+    /// How many events it holds.
+    pub events: u32,
+    /// The author's signature over the last change.
+    pub attestation: Signature,
+    /// The compressed changes, see [`pack`].
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+impl Run {
+    /// Where the line stands before the first change.
+    pub fn start(&self) -> Position {
+        Position { seq: self.first_seq - 1, hash: self.before, next_op: self.first_op }
+    }
+
+    /// Where the line stands after the last change.
+    pub fn end(&self) -> Position {
+        Position { seq: self.last_seq, hash: self.last_hash, next_op: self.first_op + u64::from(self.events) }
+    }
+
+    /// Puts changes that continue `at` into a run, signed by their author.
+    pub fn write(
+        city: CityId,
+        key: &SecretKey,
+        document: DocumentId,
+        actor: ActorId,
+        at: &Position,
+        changes: &[Vec<Put>],
+    ) -> Result<Self, RunError> {
+        let (_, end) = chunks(actor, at, changes)?;
+        let message = identity::attestation(city, &document, actor, end.seq, end.hash);
+        Ok(Self {
+            document,
+            actor,
+            first_seq: at.seq + 1,
+            before: at.hash,
+            first_op: at.next_op,
+            last_seq: end.seq,
+            last_hash: end.hash,
+            events: changes.iter().map(|puts| puts.len() as u32).sum(),
+            attestation: key.sign(&message),
+            bytes: pack(changes),
+        })
+    }
+
+    /// Checks every byte of it against the line it continues and the author's certificate, and
+    /// expands it. This is the whole of what the door checks.
+    pub fn admit(&self, city: CityId, author: &Certificate) -> Result<Changes, RunError> {
+        if self.first_seq == 0 || self.first_op == 0 {
+            return Err(RunError::Malformed("sequence and operation numbers begin at 1"));
+        }
+        if !author.may_write(&self.document) {
+            return Err(RunError::NotAllowed);
+        }
+        let (changes, end) = admit(self.actor, &self.start(), &self.bytes, self.last_hash)?;
+        if end != self.end() {
+            return Err(RunError::Malformed("its counts do not fit its changes"));
+        }
+        let message = identity::attestation(city, &self.document, self.actor, self.last_seq, self.last_hash);
+        if !identity::verify(author.key, &message, &self.attestation) {
+            return Err(RunError::BadSignature);
+        }
+        Ok(changes)
+    }
+
+    /// The part of the run after `seq`, for a peer that has the first changes of it.
+    pub fn after(&self, seq: u64) -> Result<Self, RunError> {
+        if seq < self.first_seq {
+            return Ok(self.clone());
+        }
+        let mut changes = unpack(&self.bytes)?;
+        let kept = changes.split_off(((seq + 1 - self.first_seq) as usize).min(changes.len()));
+        let (_, cut) = chunks(self.actor, &self.start(), &changes)?;
+        Ok(Self {
+            first_seq: cut.seq + 1,
+            before: cut.hash,
+            first_op: cut.next_op,
+            events: kept.iter().map(|puts| puts.len() as u32).sum(),
+            bytes: pack(&kept),
+            ..self.clone()
+        })
+    }
+
+    /// Joins runs that follow each other on one line; the last signature covers all.
+    pub fn join(runs: &[Run]) -> Result<Option<Self>, RunError> {
+        let [first, .., last] = runs else { return Ok(runs.first().cloned()) };
+        let mut changes = Vec::new();
+        for run in runs {
+            changes.extend(unpack(&run.bytes)?);
+        }
+        Ok(Some(Self {
+            last_seq: last.last_seq,
+            last_hash: last.last_hash,
+            events: changes.iter().map(|puts| puts.len() as u32).sum(),
+            attestation: last.attestation,
+            bytes: pack(&changes),
+            ..first.clone()
+        }))
+    }
+}
+
 /// Why a run is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
@@ -26,6 +148,12 @@ pub enum RunError {
     /// It expands to more than [`MAX_RUN_BYTES`].
     #[error("the run expands to more than {MAX_RUN_BYTES} bytes")]
     TooLarge,
+    /// The author's certificate does not allow this document.
+    #[error("the author's certificate does not allow writing in this document")]
+    NotAllowed,
+    /// The author's signature does not hold.
+    #[error("the author's signature over the last change does not hold")]
+    BadSignature,
     /// A change in it is refused.
     #[error("change {seq} {error}")]
     Change {
