@@ -16,5 +16,7 @@ pub mod fold;
 pub mod log;
 
 pub mod sealed;
+pub mod sync;
 
 pub mod author;
+pub mod door;

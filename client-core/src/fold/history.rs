@@ -151,6 +151,11 @@ impl History {
         self.by_identity.get(reference).and_then(|rank| self.entries.get(rank))
     }
 
+    /// Where on its line an event stands: the sequence number of its change.
+    pub fn seq(&self, reference: &EventRef) -> Option<u64> {
+        self.by_identity.get(reference).map(|rank| rank.3)
+    }
+
     /// How many events fold.
     pub fn len(&self) -> usize {
         self.entries.len()
