@@ -127,15 +127,16 @@ impl Author {
         Introduction { nonce: line.nonce, chain: self.chain.clone() }
     }
 
-    /// Writes the drafts of one action: one change a document, split only where one would be too large.
+    /// Writes drafts of one action: one change a document, split only where one would be too large.
+    /// An action too long for one call shares its id over several.
     pub fn write(
         &self,
         drafts: &[Draft],
+        action: ActionId,
         user: UserId,
         now: Millis,
         entropy: &mut Entropy,
     ) -> Result<Written, AuthorError> {
-        let action = ActionId(entropy.next_id());
         let mut clock = self.clock;
         let mut lines: BTreeMap<DocumentId, OwnLine> = BTreeMap::new();
         let mut puts: BTreeMap<DocumentId, Vec<Put>> = BTreeMap::new();

@@ -18,5 +18,9 @@ pub mod log;
 pub mod sealed;
 pub mod sync;
 
+pub mod command;
+
 pub mod author;
 pub mod door;
+
+pub mod replica;

@@ -12,7 +12,7 @@ use crate::door::{self, Admission, KnownLine};
 use crate::event::{DocumentId, EventRef, LoggedEvent, Scope};
 use crate::fold::{History, Rosters, SharedViews};
 use crate::identity::{self, Certificate, Chain, IdentityError, Introduction, SecretKey};
-use crate::ids::{ActorId, CityId, Entropy, PublicKey, UserId};
+use crate::ids::{ActionId, ActorId, CityId, Entropy, PublicKey, UserId};
 use crate::log::{Changes, Run};
 use crate::sealed::{SealedBatch, SealedRow};
 use crate::sync::{CityStatement, Head, Local, Output, Session, Side};
@@ -295,18 +295,14 @@ impl Replica {
     }
 
     fn run(&mut self, id: u32, command: &Command, mut entropy: Entropy, now: Millis) {
-        let asker = Asker {
-            branch: self.certificate().branch,
-            role: self.certificate().role,
-            today: now.day(),
-            now,
-        };
+        let asker =
+            Asker { branch: self.certificate().branch, role: self.certificate().role, today: now.day(), now };
         let views = self.views.get_or_insert_with(|| SharedViews::fold(&self.shared));
         let drafted = command::draft(command, &asker, views, &mut || entropy.next_id())
             .map_err(|error| (error.code().to_owned(), error.to_string()));
         let written = drafted.and_then(|drafts| {
             self.author
-                .write(&drafts, self.enrolment.user, now, &mut entropy)
+                .write(&drafts, ActionId(entropy.next_id()), self.enrolment.user, now, &mut entropy)
                 .map_err(|error| ("not_written".to_owned(), error.to_string()))
         });
         match written {
@@ -571,15 +567,19 @@ impl Replica {
                 "run" => read(&value, |run: Run| {
                     runs.insert((run.document, run.actor, run.first_seq), run);
                 }),
-                "line" => read(&value, |(document, actor, bytes): (DocumentId, ActorId, serde_bytes::ByteBuf)| {
-                    lines.insert((document, actor), bytes.into_vec());
-                }),
+                "line" => {
+                    read(&value, |(document, actor, bytes): (DocumentId, ActorId, serde_bytes::ByteBuf)| {
+                        lines.insert((document, actor), bytes.into_vec());
+                    })
+                }
                 "reach" => read(&value, |(document, actor, reach): (DocumentId, ActorId, (u64, u64))| {
                     self.delivered.insert((document, actor), reach);
                 }),
                 "row" => read(&value, |row: SealedRow| self.keep_rows(vec![row])),
                 "clock" => read(&value, |last: Stamp| *self.author.clock_mut() = HybridClock::resume(last)),
-                "rows_read" => read(&value, |(epoch, upto): (u64, u64)| (self.epoch, self.rows_read) = (epoch, upto)),
+                "rows_read" => {
+                    read(&value, |(epoch, upto): (u64, u64)| (self.epoch, self.rows_read) = (epoch, upto))
+                }
                 _ => {}
             }
         }
@@ -595,10 +595,8 @@ impl Replica {
         let introduction = line.and_then(|bytes| rmp_serde::from_slice::<Introduction>(bytes).ok());
         let Some((bytes, introduction)) = line.zip(introduction) else { return };
         let Some(author) = introduction.chain.last().cloned() else { return };
-        let at = self
-            .lines
-            .get(run.document, run.actor)
-            .map_or(crate::log::Position::START, |line| line.position);
+        let at =
+            self.lines.get(run.document, run.actor).map_or(crate::log::Position::START, |line| line.position);
         let Ok(changes) = crate::log::unpack(&run.bytes) else { return };
         if run.start() != at {
             return;

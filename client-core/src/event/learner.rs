@@ -47,9 +47,9 @@ pub struct AttendanceCheckedIn {
 pub struct ImportApplied {
     /// The action all parts of the import share.
     pub action: ActionId,
-    /// How many changes the import made in this document before this event.
-    pub changes: u32,
-    /// Hash of the last of them on this line, or zeros when there is none.
+    /// How many events of the action came before this one in the branch's private documents.
+    pub events: u32,
+    /// SHA-256 over the ids of those events, in ascending order.
     pub hash: ChangeHash,
     /// The file's name.
     pub file: String,

@@ -32,7 +32,13 @@ impl Lines {
     }
 
     /// Begins a line, unless it is known.
-    pub fn introduce(&mut self, document: DocumentId, actor: ActorId, introduction: Vec<u8>, author: Certificate) {
+    pub fn introduce(
+        &mut self,
+        document: DocumentId,
+        actor: ActorId,
+        introduction: Vec<u8>,
+        author: Certificate,
+    ) {
         self.lines.entry((document, actor)).or_insert(Line {
             introduction,
             author,
