@@ -23,4 +23,6 @@ pub mod command;
 pub mod author;
 pub mod door;
 
+pub mod decide;
+
 pub mod replica;
