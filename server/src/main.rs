@@ -1,2 +1,151 @@
-//! Stub.
-fn main() {}
+//! The `lianxiao` program.
+
+use clap::Parser;
+use lianxiao::app::{self, App};
+use lianxiao::cli::{Cli, Lang, Task};
+use lianxiao::client::Client;
+use lianxiao::config::{self, DataFolder, StartError};
+use lianxiao::{demo, import, jobs, sample_city, sync};
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Cli::parse().task).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lianxiao: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
+    match task {
+        Task::City { data, listen, database } => {
+            let folder = DataFolder::open(&data)?;
+            let app = config::open_city(&folder, database.as_deref()).await?;
+            let arbiter = tokio::spawn(jobs::arbiter::run(app.node.clone()));
+            serve(&folder, app, listen).await?;
+            arbiter.abort();
+        }
+        Task::Branch { data, listen, upstream, code } => {
+            let folder = DataFolder::open(&data)?;
+            let (app, upstream) = config::open_branch(&folder, upstream.as_deref(), code.as_deref()).await?;
+            let line = tokio::spawn(sync::upstream::run(app.node.clone(), upstream));
+            serve(&folder, app, listen).await?;
+            line.abort();
+        }
+        Task::Code { data, branch, role, label } => {
+            let role = client_core::event::Role::from(role);
+            println!("{}", Client::of_folder(&data)?.code(branch.as_deref(), role.word(), &label).await?);
+        }
+        Task::Import { folder, apply, json, data, lang } => {
+            return import_office(&folder, apply, json, &data, lang).await;
+        }
+        Task::SampleCity { folder, seed } => {
+            sample_city::write(&folder, seed, sample_city::Size::Source)?;
+            println!("{}", folder.display());
+        }
+        Task::Command { data, json } => {
+            let command: serde_json::Value = serde_json::from_str(&json)?;
+            println!("{}", Client::of_folder(&data)?.post("/api/commands", &command).await?);
+        }
+        Task::CloseRound { data } => {
+            let nothing = serde_json::json!({});
+            println!("{}", Client::of_folder(&data)?.post("/api/round/close", &nothing).await?);
+        }
+        Task::Status { data } => {
+            let status = Client::of_folder(&data)?.get("/api/status").await?;
+            println!("{}", serde_json::to_string_pretty(&status)?);
+        }
+        Task::Demo { seed, exit, json, small } => {
+            return Ok(demo::run(demo::Options { seed, exit, json, small }).await?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves until Ctrl-C or SIGTERM, then closes the store.
+async fn serve(folder: &DataFolder, app: App, listen: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let listener = tokio::net::TcpListener::bind(listen).await.map_err(|error| {
+        StartError::Wrong(format!("cannot listen on {listen}: {error}; choose another address with --listen"))
+    })?;
+    let address = listener.local_addr()?;
+    folder.write_address(address)?;
+    println!("http://{address}/");
+    let node = app.node.clone();
+    tokio::select! {
+        served = app::serve(app, listener, std::future::pending()) => served?,
+        () = stopped() => {}
+    }
+    node.store().close().await;
+    Ok(())
+}
+
+async fn stopped() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .expect("the runtime handles signals");
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}
+
+async fn import_office(
+    folder: &Path,
+    apply: bool,
+    json: bool,
+    data: &Path,
+    lang: Lang,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let bar = indicatif::ProgressBar::new(0);
+    let style =
+        indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is valid");
+    bar.set_style(style);
+    let office = import::read_dir(folder, &mut |file, done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        bar.set_message(file.to_owned());
+    })?;
+    bar.finish_and_clear();
+    println!("{}", import::report(&office, lang == Lang::En));
+    if apply {
+        let outcome = Client::of_folder(data)?
+            .import(&office, |file, done, total| {
+                bar.set_length(total);
+                bar.set_position(done);
+                bar.set_message(file.to_owned());
+            })
+            .await?;
+        bar.finish_and_clear();
+        println!(
+            "{}",
+            match lang {
+                Lang::Zh => format!(
+                    "已导入：{} 个文件，{} 条记录，{} 项密存字段。",
+                    outcome.files, outcome.events, outcome.sealed
+                ),
+                Lang::En => format!(
+                    "Imported: {} files, {} events, {} sealed fields.",
+                    outcome.files, outcome.events, outcome.sealed
+                ),
+            }
+        );
+    }
+    if json {
+        println!("{}", serde_json::to_string(&import::counts(&office))?);
+    }
+    Ok(if office.refusals.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}

@@ -1,0 +1,86 @@
+-- One text for SQLite and PostgreSQL; BYTES stands for BLOB or BYTEA. City id leads every key.
+CREATE TABLE counters (
+    city BYTES NOT NULL PRIMARY KEY,
+    feed BIGINT NOT NULL,
+    sealed BIGINT NOT NULL
+);
+CREATE TABLE lines (
+    city BYTES NOT NULL,
+    document TEXT NOT NULL,
+    actor BYTES NOT NULL,
+    seq BIGINT NOT NULL,
+    hash BYTES NOT NULL,
+    next_op BIGINT NOT NULL,
+    introduction BYTES NOT NULL,
+    PRIMARY KEY (city, document, actor)
+);
+CREATE TABLE runs (
+    city BYTES NOT NULL,
+    document TEXT NOT NULL,
+    actor BYTES NOT NULL,
+    first_seq BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    before_hash BYTES NOT NULL,
+    last_hash BYTES NOT NULL,
+    first_op BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    attestation BYTES NOT NULL,
+    bytes BYTES NOT NULL,
+    feed BIGINT NOT NULL,
+    PRIMARY KEY (city, document, actor, last_seq, last_hash)
+);
+CREATE UNIQUE INDEX runs_feed ON runs (city, feed);
+CREATE TABLE sealed_rows (
+    city BYTES NOT NULL,
+    branch BYTES NOT NULL,
+    person BYTES NOT NULL,
+    field TEXT NOT NULL,
+    stamp BIGINT NOT NULL,
+    author BYTES NOT NULL,
+    content BYTES NOT NULL,
+    content_hash BYTES NOT NULL,
+    signature BYTES NOT NULL,
+    feed BIGINT NOT NULL,
+    PRIMARY KEY (city, branch, person, field)
+);
+CREATE UNIQUE INDEX sealed_feed ON sealed_rows (city, feed);
+CREATE TABLE reached (
+    city BYTES NOT NULL,
+    document TEXT NOT NULL,
+    actor BYTES NOT NULL,
+    upstream_seq BIGINT NOT NULL,
+    city_seq BIGINT NOT NULL,
+    PRIMARY KEY (city, document, actor)
+);
+CREATE TABLE statements (
+    city BYTES NOT NULL,
+    document TEXT NOT NULL,
+    bytes BYTES NOT NULL,
+    PRIMARY KEY (city, document)
+);
+CREATE TABLE meta (
+    city BYTES NOT NULL,
+    name TEXT NOT NULL,
+    bytes BYTES NOT NULL,
+    PRIMARY KEY (city, name)
+);
+CREATE TABLE codes (
+    city BYTES NOT NULL,
+    code_hash BYTES NOT NULL,
+    branch BYTES NOT NULL,
+    role BIGINT NOT NULL,
+    label TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    used BIGINT,
+    PRIMARY KEY (city, code_hash)
+);
+CREATE TABLE devices (
+    city BYTES NOT NULL,
+    device BYTES NOT NULL,
+    public_key BYTES NOT NULL,
+    branch BYTES NOT NULL,
+    role BIGINT NOT NULL,
+    label TEXT NOT NULL,
+    enrolled BIGINT NOT NULL,
+    PRIMARY KEY (city, device)
+)

@@ -1,0 +1,42 @@
+//! `POST /api/import`: applies the records of office files; answers with lines of JSON as it goes on.
+
+use crate::app::App;
+use crate::error::Problem;
+use crate::import::Office;
+use crate::sync::now;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use serde_json::json;
+
+/// The body is an office in MessagePack. Each line is progress; the last is `{"done": …}` or `{"failed": …}`.
+pub async fn apply(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
+    let office: Office = rmp_serde::from_slice(&body).map_err(|error| {
+        Problem::bad_request("not_an_office", format!("the records cannot be read: {error}"))
+    })?;
+    let (lines, receiver) = tokio::sync::mpsc::unbounded_channel::<String>();
+    tokio::spawn(async move {
+        let progress = lines.clone();
+        let outcome = app
+            .node
+            .import(&office, now(), |file, done, total| {
+                let _ = progress
+                    .send(json!({ "file": file, "done_actions": done, "actions": total }).to_string());
+            })
+            .await;
+        let last = match outcome {
+            Ok(outcome) => json!({ "done": outcome }),
+            Err(error) => {
+                tracing::error!(%error, "an import stopped");
+                json!({ "failed": error.to_string() })
+            }
+        };
+        let _ = lines.send(last.to_string());
+    });
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|line| (Ok::<_, std::io::Error>(line + "\n"), receiver))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream.boxed())).into_response())
+}

@@ -1,0 +1,41 @@
+//! `GET /api/views/…`, `/api/digests`, `/api/status`, `/api/health`: what the node derives and how it is.
+
+use crate::app::App;
+use crate::error::Problem;
+use crate::node::{Digests, Status};
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+
+pub async fn view(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+    let views = app.node.shared_views().await;
+    let value = match name.as_str() {
+        "branches" => json!(views.branches),
+        "teachers" => json!({ "teachers": views.teachers.teachers, "people": views.teachers.people(),
+            "likely_duplicates": views.teachers.likely_duplicates() }),
+        "courses" => json!(views.courses),
+        "resources" => json!(views.resources),
+        "requests" => json!(views.requests),
+        "sessions" => json!(views.sessions),
+        "schedule" => json!(views.bookings),
+        "anomalies" => json!(views.anomalies),
+        other => {
+            let known = "branches, teachers, courses, resources, requests, sessions, schedule, anomalies";
+            return Err(Problem::not_found(format!("no view is named {other}; there are: {known}")));
+        }
+    };
+    Ok(Json(value))
+}
+
+pub async fn digests(State(app): State<App>) -> Result<Json<Digests>, Problem> {
+    Ok(Json(app.node.digests().await?))
+}
+
+pub async fn status(State(app): State<App>) -> Result<Json<Status>, Problem> {
+    Ok(Json(app.node.status().await?))
+}
+
+pub async fn health(State(app): State<App>) -> Json<Value> {
+    let kind = if app.node.is_city() { "city" } else { "branch" };
+    Json(json!({ "kind": kind, "city": app.node.city(), "version": env!("CARGO_PKG_VERSION") }))
+}

@@ -1,0 +1,35 @@
+//! Puts a node together and serves it: sync, API and the page.
+
+use crate::node::Node;
+use crate::{api, page, sync};
+use axum::Router;
+use axum::routing::get;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tower_http::trace::TraceLayer;
+
+/// What every endpoint can reach.
+#[derive(Clone)]
+pub struct App {
+    /// The node.
+    pub node: Arc<Node>,
+    /// Opens the API.
+    pub token: Arc<str>,
+}
+
+/// Serves a node on a listener until `stop` resolves.
+pub async fn serve(
+    app: App,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let address: SocketAddr = listener.local_addr()?;
+    tracing::info!(%address, "serving");
+    let router = Router::new()
+        .route("/sync", get(sync::endpoint::sync))
+        .merge(api::routes(app.clone()))
+        .fallback(page::file)
+        .layer(TraceLayer::new_for_http())
+        .with_state(app);
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}

@@ -1,0 +1,152 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use client_core::event::Role;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// lianxiao (联校): one city school, its branch schools, one history.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+/// Everything the program does.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Runs the city node; its first start makes the city.
+    City {
+        /// Folder of keys and store.
+        #[arg(long, default_value = "lianxiao-city")]
+        data: PathBuf,
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:7400")]
+        listen: SocketAddr,
+        /// sqlite:///path/lianxiao.db or postgres://…; a file in the data folder if absent.
+        #[arg(long)]
+        database: Option<String>,
+    },
+    /// Runs a branch node; its first start enrols it with a one-time code.
+    Branch {
+        /// Folder of key and store.
+        #[arg(long, default_value = "lianxiao-branch")]
+        data: PathBuf,
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:7401")]
+        listen: SocketAddr,
+        /// Address of the city, e.g. http://city.example:7400.
+        #[arg(long)]
+        upstream: Option<String>,
+        /// The one-time code, on the first start.
+        #[arg(long)]
+        code: Option<String>,
+    },
+    /// Makes a one-time code for a device, through the running node.
+    Code {
+        /// Data folder of the running node.
+        #[arg(long)]
+        data: PathBuf,
+        /// Name of the branch (at the city; a new name opens the branch).
+        #[arg(long)]
+        branch: Option<String>,
+        /// What the device will be.
+        #[arg(long, value_enum, default_value = "branch-node")]
+        role: DeviceRole,
+        /// What people call it.
+        #[arg(long, default_value = "")]
+        label: String,
+    },
+    /// Reads office files: shows what would be added; with --apply adds it through the running node.
+    Import {
+        /// The folder with the files.
+        folder: PathBuf,
+        /// Apply it.
+        #[arg(long)]
+        apply: bool,
+        /// Print the counts as one last line of JSON.
+        #[arg(long)]
+        json: bool,
+        /// Data folder of the running city node, with --apply.
+        #[arg(long, default_value = "lianxiao-city")]
+        data: PathBuf,
+        /// Language of the report.
+        #[arg(long, value_enum, default_value = "zh")]
+        lang: Lang,
+    },
+    /// Writes the office files of an invented city of eight branches.
+    SampleCity {
+        /// The folder to write to.
+        folder: PathBuf,
+        /// Varies people and mess.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Runs one command, given as JSON, through the running node.
+    Command {
+        /// Data folder of the running node.
+        #[arg(long)]
+        data: PathBuf,
+        /// E.g. '{"command":"set_profile","registered":600}'
+        json: String,
+    },
+    /// Closes the open round, through the running city node.
+    CloseRound {
+        /// Data folder of the running city node.
+        #[arg(long, default_value = "lianxiao-city")]
+        data: PathBuf,
+    },
+    /// Says how the node of a data folder is.
+    Status {
+        /// Data folder of the running node.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Runs the whole path: a city and eight branches on this machine, three of them cut off and healed.
+    Demo {
+        /// Varies people and faults.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// End after the table; status 0 only if every check held.
+        #[arg(long)]
+        exit: bool,
+        /// Print the table as one last line of JSON.
+        #[arg(long)]
+        json: bool,
+        /// A tenth of the office, for tests.
+        #[arg(long)]
+        small: bool,
+    },
+}
+
+/// Roles that a code can be made for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DeviceRole {
+    /// A branch node.
+    BranchNode,
+    /// A branch's office device.
+    Office,
+    /// A city administrator's device.
+    CityAdmin,
+}
+
+impl From<DeviceRole> for Role {
+    fn from(role: DeviceRole) -> Self {
+        match role {
+            DeviceRole::BranchNode => Self::BranchNode,
+            DeviceRole::Office => Self::Office,
+            DeviceRole::CityAdmin => Self::CityAdmin,
+        }
+    }
+}
+
+/// Language of what people read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}

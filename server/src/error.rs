@@ -1,0 +1,61 @@
+//! Errors at the edge: converted once, to problem+json.
+
+use crate::node::NodeError;
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// What an endpoint answers when it cannot do what was asked.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: String,
+    detail: String,
+}
+
+impl Problem {
+    /// The request is wrong; `detail` says what, where and what to do.
+    pub fn bad_request(code: &str, detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: code.into(), detail: detail.into() }
+    }
+
+    /// The token is missing or wrong.
+    pub fn unauthorized() -> Self {
+        let detail =
+            "this needs the node's token: Authorization: Bearer <contents of api.token in its data folder>";
+        Self { status: StatusCode::UNAUTHORIZED, code: "no_token".into(), detail: detail.into() }
+    }
+
+    /// There is nothing of that name.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: "not_found".into(), detail: detail.into() }
+    }
+}
+
+impl From<NodeError> for Problem {
+    fn from(error: NodeError) -> Self {
+        let (status, code) = match &error {
+            NodeError::Command(command) => (StatusCode::UNPROCESSABLE_ENTITY, command.code().to_owned()),
+            NodeError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "refused".to_owned()),
+            NodeError::Store(store) if store.is_code_refusal() => (StatusCode::FORBIDDEN, "code".to_owned()),
+            NodeError::Author(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_written".to_owned()),
+            NodeError::Store(_) | NodeError::Damaged(_) => {
+                tracing::error!(%error, "the node could not answer");
+                (StatusCode::INTERNAL_SERVER_ERROR, "store".to_owned())
+            }
+        };
+        Self { status, code, detail: error.to_string() }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({ "type": format!("about:blank#{}", self.code), "title": self.code,
+            "status": self.status.as_u16(), "detail": self.detail });
+        let mut response = (self.status, Json(body)).into_response();
+        let kind = header::HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}

@@ -1,0 +1,18 @@
+//! Office files in: read, understood, shown in a dry run, planned as events. A straight line:
+//! `sheet` (bytes to cells) → `columns` (what the table is) → `rows` (records) → `office` (all files
+//! together) → `report` (for people) and `plan` (for the log).
+
+mod clean;
+mod columns;
+mod office;
+mod plan;
+#[expect(missing_docs, reason = "the fields are the columns of the office files; their names say it")]
+mod records;
+mod report;
+mod rows;
+mod sheet;
+
+pub use office::read_dir;
+pub use plan::{Action, FilePlan, Known, SealedField, plan, unknown_branches};
+pub use records::{Doubt, Office, Refusal, Source};
+pub use report::{Counts, counts, report};

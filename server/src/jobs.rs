@@ -1,0 +1,3 @@
+//! Work the city node does by itself.
+
+pub mod arbiter;

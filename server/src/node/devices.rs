@@ -1,0 +1,117 @@
+//! Enrolment: one-time codes, certificates.
+
+use super::{Kind, Node, NodeError, Writer};
+use client_core::command::Command;
+use client_core::event::{DeviceEnrolled, Draft, Role};
+use client_core::identity::{Certificate, Chain};
+use client_core::ids::{BranchId, DeviceId, PublicKey, UserId};
+use client_core::time::Millis;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// How long a code may be used.
+const CODE_LIFE_DAYS: i64 = 7;
+
+/// A device asks to be enrolled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnrolRequest {
+    /// The one-time code.
+    pub code: String,
+    /// The public key made on the device.
+    pub key: PublicKey,
+}
+
+/// What an enrolled device needs to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnrolAnswer {
+    /// The city's public key.
+    pub city_key: PublicKey,
+    /// The device's certificate chain.
+    pub chain: Chain,
+    /// The person who works at it.
+    pub user: UserId,
+    /// The branch's name.
+    pub branch_name: String,
+}
+
+impl Node {
+    /// Makes a one-time code for a device of a branch. At the city, an unknown branch name opens a branch.
+    pub async fn make_code(
+        &self,
+        branch_name: Option<&str>,
+        role: Role,
+        label: &str,
+        now: Millis,
+    ) -> Result<String, NodeError> {
+        let branch = match (self.is_city(), role, branch_name) {
+            (true, Role::BranchNode | Role::Office, Some(name)) => self.branch_named(name, now).await?,
+            (true, Role::CityAdmin, None) => BranchId::CITY,
+            (false, Role::Office, _) => self.branch().await,
+            _ => {
+                let what = "the city enrols branch nodes and office devices (with a branch name) and city administrators; a branch enrols its own office devices";
+                return Err(NodeError::Refused(what.into()));
+            }
+        };
+        let code = readable(crate::keys::random_bytes());
+        let expires = Millis(now.0 + CODE_LIFE_DAYS * Millis::DAY);
+        self.store.put_code(self.city, code_hash(&code), branch, role, label, expires).await?;
+        tracing::info!(%branch, %role, label, "one-time code made");
+        Ok(code)
+    }
+
+    async fn branch_named(&self, name: &str, now: Millis) -> Result<BranchId, NodeError> {
+        if let Some(branch) = self.shared_views().await.branches.by_name(name) {
+            return Ok(branch);
+        }
+        let admit = Command::AdmitBranch { name: name.to_owned() };
+        self.command(&admit, UserId([0; 16]), now).await?;
+        let views = self.shared_views().await;
+        views.branches.by_name(name).ok_or_else(|| NodeError::Refused(format!("{name} could not be opened")))
+    }
+
+    /// Certifies a device that shows a valid code. A branch node does this without a line, too.
+    pub async fn enrol(&self, request: &EnrolRequest, now: Millis) -> Result<EnrolAnswer, NodeError> {
+        let grant = self.store.take_code(self.city, code_hash(&request.code), now).await?;
+        let device = DeviceId(crate::keys::random_id());
+        let (issuer, mut chain) = match &self.kind {
+            Kind::City(key) => (key.clone(), Vec::new()),
+            Kind::Branch => {
+                let state = self.state.lock().await;
+                let author = &state.authors[&Writer::Node];
+                (author.key().clone(), author.chain().clone())
+            }
+        };
+        let certificate =
+            Certificate::issue(&issuer, self.city, request.key, device, grant.branch, grant.role, now);
+        chain.push(certificate);
+        self.store
+            .put_device(self.city, device, request.key, grant.branch, grant.role, &grant.label, now)
+            .await?;
+        if self.is_city() {
+            let enrolled = DeviceEnrolled {
+                device,
+                key: request.key,
+                branch: grant.branch,
+                role: grant.role,
+                label: grant.label.clone(),
+            };
+            self.append(vec![Draft::new(BranchId::CITY, enrolled)], now).await?;
+        }
+        let branch_name = self.shared_views().await.branches.name(grant.branch);
+        tracing::info!(%device, branch = %grant.branch, role = %grant.role, "device enrolled");
+        let user = UserId(crate::keys::random_id());
+        Ok(EnrolAnswer { city_key: self.city_key, chain, user, branch_name })
+    }
+}
+
+fn code_hash(code: &str) -> [u8; 32] {
+    Sha256::digest(code.trim().to_ascii_uppercase().replace('-', "").as_bytes()).into()
+}
+
+/// Twelve characters of 32 that cannot be mistaken for each other: 60 bits.
+fn readable(random: [u8; 32]) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let letters: Vec<char> =
+        random[..12].iter().map(|byte| LETTERS[usize::from(byte & 31)] as char).collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}

@@ -1,0 +1,174 @@
+//! Applying an import: what office files say becomes events of the branches, through the running node.
+
+use super::{News, Node, NodeError, Writer};
+use crate::import::{self, Known, Office};
+use crate::store::Batch;
+use client_core::event::{Draft, EventRef, ImportApplied, Scope};
+use client_core::fold::SharedViews;
+use client_core::ids::{ActionId, BranchId, ChangeHash, Entropy, EventId, UserId};
+use client_core::sealed::SealedRow;
+use client_core::time::Millis;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Actions in one transaction.
+const ACTIONS_AT_ONCE: usize = 200;
+
+/// What applying an office brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportOutcome {
+    /// Files that added something.
+    pub files: usize,
+    /// Events written.
+    pub events: usize,
+    /// Sealed fields written.
+    pub sealed: usize,
+}
+
+impl Node {
+    /// Everything of these records that is not known yet becomes events; the rest adds nothing.
+    /// `progress` hears the file and the actions done and to do.
+    pub async fn import(
+        &self,
+        office: &Office,
+        now: Millis,
+        mut progress: impl FnMut(&str, usize, usize),
+    ) -> Result<ImportOutcome, NodeError> {
+        if !self.is_city() {
+            let what = "office files are imported at the city node; the branches receive what is theirs";
+            return Err(NodeError::Refused(what.into()));
+        }
+        let known = self.known().await?;
+        let mut outcome = ImportOutcome::default();
+        for plan in import::plan(office, &known, now.day(), &mut crate::keys::random_id) {
+            let total = plan.actions.len();
+            let action = ActionId(crate::keys::random_id());
+            let mut private: BTreeMap<BranchId, Vec<EventId>> = BTreeMap::new();
+            for (n, actions) in plan.actions.chunks(ACTIONS_AT_ONCE).enumerate() {
+                let (events, sealed) = self.apply_actions(action, actions, now).await?;
+                outcome.events += events.len();
+                outcome.sealed += sealed;
+                for event in events.iter().filter(|event| event.document.scope == Scope::Private) {
+                    private.entry(event.document.branch).or_default().push(event.event);
+                }
+                progress(&plan.file, (n * ACTIONS_AT_ONCE + actions.len()).min(total), total);
+            }
+            for (branch, events) in private {
+                self.finish_import(action, branch, &plan.file, events, now).await?;
+                outcome.events += 1;
+            }
+            outcome.files += usize::from(total > 0);
+            tracing::info!(file = plan.file, actions = total, "file imported");
+        }
+        Ok(outcome)
+    }
+
+    async fn apply_actions(
+        &self,
+        action: ActionId,
+        actions: &[import::Action],
+        now: Millis,
+    ) -> Result<(Vec<EventRef>, usize), NodeError> {
+        let mut state = self.state.lock().await;
+        let mut importer = state.authors[&Writer::Importer].clone();
+        let mut sealed = Vec::new();
+        for field in actions.iter().flat_map(|action| &action.sealed) {
+            let stamp = importer.clock_mut().tick(now);
+            let (device, key) = (importer.certificate().device, importer.key());
+            let place = (field.branch, field.person);
+            let content = field.value.as_bytes().to_vec();
+            sealed.push(SealedRow::write(self.city, key, device, place, &field.field, stamp, content));
+        }
+        state.authors.insert(Writer::Importer, importer);
+        let rows = sealed.len();
+        if rows > 0 {
+            // Names first: an event never announces a row that is not there.
+            self.store.commit(self.city, &Batch { sealed, ..Batch::default() }).await?;
+            let _ = self.news.send(News::Rows);
+        }
+        let part = |decisions: bool| -> Vec<(ActionId, Vec<Draft>)> {
+            let of_part = |draft: &&Draft| is_decision(draft) == decisions;
+            actions.iter().map(|a| (action, a.drafts.iter().filter(of_part).cloned().collect())).collect()
+        };
+        let user = UserId([0; 16]);
+        let entropy = || Entropy::new(crate::keys::random_bytes());
+        let mut events = self.write(&mut state, Writer::Node, &part(true), user, now, entropy()).await?;
+        events.extend(self.write(&mut state, Writer::Importer, &part(false), user, now, entropy()).await?);
+        Ok((events, rows))
+    }
+
+    /// The import of a file counts as applied in a branch only by this last event.
+    async fn finish_import(
+        &self,
+        action: ActionId,
+        branch: BranchId,
+        file: &str,
+        mut events: Vec<EventId>,
+        now: Millis,
+    ) -> Result<(), NodeError> {
+        events.sort_unstable();
+        let mut hasher = Sha256::new();
+        for event in &events {
+            hasher.update(event.0);
+        }
+        let applied = ImportApplied {
+            action,
+            events: u32::try_from(events.len()).unwrap_or(u32::MAX),
+            hash: ChangeHash(hasher.finalize().into()),
+            file: file.to_owned(),
+        };
+        let entropy = Entropy::new(crate::keys::random_bytes());
+        let mut state = self.state.lock().await;
+        let drafts = vec![Draft::new(branch, applied)];
+        self.write(&mut state, Writer::Importer, &[(action, drafts)], UserId([0; 16]), now, entropy)
+            .await
+            .map(drop)
+    }
+
+    /// What the node holds already, by what office files call it.
+    async fn known(&self) -> Result<Known, NodeError> {
+        let views = self.shared_views().await;
+        let mut known = known_shared(&views);
+        for branch in views.branches.branches.keys() {
+            let rosters = self.rosters(*branch).await?;
+            for (session, people) in &rosters.attendance {
+                known.attendances.extend(people.keys().map(|learner| (*session, *learner)));
+            }
+            let mut fields: BTreeMap<_, (String, String)> = BTreeMap::new();
+            for row in self.store.sealed_of(self.city, *branch).await? {
+                let text = String::from_utf8_lossy(&row.content).into_owned();
+                let person = fields.entry(row.person).or_default();
+                match row.field.as_str() {
+                    "name" => person.0 = text,
+                    "phone" => person.1 = text,
+                    _ => {}
+                }
+            }
+            for (person, (name, phone)) in fields {
+                if rosters.learners.contains_key(&person) {
+                    known.learners.insert((*branch, name, phone), person);
+                } else if let Some(teacher) = views.teachers.teachers.get(&person) {
+                    known.teachers.insert((*branch, teacher.name.clone(), phone), person);
+                }
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn known_shared(views: &SharedViews) -> Known {
+    let assets = views.resources.assets.iter();
+    let sessions = views.sessions.sessions.iter().filter(|(_, session)| !session.ledger_code.is_empty());
+    Known {
+        branches: views.branches.branches.iter().map(|(id, branch)| (branch.name.clone(), *id)).collect(),
+        courses: views.courses.courses.iter().map(|(id, c)| (c.listed.code.clone(), *id)).collect(),
+        assets: assets.map(|(id, a)| ((a.branch, a.declared.kind, a.declared.name.clone()), *id)).collect(),
+        classes: sessions.map(|(id, session)| (session.ledger_code.clone(), *id)).collect(),
+        ..Known::default()
+    }
+}
+
+fn is_decision(draft: &Draft) -> bool {
+    draft.event.kind().is_some_and(|(_, _, scope)| scope == Scope::Decisions)
+}

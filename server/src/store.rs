@@ -1,0 +1,170 @@
+//! The store: the one place that names `sqlx`. SQLite file or PostgreSQL, one SQL text for both.
+
+mod commit;
+mod lock;
+mod people;
+mod read;
+mod schema;
+
+pub use commit::Batch;
+pub use people::Grant;
+pub use read::StoredLine;
+
+use client_core::event::DocumentId;
+use client_core::ids::ActorId;
+use lock::Lock;
+use sqlx::AnyPool;
+use sqlx::any::AnyPoolOptions;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// An embedded file.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// What went wrong in the store, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address names no database this program knows.
+    #[error("{url:?} names no store: write sqlite:///path/lianxiao.db or postgres://user@host/database")]
+    Address {
+        /// What was given.
+        url: String,
+    },
+    /// Another process has it open.
+    #[error(
+        "another node has {store} open; stop it first, or let it do the work (two processes never share a store)"
+    )]
+    Locked {
+        /// Which store.
+        store: String,
+    },
+    /// A newer program made it.
+    #[error("the store is of version {found}, this program knows {newest}: update the program")]
+    Newer {
+        /// The store's version.
+        found: i64,
+        /// This program's.
+        newest: i64,
+    },
+    /// The folder cannot be written.
+    #[error("{path} cannot be written: {error}")]
+    Folder {
+        /// Which file.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A run does not continue its line; nothing was written.
+    #[error(
+        "changes from {first_seq} of {actor} in {document} do not continue what is stored (up to {stored_seq})"
+    )]
+    NotContiguous {
+        /// The document.
+        document: Box<DocumentId>,
+        /// The line.
+        actor: ActorId,
+        /// First change of the run.
+        first_seq: u64,
+        /// Last change stored.
+        stored_seq: u64,
+    },
+    /// The code is not one of ours.
+    #[error("this code is not known here: check it, or ask for a new one")]
+    UnknownCode,
+    /// The code was used.
+    #[error("this code was used already: ask for a new one")]
+    UsedCode,
+    /// The code is too old.
+    #[error("this code has expired: ask for a new one")]
+    ExpiredCode,
+    /// A value in the store cannot be read.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// The database could not do it.
+    #[error("the database could not do it: {0}; nothing of this action was saved")]
+    Database(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether a one-time code was not good.
+    pub fn is_code_refusal(&self) -> bool {
+        matches!(self, Self::UnknownCode | Self::UsedCode | Self::ExpiredCode)
+    }
+}
+
+/// An open store. Only one process has it open at a time.
+pub struct Store {
+    pool: AnyPool,
+    engine: Engine,
+    file: Option<PathBuf>,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl Store {
+    /// Opens or makes the store at `sqlite:///path/lianxiao.db` or `postgres://…` and brings it up to date.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            Self::open_file(Path::new(path)).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let lock = lock::lock_session(url).await?;
+            let pool = AnyPoolOptions::new().max_connections(8).connect(url).await?;
+            Self::ready(pool, Engine::Postgres, None, lock).await
+        } else {
+            Err(StoreError::Address { url: url.to_owned() })
+        }
+    }
+
+    async fn open_file(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock::lock_file(path)?;
+        // One connection: SQLite has one writer, and the node is the only process.
+        let pool = AnyPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect(&format!("sqlite://{}?mode=rwc", path.display()))
+            .await?;
+        for pragma in
+            ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000"]
+        {
+            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"))).execute(&pool).await?;
+        }
+        Self::ready(pool, Engine::Sqlite, Some(path.to_owned()), lock).await
+    }
+
+    async fn ready(
+        pool: AnyPool,
+        engine: Engine,
+        file: Option<PathBuf>,
+        lock: Lock,
+    ) -> Result<Self, StoreError> {
+        schema::migrate(&pool, engine).await?;
+        Ok(Self { pool, engine, file, lock: Mutex::new(Some(lock)) })
+    }
+
+    /// Which database it is.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Closes the store and frees its lock.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        if let Some(lock) = self.lock.lock().await.take() {
+            lock.release().await;
+        }
+    }
+}
+
+/// Numbers in SQL are signed; ours stay far below the sign.
+fn number(value: u64) -> i64 {
+    i64::try_from(value).expect("counts stay below 2^63")
+}

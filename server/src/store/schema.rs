@@ -1,0 +1,42 @@
+//! Migrations: one SQL text a version for both databases, each applied in one transaction.
+
+use super::{Engine, StoreError};
+use sqlx::{AnyPool, Row};
+
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/0001_log.sql"))];
+
+/// Brings the database to this program's version; refuses one that is newer.
+pub async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), StoreError> {
+    let table = "CREATE TABLE IF NOT EXISTS lianxiao_schema (version BIGINT NOT NULL PRIMARY KEY)";
+    sqlx::query(table).execute(pool).await?;
+    let found: i64 = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM lianxiao_schema")
+        .fetch_one(pool)
+        .await?
+        .try_get(0)?;
+    let newest = MIGRATIONS.last().map_or(0, |(version, _)| *version);
+    if found > newest {
+        return Err(StoreError::Newer { found, newest });
+    }
+    for (version, text) in MIGRATIONS.iter().filter(|(version, _)| *version > found) {
+        let mut transaction = pool.begin().await?;
+        for statement in statements(text, engine) {
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+        }
+        sqlx::query("INSERT INTO lianxiao_schema (version) VALUES ($1)")
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+fn statements(text: &str, engine: Engine) -> Vec<String> {
+    let bytes = match engine {
+        Engine::Sqlite => "BLOB",
+        Engine::Postgres => "BYTEA",
+    };
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let whole = code.join("\n").replace(" BYTES", &format!(" {bytes}"));
+    whole.split(';').map(str::trim).filter(|statement| !statement.is_empty()).map(str::to_owned).collect()
+}
