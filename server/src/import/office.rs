@@ -269,6 +269,10 @@ fn unmatched_history(office: &mut Office) {
         .iter()
         .map(|row| (row.branch.as_str(), row.name.as_str(), row.phone.as_str()))
         .collect();
+    let mut without_phone: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for row in office.learners.iter().filter(|row| !row.phone_good) {
+        *without_phone.entry((&row.branch, &row.name)).or_default() += 1;
+    }
     let mut heads: BTreeMap<&str, u32> = BTreeMap::new();
     let mut lost = Vec::new();
     for sign_in in &office.sign_ins {
@@ -277,7 +281,11 @@ fn unmatched_history(office: &mut Office) {
             continue;
         };
         *heads.entry(class.code.as_str()).or_default() += 1;
-        if !people.contains(&(class.branch.as_str(), sign_in.name.as_str(), sign_in.phone.as_str())) {
+        let branch = class.branch.as_str();
+        // Whose phone the roster has wrong is found by name, if only one such person has it.
+        let found = people.contains(&(branch, sign_in.name.as_str(), sign_in.phone.as_str()))
+            || without_phone.get(&(branch, sign_in.name.as_str())) == Some(&1);
+        if !found {
             lost.push((sign_in.row, "名册里找不到这个人", "the roster has no such person"));
         }
     }

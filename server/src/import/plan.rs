@@ -289,6 +289,12 @@ impl Planner<'_> {
             .iter()
             .filter_map(|row| Some((row.code.as_str(), *self.stems.get(&row.branch)?)))
             .collect();
+        let mut without_phone: BTreeMap<(BranchId, String), Vec<PersonId>> = BTreeMap::new();
+        for ((branch, name, phone), id) in &self.known.learners {
+            if super::clean::phone(phone).is_none() {
+                without_phone.entry((*branch, name.clone())).or_default().push(*id);
+            }
+        }
         let mut rolls: BTreeMap<&str, Vec<&SignInRow>> = BTreeMap::new();
         for row in &office.sign_ins {
             rolls.entry(&row.class).or_default().push(row);
@@ -303,7 +309,11 @@ impl Planner<'_> {
             let mut drafts = Vec::new();
             for row in rows {
                 let key = (branch, row.name.clone(), row.phone.clone());
-                let Some(learner) = self.known.learners.get(&key).copied() else { continue };
+                let by_name = || match without_phone.get(&(branch, row.name.clone())).map(Vec::as_slice) {
+                    Some([only]) => Some(*only),
+                    _ => None,
+                };
+                let Some(learner) = self.known.learners.get(&key).copied().or_else(by_name) else { continue };
                 if self.known.attendances.insert((session, learner)) {
                     let at: Millis = row.day.start().plus_minutes(i64::from(row.minute));
                     drafts

@@ -50,12 +50,9 @@ pub struct FileCount {
 /// What an office holds, in figures.
 pub fn counts(office: &Office) -> Counts {
     let assets = |kind| office.assets.iter().filter(|row| row.kind == kind).count();
-    let mut people = BTreeSet::new();
-    let mut full_time = 0;
+    let mut people: BTreeMap<(&str, &str), bool> = BTreeMap::new();
     for row in &office.teachers {
-        if people.insert((&row.name, &row.phone)) && row.full_time {
-            full_time += 1;
-        }
+        *people.entry((&row.name, &row.phone)).or_default() |= row.full_time;
     }
     let file = |file: &super::records::FileRead| {
         (file.file.clone(), FileCount { rows: file.rows, encoding: file.encoding.clone() })
@@ -64,7 +61,7 @@ pub fn counts(office: &Office) -> Counts {
         files: office.files.iter().map(file).collect(),
         courses: office.courses.iter().map(|row| &row.code).collect::<BTreeSet<_>>().len(),
         teachers: people.len(),
-        full_time,
+        full_time: people.values().filter(|full_time| **full_time).count(),
         teachers_listed_twice: office.teachers_listed_twice,
         venues: assets(AssetKind::Room),
         equipment_lines: assets(AssetKind::Equipment),

@@ -113,11 +113,11 @@ fn read_csv(bytes: &[u8]) -> Option<Workbook> {
         .delimiter(delimiter)
         .from_reader(text.as_bytes());
     let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let counts_lines = !text.contains('"');
     for record in reader.records() {
         let record = record.ok()?;
         // The reader skips empty lines; rows keep the numbers that people see.
         let line = record.position().map_or(rows.len() + 1, |position| position.line() as usize);
-        let counts_lines = !text.contains('"');
         while counts_lines && rows.len() + 1 < line {
             rows.push(Vec::new());
         }
