@@ -6,11 +6,13 @@
 mod alternatives;
 mod eligible;
 mod joint;
+mod recheck;
 mod round;
 
 pub use alternatives::alternatives;
 pub use eligible::{Obstacle, obstacles};
 pub use joint::{plan_joint, teacher_minutes_saved};
+pub use recheck::{Recheck, recheck};
 pub use round::{decide_now, decide_round};
 
 use crate::event::{ClaimReceived, DecisionMode, Event, RoundOpened};

@@ -23,6 +23,8 @@ pub fn routes(app: App) -> Router<App> {
         .route("/api/codes", post(codes::make))
         .route("/api/import", post(import::apply))
         .route("/api/round/close", post(round::close))
+        .route("/api/round/recheck", get(round::recheck))
+        .route("/api/rosters", get(views::rosters))
         .route("/api/digests", get(views::digests))
         .route("/api/status", get(views::status))
         .route("/api/views/{name}", get(views::view))

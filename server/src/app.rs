@@ -33,3 +33,19 @@ pub async fn serve(
         .with_state(app);
     axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
+
+/// Resolves at Ctrl-C or SIGTERM.
+pub async fn stopped() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .expect("the runtime handles signals");
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}

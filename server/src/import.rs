@@ -6,6 +6,7 @@ mod clean;
 mod columns;
 mod office;
 mod plan;
+mod progress;
 #[expect(missing_docs, reason = "the fields are the columns of the office files; their names say it")]
 mod records;
 mod report;
@@ -14,5 +15,6 @@ mod sheet;
 
 pub use office::read_dir;
 pub use plan::{Action, FilePlan, Known, SealedField, plan, unknown_branches};
+pub use progress::{progress_bar, show};
 pub use records::{Doubt, Office, Refusal, Source};
 pub use report::{Counts, counts, report};

@@ -21,3 +21,7 @@ pub mod node;
 pub mod store;
 
 pub mod import;
+
+pub mod sample_city;
+
+pub mod demo;

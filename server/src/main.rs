@@ -82,25 +82,10 @@ async fn serve(folder: &DataFolder, app: App, listen: SocketAddr) -> Result<(), 
     let node = app.node.clone();
     tokio::select! {
         served = app::serve(app, listener, std::future::pending()) => served?,
-        () = stopped() => {}
+        () = app::stopped() => {}
     }
     node.store().close().await;
     Ok(())
-}
-
-async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .expect("the runtime handles signals");
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = interrupt.await;
 }
 
 async fn import_office(
@@ -110,24 +95,15 @@ async fn import_office(
     data: &Path,
     lang: Lang,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let bar = indicatif::ProgressBar::new(0);
-    let style =
-        indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is valid");
-    bar.set_style(style);
+    let bar = import::progress_bar();
     let office = import::read_dir(folder, &mut |file, done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-        bar.set_message(file.to_owned());
+        import::show(&bar, file, done as u64, total as u64);
     })?;
     bar.finish_and_clear();
     println!("{}", import::report(&office, lang == Lang::En));
     if apply {
         let outcome = Client::of_folder(data)?
-            .import(&office, |file, done, total| {
-                bar.set_length(total);
-                bar.set_position(done);
-                bar.set_message(file.to_owned());
-            })
+            .import(&office, |file, done, total| import::show(&bar, file, done, total))
             .await?;
         bar.finish_and_clear();
         println!(

@@ -156,6 +156,17 @@ impl History {
         self.by_identity.get(reference).map(|rank| rank.3)
     }
 
+    /// Another history of the same events, each as `edit` gives it back, or left out.
+    pub fn edited(&self, mut edit: impl FnMut(&Entry) -> Option<Entry>) -> Self {
+        let mut other = Self { kept: self.kept.clone(), ..Self::default() };
+        for (rank, entry) in &self.entries {
+            if let Some(entry) = edit(entry) {
+                other.place(*rank, entry);
+            }
+        }
+        other
+    }
+
     /// How many events fold.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -1,4 +1,5 @@
 //! `POST /api/round/close`: an administrator closes the open round; the city decides.
+//! `GET /api/round/recheck`: any node decides the last round once more from its own history.
 
 use crate::app::App;
 use crate::error::Problem;
@@ -6,10 +7,16 @@ use crate::jobs::arbiter;
 use crate::sync::now;
 use axum::Json;
 use axum::extract::State;
+use client_core::decide::Recheck;
 
 pub async fn close(State(app): State<App>) -> Result<Json<arbiter::Closed>, Problem> {
     if !app.node.is_city() {
         return Err(Problem::bad_request("not_the_city", "only the city node decides; ask there"));
     }
     Ok(Json(arbiter::close_round(&app.node, now()).await?))
+}
+
+pub async fn recheck(State(app): State<App>) -> Result<Json<Recheck>, Problem> {
+    let checked = app.node.recheck().await;
+    checked.map(Json).ok_or_else(|| Problem::not_found("no round was closed yet"))
 }

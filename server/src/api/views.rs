@@ -1,4 +1,4 @@
-//! `GET /api/views/…`, `/api/digests`, `/api/status`, `/api/health`: what the node derives and how it is.
+//! `GET /api/views/…`, `/api/rosters`, `/api/digests`, `/api/status`, `/api/health`: what the node derives and how it is.
 
 use crate::app::App;
 use crate::error::Problem;
@@ -25,6 +25,13 @@ pub async fn view(State(app): State<App>, Path(name): Path<String>) -> Result<Js
         }
     };
     Ok(Json(value))
+}
+
+/// The rosters of the node's own branch: ids and groups, no names.
+pub async fn rosters(State(app): State<App>) -> Result<Json<Value>, Problem> {
+    let rosters = app.node.rosters(app.node.branch().await).await?;
+    Ok(Json(json!({ "learners": rosters.learners, "person_times": rosters.person_times(),
+        "imports": rosters.imports })))
 }
 
 pub async fn digests(State(app): State<App>) -> Result<Json<Digests>, Problem> {

@@ -1,13 +1,15 @@
 //! What the node can tell: shared views, rosters of one branch, digests, figures.
 
 use super::{Node, NodeError, Scope, read_history, views};
+use client_core::decide::{self, Recheck};
 use client_core::event::DocumentId;
 use client_core::fold::{Rosters, SharedViews};
-use client_core::ids::{BranchId, ChangeHash};
+use client_core::ids::{BranchId, ChangeHash, CityId};
 use client_core::sync::Head;
 use client_core::time::Millis;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Equal digests mean equal views.
@@ -44,6 +46,17 @@ pub struct Status {
     pub upstream: Option<(bool, Millis)>,
     /// When the city last signed for something here.
     pub city_heard: Option<Millis>,
+    /// Equal frontiers mean equal logs.
+    pub frontiers: Frontiers,
+}
+
+/// Hashes over the heads of the documents held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Frontiers {
+    /// Of shared and decisions documents.
+    pub shared: ChangeHash,
+    /// Of the private documents of each branch.
+    pub private: BTreeMap<BranchId, ChangeHash>,
 }
 
 impl Node {
@@ -66,6 +79,11 @@ impl Node {
         };
         let history = read_history(&self.store, self.city, &lines, &documents).await?;
         Ok(Rosters::fold(&history, branch))
+    }
+
+    /// The round closed last, decided once more from this node's own history.
+    pub async fn recheck(&self) -> Option<Recheck> {
+        decide::recheck(&self.state.lock().await.shared)
     }
 
     /// Branches whose private documents this node holds.
@@ -93,6 +111,7 @@ impl Node {
         let reached = self.store.reached(self.city).await?;
         let bytes = self.store.size_bytes().await?;
         let branch = self.branch().await;
+        let frontiers = self.frontiers().await;
         let state = self.state.lock().await;
         let mut status = Status {
             kind: if self.is_city() { "city" } else { "branch" },
@@ -106,6 +125,7 @@ impl Node {
             not_at_city: 0,
             upstream: state.upstream_live,
             city_heard: state.city_heard,
+            frontiers,
         };
         let mut last_document = None;
         for ((document, actor), line) in &state.lines {
@@ -122,21 +142,40 @@ impl Node {
         Ok(status)
     }
 
-    /// A hash over the decisions frontier: what a decision was taken on.
+    /// What a decision was taken on: a hash over the heads of shared and decisions documents.
     pub async fn frontier(&self) -> ChangeHash {
-        use sha2::{Digest, Sha256};
-        let mut hasher = Sha256::new();
-        for (document, heads) in self.heads_for(None).await {
-            if document.scope == Scope::Private {
-                continue;
-            }
-            hasher.update(document.to_bytes(self.city));
-            for Head { actor, seq, hash } in heads {
-                hasher.update(actor.0);
-                hasher.update(seq.to_be_bytes());
-                hasher.update(hash.0);
-            }
-        }
-        ChangeHash(hasher.finalize().into())
+        self.frontiers().await.shared
     }
+
+    async fn frontiers(&self) -> Frontiers {
+        let heads = self.heads_for(None).await;
+        let hash = |wanted: &dyn Fn(&DocumentId) -> bool| frontier(self.city, &heads, wanted);
+        let branches: BTreeSet<BranchId> = heads
+            .iter()
+            .filter(|(document, _)| document.scope == Scope::Private)
+            .map(|(document, _)| document.branch)
+            .collect();
+        let of_branch = |branch| hash(&|document| document.scope == Scope::Private && document.branch == branch);
+        Frontiers {
+            shared: hash(&|document| document.scope != Scope::Private),
+            private: branches.into_iter().map(|branch| (branch, of_branch(branch))).collect(),
+        }
+    }
+}
+
+fn frontier(
+    city: CityId,
+    heads: &[(DocumentId, Vec<Head>)],
+    wanted: &dyn Fn(&DocumentId) -> bool,
+) -> ChangeHash {
+    let mut hasher = Sha256::new();
+    for (document, heads) in heads.iter().filter(|(document, _)| wanted(document)) {
+        hasher.update(document.to_bytes(city));
+        for Head { actor, seq, hash } in heads {
+            hasher.update(actor.0);
+            hasher.update(seq.to_be_bytes());
+            hasher.update(hash.0);
+        }
+    }
+    ChangeHash(hasher.finalize().into())
 }

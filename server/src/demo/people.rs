@@ -1,0 +1,105 @@
+//! What the people of the demo do, chosen by its seed from what the city's views say.
+
+use super::DemoError;
+use client_core::ids::{BranchId, Entropy, PersonId, SubjectId};
+use client_core::time::{Day, HalfDay, Slot};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Choices that depend on the seed alone.
+pub struct Dice(Entropy);
+
+impl Dice {
+    /// From a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(Entropy::new(Sha256::digest(seed.to_be_bytes()).into()))
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        let bytes: [u8; 8] = self.0.next_bytes()[..8].try_into().expect("8 of 32 bytes");
+        (u64::from_be_bytes(bytes) % bound.max(1) as u64) as usize
+    }
+
+    /// The numbers below `count` in a mixed order.
+    pub fn mixed(&mut self, count: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..count).collect();
+        for n in (1..count).rev() {
+            order.swap(n, self.below(n + 1));
+        }
+        order
+    }
+}
+
+/// Someone of the pool at a time that is offered.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Who.
+    pub teacher: PersonId,
+    /// The teacher's name.
+    pub name: String,
+    /// For what.
+    pub course: SubjectId,
+    /// When.
+    pub slot: Slot,
+}
+
+/// A teacher of another branch with an offered half-day at least `lead_days` ahead.
+pub fn wanted_teacher(
+    teachers: &Value,
+    claimants: &[BranchId],
+    first: Day,
+    dice: &mut Dice,
+) -> Result<Wish, DemoError> {
+    let doubtful: Vec<&str> = texts(&teachers["likely_duplicates"]);
+    let fitting: Vec<Wish> = objects(&teachers["teachers"])
+        .filter(|(id, _)| !doubtful.contains(&id.as_str()))
+        .filter(|(_, teacher)| !claimants.iter().any(|branch| teacher["home"] == branch.to_hex()))
+        .filter(|(_, teacher)| teacher["weekly_cap_periods"].as_u64() >= Some(4))
+        .filter_map(|(id, teacher)| {
+            let window: HalfDay = serde_json::from_value(teacher["offers"][0]["windows"][0].clone()).ok()?;
+            let day = (0..7).map(|n| first.plus(n)).find(|day| day.weekday() == window.weekday)?;
+            let start_minute = if window.afternoon { 14 * 60 } else { 9 * 60 };
+            Some(Wish {
+                teacher: PersonId::from_hex(id).ok()?,
+                name: teacher["name"].as_str()?.to_owned(),
+                course: SubjectId::from_hex(teacher["approved"][0].as_str()?).ok()?,
+                slot: Slot { day, start_minute, duration_minutes: 90 },
+            })
+        })
+        .collect();
+    if fitting.is_empty() {
+        return Err(DemoError::Story("no teacher of the pool is offered to other branches".into()));
+    }
+    Ok(fitting[dice.below(fitting.len())].clone())
+}
+
+/// The courses most teachers may teach, the most taught first.
+pub fn popular_courses(teachers: &Value) -> Vec<SubjectId> {
+    let mut count: BTreeMap<SubjectId, usize> = BTreeMap::new();
+    for (_, teacher) in objects(&teachers["teachers"]) {
+        for course in texts(&teacher["approved"]) {
+            if let Ok(course) = SubjectId::from_hex(course) {
+                *count.entry(course).or_default() += 1;
+            }
+        }
+    }
+    let mut courses: Vec<(usize, SubjectId)> = count.into_iter().map(|(course, n)| (n, course)).collect();
+    courses.sort_unstable_by(|a, b| b.cmp(a));
+    courses.into_iter().map(|(_, course)| course).collect()
+}
+
+/// Name and value of every member of a JSON object.
+pub fn objects(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+/// Every text in nested JSON arrays.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text.as_str()],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
