@@ -17,4 +17,4 @@ pub use office::read_dir;
 pub use plan::{Action, FilePlan, Known, SealedField, plan, unknown_branches};
 pub use progress::{progress_bar, show};
 pub use records::{Doubt, Office, Refusal, Source};
-pub use report::{Counts, counts, report};
+pub use report::{Counts, FileCount, counts, report};

@@ -25,3 +25,4 @@ pub mod import;
 pub mod sample_city;
 
 pub mod demo;
+pub mod dice;

@@ -43,8 +43,7 @@ pub fn recheck(history: &History) -> Option<Recheck> {
     });
     let views = SharedViews::fold(&before);
     let again = decide_round(&views, closing.round, closing.seed, closing.at, closing.frontier);
-    let again: BTreeSet<Answer> =
-        again.iter().filter_map(|decision| answer(&decision.event)).collect();
+    let again: BTreeSet<Answer> = again.iter().filter_map(|decision| answer(&decision.event)).collect();
     let recorded: BTreeSet<Answer> = outcomes(history)
         .filter(|(claim, entry)| claims.contains(claim) && entry.supersedes.is_none())
         .filter_map(|(_, entry)| answer(&entry.event))

@@ -1,36 +1,11 @@
 //! What the people of the demo do, chosen by its seed from what the city's views say.
 
 use super::DemoError;
-use client_core::ids::{BranchId, Entropy, PersonId, SubjectId};
+use crate::dice::Dice;
+use client_core::ids::{BranchId, PersonId, SubjectId};
 use client_core::time::{Day, HalfDay, Slot};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-
-/// Choices that depend on the seed alone.
-pub struct Dice(Entropy);
-
-impl Dice {
-    /// From a seed.
-    pub fn new(seed: u64) -> Self {
-        Self(Entropy::new(Sha256::digest(seed.to_be_bytes()).into()))
-    }
-
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
-        let bytes: [u8; 8] = self.0.next_bytes()[..8].try_into().expect("8 of 32 bytes");
-        (u64::from_be_bytes(bytes) % bound.max(1) as u64) as usize
-    }
-
-    /// The numbers below `count` in a mixed order.
-    pub fn mixed(&mut self, count: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..count).collect();
-        for n in (1..count).rev() {
-            order.swap(n, self.below(n + 1));
-        }
-        order
-    }
-}
 
 /// Someone of the pool at a time that is offered.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! What happens in the demo, in order.
 
 use super::line::Line;
-use super::people::{Dice, Wish, objects, popular_courses, wanted_teacher};
+use super::people::{Wish, objects, popular_courses, wanted_teacher};
 use super::processes::NodeProcess;
 use super::report::{Check, Refusal, Report};
 use super::{DemoError, Options};
 use crate::client::{Client, ClientError};
-use crate::import;
-use crate::sample_city::Truth;
+use crate::dice::Dice;
+use crate::import::{self, Counts};
 use crate::sync::now;
 use client_core::command::{CheckedIn, Command};
 use client_core::event::{CheckIn, ClaimLodged, RequestLodged, Role, SessionAnnounced};
@@ -60,10 +60,10 @@ impl World {
 pub async fn tell(
     folder: &Path,
     office: &Path,
-    truth: &Truth,
+    truth: &Counts,
     options: Options,
 ) -> Result<(World, Report), DemoError> {
-    let mut dice = Dice::new(options.seed);
+    let mut dice = Dice::new(options.seed, "demo");
     let mut report = Report::new(options.seed);
     let world = start(folder, &mut report).await?;
     import_office(&world, office, &mut report).await?;
@@ -160,7 +160,8 @@ async fn hold_classes(world: &World, dice: &mut Dice) -> Result<usize, DemoError
         let session = objects(&sessions["sessions"])
             .find(|(_, session)| session["source"] == announced["events"][0])
             .and_then(|(id, _)| SubjectId::from_hex(id).ok());
-        let session = session.ok_or_else(|| DemoError::Story("the announced class is not to be seen".into()))?;
+        let session =
+            session.ok_or_else(|| DemoError::Story("the announced class is not to be seen".into()))?;
         let at = today.start().plus_minutes(9 * 60);
         let roll = learners[first..first + count].iter();
         let learners = roll.map(|learner| CheckedIn { learner: *learner, at, how: CheckIn::Roll }).collect();
@@ -244,7 +245,8 @@ async fn heal(world: &World, cut: &[usize], dice: &mut Dice, report: &mut Report
 
 async fn close_round(world: &World, report: &mut Report) -> Result<(), DemoError> {
     let client = world.city.client();
-    let closed = client.post("/api/round/close", &serde_json::json!({})).await.map_err(at("closing the round"))?;
+    let closed =
+        client.post("/api/round/close", &serde_json::json!({})).await.map_err(at("closing the round"))?;
     report.decisions = closed["decisions"].as_u64().unwrap_or_default();
     converge(world).await?;
     step(&format!("市校关闭本轮，裁定 {} 件 round closed", report.decisions));
@@ -279,7 +281,7 @@ async fn has_converged(world: &World) -> Result<bool, DemoError> {
     Ok(true)
 }
 
-async fn check(world: &World, attended: usize, truth: &Truth, report: &mut Report) -> Result<(), DemoError> {
+async fn check(world: &World, attended: usize, truth: &Counts, report: &mut Report) -> Result<(), DemoError> {
     let city = world.city.client();
     let status = get(city, "/api/status").await?;
     report.events = status["events"].as_u64().unwrap_or_default();
@@ -289,7 +291,9 @@ async fn check(world: &World, attended: usize, truth: &Truth, report: &mut Repor
     report.teachers = teachers["people"].as_u64().unwrap_or_default();
     let resources = get(city, "/api/views/resources").await?;
     report.shared_resources = objects(&resources["offers"]).count();
-    report.checks.push(Check::new("师资库人数 teachers in the pool", report.teachers == truth.teachers as u64));
+    report
+        .checks
+        .push(Check::new("师资库人数 teachers in the pool", report.teachers == truth.teachers as u64));
     let anomalies = get(city, "/api/views/anomalies").await?;
     let twice = |kind: &Value| kind == "teacher_twice" || kind == "asset_twice";
     let double = anomalies.as_array().into_iter().flatten().filter(|anomaly| twice(&anomaly["kind"])).count();
@@ -345,7 +349,8 @@ async fn check_decisions(world: &World, teachers: &Value, report: &mut Report) -
     let parts = |class: &Value| class["parts"].as_array().map_or(0, Vec::len);
     report.branches_joined = joint.into_iter().flatten().map(|(_, class)| parts(class)).sum();
     let saved = |class: &Value| {
-        (parts(class) as u64).saturating_sub(1) * class["slot"]["duration_minutes"].as_u64().unwrap_or_default()
+        (parts(class) as u64).saturating_sub(1)
+            * class["slot"]["duration_minutes"].as_u64().unwrap_or_default()
     };
     report.teacher_minutes_saved = joint.into_iter().flatten().map(|(_, class)| saved(class)).sum();
     let one = report.confirmed == 1 && report.refused.len() == 1;

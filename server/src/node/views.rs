@@ -155,7 +155,8 @@ impl Node {
             .filter(|(document, _)| document.scope == Scope::Private)
             .map(|(document, _)| document.branch)
             .collect();
-        let of_branch = |branch| hash(&|document| document.scope == Scope::Private && document.branch == branch);
+        let of_branch =
+            |branch| hash(&|document| document.scope == Scope::Private && document.branch == branch);
         Frontiers {
             shared: hash(&|document| document.scope != Scope::Private),
             private: branches.into_iter().map(|branch| (branch, of_branch(branch))).collect(),
