@@ -1,0 +1,184 @@
+//! The shell around the replica in a browser: it stores what the replica wants stored, sends what it
+//! wants sent, and says when something changed. `enrol` makes the device known, `store` is the disk,
+//! `tab` keeps a second tab away from it, `line` is the wire.
+
+mod enrol;
+mod line;
+mod store;
+mod tab;
+
+pub use enrol::{EnrolError, code_in_address, enrol};
+pub use store::{Identity, Store, StoreError};
+pub use tab::hold_the_store;
+
+use client_core::command::Command;
+use client_core::event::EventRef;
+use client_core::identity::IdentityError;
+use client_core::replica::{Effect, Input, Replica};
+use client_core::time::Millis;
+use futures_channel::oneshot;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
+
+/// Events made durable by a command, or a code and a text that say why not.
+pub type Answer = Result<Vec<EventRef>, (String, String)>;
+
+/// How long changes are gathered before the page is told.
+const GATHER_MILLIS: u32 = 60;
+
+/// The running replica of this browser.
+pub struct Host {
+    /// What people call this branch.
+    pub branch_name: String,
+    replica: RefCell<Replica>,
+    store: Store,
+    socket: RefCell<Option<web_sys::WebSocket>>,
+    answers: RefCell<BTreeMap<u32, oneshot::Sender<Answer>>>,
+    next_command: Cell<u32>,
+    change_is_told: Cell<bool>,
+    on_change: Box<dyn Fn()>,
+}
+
+impl Host {
+    /// Opens the replica over what the store holds and starts to connect. `on_change` is called some
+    /// milliseconds after anything changed.
+    pub async fn open(
+        identity: Identity,
+        store: Store,
+        on_change: impl Fn() + 'static,
+    ) -> Result<Rc<Self>, OpenError> {
+        let records = store.records().await?;
+        let replica = Replica::open(identity.enrolment, identity.key, records, now())?;
+        let host = Rc::new(Self {
+            branch_name: identity.branch_name,
+            replica: RefCell::new(replica),
+            store,
+            socket: RefCell::new(None),
+            answers: RefCell::new(BTreeMap::new()),
+            next_command: Cell::new(0),
+            change_is_told: Cell::new(false),
+            on_change: Box::new(on_change),
+        });
+        spawn_local(line::keep_connected(host.clone()));
+        Ok(host)
+    }
+
+    /// Looks at the replica. Not to be called from within itself.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Replica) -> T) -> T {
+        look(&mut self.replica.borrow_mut())
+    }
+
+    /// Does what a person asks; answers when it is durable on this device.
+    pub async fn command(self: &Rc<Self>, command: Command) -> Answer {
+        let id = self.next_command.get();
+        self.next_command.set(id + 1);
+        let (sender, receiver) = oneshot::channel();
+        self.answers.borrow_mut().insert(id, sender);
+        self.input(Input::Command { id, command, entropy: random() });
+        receiver.await.unwrap_or_else(|_| Err(("not_saved".into(), "the page is closing".into())))
+    }
+
+    /// Connects now instead of at the next planned try.
+    pub fn connect_now(&self) {
+        line::wake();
+    }
+
+    fn input(self: &Rc<Self>, input: Input) {
+        self.replica.borrow_mut().handle(input, now());
+        loop {
+            let Some(effect) = self.replica.borrow_mut().poll() else { return };
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(self: &Rc<Self>, effect: Effect) {
+        match effect {
+            Effect::Persist { token, records } => {
+                let host = self.clone();
+                spawn_local(async move {
+                    let outcome = match host.store.put(&records).await {
+                        Ok(()) => Input::Persisted(token),
+                        Err(error) => Input::NotPersisted(token, error.to_string()),
+                    };
+                    host.input(outcome);
+                });
+            }
+            Effect::Send(bytes) => {
+                if let Some(socket) = self.socket.borrow().as_ref() {
+                    // A socket that is closing tells so itself.
+                    let _ = socket.send_with_u8_array(&bytes);
+                }
+            }
+            Effect::Hangup(_) => {
+                if let Some(socket) = self.socket.borrow().as_ref() {
+                    let _ = socket.close();
+                }
+            }
+            Effect::Answer { id, result } => {
+                if let Some(sender) = self.answers.borrow_mut().remove(&id) {
+                    // Whoever asked may have gone to another room.
+                    let _ = sender.send(result);
+                }
+            }
+            Effect::Changed => self.tell_change(),
+        }
+    }
+
+    fn tell_change(self: &Rc<Self>) {
+        if !self.change_is_told.replace(true) {
+            let host = self.clone();
+            gloo_timers::callback::Timeout::new(GATHER_MILLIS, move || {
+                host.change_is_told.set(false);
+                (host.on_change)();
+            })
+            .forget();
+        }
+    }
+}
+
+/// Why the replica does not open.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The browser's storage fails.
+    Store(StoreError),
+    /// The device's certificate does not hold.
+    Identity(IdentityError),
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<IdentityError> for OpenError {
+    fn from(error: IdentityError) -> Self {
+        Self::Identity(error)
+    }
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Identity(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The browser's clock.
+pub fn now() -> Millis {
+    Millis(js_sys::Date::now() as i64)
+}
+
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("every browser gives random bytes");
+    bytes
+}
+
+fn window() -> web_sys::Window {
+    web_sys::window().expect("the page runs in a window")
+}

@@ -1,0 +1,181 @@
+//! The device's disk: one IndexedDB database, strict durability, one transaction a write.
+
+use client_core::identity::SecretKey;
+use client_core::replica::{Enrolment, Record};
+use futures_channel::oneshot;
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransaction, IdbTransactionMode};
+
+const DATABASE: &str = "lianxiao";
+const RECORDS: &str = "records";
+const IDENTITY: &str = "identity";
+
+#[wasm_bindgen]
+extern "C" {
+    // web-sys calls the options unstable; every browser has them.
+    #[wasm_bindgen(extends = IdbDatabase)]
+    type StrictDatabase;
+    #[wasm_bindgen(method, catch, js_name = transaction)]
+    fn strict_transaction(
+        this: &StrictDatabase,
+        store: &str,
+        mode: IdbTransactionMode,
+        options: &JsValue,
+    ) -> Result<IdbTransaction, JsValue>;
+}
+
+/// Who this device is, kept beside its records.
+pub struct Identity {
+    /// Its certificate and the city's key.
+    pub enrolment: Enrolment,
+    /// Its own key.
+    pub key: SecretKey,
+    /// The branch's name when it was enrolled.
+    pub branch_name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredIdentity {
+    enrolment: Enrolment,
+    key: [u8; 32],
+    branch_name: String,
+}
+
+/// What the browser said when its storage failed.
+#[derive(Debug)]
+pub struct StoreError(String);
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<JsValue> for StoreError {
+    fn from(value: JsValue) -> Self {
+        let text = match value.dyn_ref::<web_sys::DomException>() {
+            Some(exception) => format!("{}: {}", exception.name(), exception.message()),
+            None => format!("{value:?}"),
+        };
+        Self(text)
+    }
+}
+
+/// The open database.
+pub struct Store(StrictDatabase);
+
+impl Store {
+    /// Opens the database of this page's address, made at the first time.
+    pub async fn open() -> Result<Self, StoreError> {
+        let factory = super::window().indexed_db()?;
+        let factory = factory.ok_or_else(|| StoreError("this browser keeps no IndexedDB".into()))?;
+        let request = factory.open_with_u32(DATABASE, 1)?;
+        let opened = request.clone();
+        let upgrade = Closure::once(move |_: web_sys::Event| {
+            if let Ok(database) = opened.result().and_then(|result| result.dyn_into::<IdbDatabase>()) {
+                for store in [RECORDS, IDENTITY] {
+                    // It can only exist already, which is as good.
+                    let _ = database.create_object_store(store);
+                }
+            }
+        });
+        request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+        let database = finished(&request).await?;
+        Ok(Self(database.unchecked_into()))
+    }
+
+    /// Who this device is; `None` before it is enrolled.
+    pub async fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        let store = self.0.transaction_with_str(IDENTITY)?.object_store(IDENTITY)?;
+        let value = finished(&store.get(&"self".into())?).await?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        let stored: StoredIdentity = rmp_serde::from_slice(&Uint8Array::new(&value).to_vec())
+            .map_err(|error| StoreError(format!("this device's identity cannot be read: {error}")))?;
+        let StoredIdentity { enrolment, key, branch_name } = stored;
+        Ok(Some(Identity { enrolment, key: SecretKey::from_random(key), branch_name }))
+    }
+
+    /// Keeps who this device is.
+    pub async fn keep_identity(&self, identity: &Identity) -> Result<(), StoreError> {
+        let stored = StoredIdentity {
+            enrolment: identity.enrolment.clone(),
+            key: identity.key.to_bytes(),
+            branch_name: identity.branch_name.clone(),
+        };
+        let bytes = rmp_serde::to_vec(&stored).expect("an identity always encodes");
+        let (transaction, store) = self.write(IDENTITY)?;
+        store.put_with_key(&Uint8Array::from(bytes.as_slice()), &"self".into())?;
+        committed(&transaction).await
+    }
+
+    /// All records.
+    pub async fn records(&self) -> Result<Vec<Record>, StoreError> {
+        let store = self.0.transaction_with_str(RECORDS)?.object_store(RECORDS)?;
+        let (keys, values) = (store.get_all_keys()?, store.get_all()?);
+        let keys = Array::from(&finished(&keys).await?);
+        let values = Array::from(&finished(&values).await?);
+        let records = keys.iter().zip(values.iter()).filter_map(|(key, value)| {
+            Some(Record { key: key.as_string()?, value: Uint8Array::new(&value).to_vec() })
+        });
+        Ok(records.collect())
+    }
+
+    /// Stores all records in one transaction; durable when it returns.
+    pub async fn put(&self, records: &[Record]) -> Result<(), StoreError> {
+        let (transaction, store) = self.write(RECORDS)?;
+        for record in records {
+            store.put_with_key(&Uint8Array::from(record.value.as_slice()), &record.key.as_str().into())?;
+        }
+        committed(&transaction).await
+    }
+
+    fn write(&self, store: &str) -> Result<(IdbTransaction, IdbObjectStore), StoreError> {
+        let options = Object::new();
+        Reflect::set(&options, &"durability".into(), &"strict".into())?;
+        let transaction = self.0.strict_transaction(store, IdbTransactionMode::Readwrite, &options)?;
+        let objects = transaction.object_store(store)?;
+        Ok((transaction, objects))
+    }
+}
+
+async fn finished(request: &IdbRequest) -> Result<JsValue, StoreError> {
+    let (sender, receiver) = oneshot::channel();
+    let done = once(sender);
+    request.set_onsuccess(Some(done.as_ref().unchecked_ref()));
+    request.set_onerror(Some(done.as_ref().unchecked_ref()));
+    wait(receiver).await?;
+    match request.error()? {
+        Some(error) => Err(JsValue::from(error).into()),
+        None => Ok(request.result()?),
+    }
+}
+
+async fn committed(transaction: &IdbTransaction) -> Result<(), StoreError> {
+    let (sender, receiver) = oneshot::channel();
+    let done = once(sender);
+    transaction.set_oncomplete(Some(done.as_ref().unchecked_ref()));
+    transaction.set_onabort(Some(done.as_ref().unchecked_ref()));
+    let event = wait(receiver).await?;
+    if event.type_() == "complete" {
+        return Ok(());
+    }
+    let why = transaction.error().map_or_else(|| "the browser stopped the write".into(), JsValue::from);
+    Err(why.into())
+}
+
+fn once(sender: oneshot::Sender<web_sys::Event>) -> Closure<dyn FnMut(web_sys::Event)> {
+    let mut sender = Some(sender);
+    Closure::new(move |event| {
+        if let Some(sender) = sender.take() {
+            let _ = sender.send(event);
+        }
+    })
+}
+
+async fn wait(receiver: oneshot::Receiver<web_sys::Event>) -> Result<web_sys::Event, StoreError> {
+    receiver.await.map_err(|_| StoreError("the browser gave no answer".into()))
+}
