@@ -1,3 +1,9 @@
-//! The page.
-use leptos::prelude::*;
-fn main() { leptos::mount::mount_to_body(|| view! { <p>"…"</p> }); }
+//! The page of lianxiao: the replica in a browser tab and the app that people see.
+
+mod app;
+mod host;
+
+fn main() {
+    console_error_panic_hook::set_once();
+    app::start();
+}

@@ -43,7 +43,9 @@ impl Files {
         let bound = tempfile::tempdir()?;
         Bindgen::new().input_path(wasm).out_name("lianxiao").web(true)?.typescript(false).generate(&bound)?;
         if bound.path().join("snippets").exists() {
-            return Err("a dependency brings JavaScript of its own; the bundle has no place for it yet".into());
+            return Err(
+                "a dependency brings JavaScript of its own; the bundle has no place for it yet".into()
+            );
         }
         let program = files.hashed("lianxiao.wasm", std::fs::read(bound.path().join("lianxiao_bg.wasm"))?);
         let bindings = files.hashed("lianxiao.js", std::fs::read(bound.path().join("lianxiao.js"))?);

@@ -28,8 +28,8 @@ struct Grant {
 pub enum EnrolError {
     /// The node did not answer.
     NoAnswer,
-    /// The node said no, in its own words.
-    Refused(String),
+    /// The node said no: a code word and its own words.
+    Refused(String, String),
 }
 
 /// The code in the page's address (`#code=…`).
@@ -47,12 +47,12 @@ pub async fn enrol(code: &str) -> Result<Identity, EnrolError> {
         .await
         .map_err(|_| EnrolError::NoAnswer)?;
     if !ok {
-        let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
-        let said = problem.as_ref().and_then(|problem| problem["message"].as_str()).unwrap_or(&body);
-        return Err(EnrolError::Refused(said.to_owned()));
+        let problem: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+        let text = |field: &str| problem[field].as_str().unwrap_or(&body).to_owned();
+        return Err(EnrolError::Refused(text("title"), text("detail")));
     }
-    let grant: Grant =
-        serde_json::from_str(&body).map_err(|error| EnrolError::Refused(format!("unreadable: {error}")))?;
+    let grant: Grant = serde_json::from_str(&body)
+        .map_err(|error| EnrolError::Refused("unreadable".into(), error.to_string()))?;
     let enrolment = Enrolment { city_key: grant.city_key, chain: grant.chain, user: grant.user };
     Ok(Identity { enrolment, key, branch_name: grant.branch_name })
 }

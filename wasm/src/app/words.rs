@@ -1,0 +1,167 @@
+//! Days, times, reasons and refusals in words.
+
+use super::ui::Lang;
+use client_core::event::{Event, Reason, ReasonCode};
+use client_core::fold::SharedViews;
+use client_core::ids::{PersonId, SubjectId};
+use client_core::time::{Day, HalfDay, Millis, Slot};
+
+const WEEKDAYS: [(&str, &str); 7] = [
+    ("周一", "Mon"),
+    ("周二", "Tue"),
+    ("周三", "Wed"),
+    ("周四", "Thu"),
+    ("周五", "Fri"),
+    ("周六", "Sat"),
+    ("周日", "Sun"),
+];
+
+/// `周四`
+pub fn weekday(lang: Lang, weekday: u8) -> &'static str {
+    let (zh, en) = WEEKDAYS[usize::from(weekday) % 7];
+    lang.say(zh, en)
+}
+
+/// `11-26 周四`
+pub fn day(lang: Lang, day: Day) -> String {
+    let (_, month, date) = day.ymd();
+    format!("{month:02}-{date:02} {}", weekday(lang, day.weekday()))
+}
+
+/// `14:00`
+pub fn clock(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// `14:00–15:30`
+pub fn hours(slot: &Slot) -> String {
+    format!("{}–{}", clock(slot.start_minute), clock(slot.end_minute()))
+}
+
+/// `11-26 周四 14:00–15:30`
+pub fn slot(lang: Lang, slot: &Slot) -> String {
+    format!("{} {}", day(lang, slot.day), hours(slot))
+}
+
+/// `11-23 09:14`
+pub fn moment(at: Millis) -> String {
+    let (_, month, date) = at.day().ymd();
+    format!("{month:02}-{date:02} {}", clock(at.minute_of_day()))
+}
+
+/// `周一全天、周三上午`
+pub fn half_days(lang: Lang, all: &[HalfDay]) -> String {
+    let mut parts = Vec::new();
+    for n in 0..7 {
+        let has = |afternoon| all.contains(&HalfDay { weekday: n, afternoon });
+        let part = match (has(false), has(true)) {
+            (true, true) => lang.say("全天", " all day"),
+            (true, false) => lang.say("上午", " am"),
+            (false, true) => lang.say("下午", " pm"),
+            (false, false) => continue,
+        };
+        parts.push(format!("{}{part}", weekday(lang, n)));
+    }
+    parts.join(lang.say("、", ", "))
+}
+
+/// The course's title, or that it is not known here yet.
+pub fn course(lang: Lang, views: &SharedViews, id: Option<SubjectId>) -> String {
+    let known = id.and_then(|id| views.courses.courses.get(&id));
+    known.map_or_else(|| lang.say("课程未详", "unknown course").into(), |course| course.listed.title.clone())
+}
+
+/// The teacher's name.
+pub fn teacher(lang: Lang, views: &SharedViews, id: PersonId) -> String {
+    let known = views.teachers.teachers.get(&views.teachers.resolve(id));
+    known.map_or_else(|| lang.say("教师未详", "unknown teacher").into(), |teacher| teacher.name.clone())
+}
+
+/// The room's or kit's name.
+pub fn asset(lang: Lang, views: &SharedViews, id: SubjectId) -> String {
+    let known = views.resources.assets.get(&id);
+    known.map_or_else(|| lang.say("场地未详", "unknown room").into(), |asset| asset.declared.name.clone())
+}
+
+/// A decision's reason, with who was preferred where the views know.
+pub fn reason(lang: Lang, views: &SharedViews, reason: &Reason) -> String {
+    let (zh, en) = match reason.code {
+        ReasonCode::Unopposed => ("没有别的分校同时要", "nobody else wanted it"),
+        ReasonCode::MoreBranches => ("能让更多分校一起上，先排", "it serves more branches"),
+        ReasonCode::FewerPoolHours => {
+            ("近期每百名学员得课时少，先排", "the branch had fewer shared hours per 100 learners")
+        }
+        ReasonCode::Draw => {
+            ("各项相同，按本轮公开的抽签次序", "equal in everything; the round's draw decided")
+        }
+        ReasonCode::TeacherTaken => ("同一时段这位教师已派出", "the teacher is taken at that time"),
+        ReasonCode::AssetTaken => ("同一时段这处场地已占用", "the room or kit is taken at that time"),
+        ReasonCode::NotOffered => ("这个时段没有对外开放", "the time is not offered"),
+        ReasonCode::NotApproved => {
+            ("这位教师还没有获准讲这门课", "the teacher is not approved for the course")
+        }
+        ReasonCode::OverWeeklyCap => ("超过这位教师每周的课时上限", "over the teacher's weekly limit"),
+        ReasonCode::TravelTooLong => {
+            ("前后两课之间路上来不及", "not enough time to travel between two classes")
+        }
+        ReasonCode::TooSmall => ("人数多于座位", "more people than seats"),
+        ReasonCode::NoPlace => ("在愿望范围内排不出", "no class fits within the wishes"),
+        ReasonCode::Joint => ("与别的分校合班", "joined with other branches"),
+        ReasonCode::Unknown => {
+            ("市校还没有这位教师或场地的资料", "the city does not know the teacher or room yet")
+        }
+        ReasonCode::Unavailable => ("教师当天请假", "the teacher is away that day"),
+    };
+    let other = reason.other.map(|other| views.branches.name(other.document.branch));
+    match other {
+        Some(other) => {
+            format!("{}{}", lang.say(zh, en), lang.say(format!("（{other}）"), format!(" ({other})")))
+        }
+        None => lang.say(zh, en).to_owned(),
+    }
+}
+
+/// Why a command was refused and what to do.
+pub fn refusal(lang: Lang, code: &str, text: &str) -> String {
+    if lang == Lang::En {
+        return text.to_owned();
+    }
+    let zh = match code {
+        "not_yours" => "这件事不归本机办，请找有权限的分校或市校",
+        "unknown" => "本机还没有这一项的资料，等线路通了再试，或从清单里另选",
+        "invalid" => "有一栏填得不对，请改后再存",
+        "past" => "日期已经过去，请改到今天或以后",
+        "not_offered" => "这个时段没有对外开放，请按可供时段另选",
+        "already" => "已经办过了",
+        "not_saved" => "本机没能存下，请看看存储空间，再存一次",
+        _ => "没有办成",
+    };
+    format!("{zh}（{text}）")
+}
+
+/// One line about an event of one's own: `点单：公文写作`.
+pub fn event(lang: Lang, views: &SharedViews, event: &Event) -> String {
+    match event {
+        Event::RequestLodged(order) => {
+            format!(
+                "{}{}",
+                lang.say("点单：", "Order: "),
+                course(lang, views, order.courses.first().copied())
+            )
+        }
+        Event::ClaimLodged(claim) => {
+            let who = claim.teacher.map(|id| teacher(lang, views, id));
+            let what = who.or_else(|| claim.asset.map(|id| asset(lang, views, id))).unwrap_or_default();
+            format!("{}{what} {}", lang.say("约课：", "Claim: "), slot(lang, &claim.slot))
+        }
+        Event::RequestCancelled(_) => lang.say("撤回一单", "An order taken back").to_owned(),
+        Event::SessionAnnounced(class) => {
+            let title = course(lang, views, Some(class.course));
+            format!("{}{title} {}", lang.say("排课：", "Class: "), slot(lang, &class.slot))
+        }
+        Event::SessionTaught(class) => {
+            format!("{}{}", lang.say("已上课：", "Held: "), course(lang, views, class.course))
+        }
+        other => other.kind().map_or("?", |(kind, _, _)| kind).to_owned(),
+    }
+}
