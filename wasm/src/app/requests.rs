@@ -45,6 +45,7 @@ fn slips(ui: Ui, views: &SharedViews, branch: BranchId) -> Vec<Slip> {
         let title = format!("{who} {}", words::slot(ui.lang, &lodged.wish.slot));
         slips.push(slip(
             ui,
+            branch,
             views,
             *id,
             title,
@@ -64,6 +65,7 @@ fn slips(ui: Ui, views: &SharedViews, branch: BranchId) -> Vec<Slip> {
         let title = format!("{course} {when}");
         slips.push(slip(
             ui,
+            branch,
             views,
             *id,
             title,
@@ -81,6 +83,7 @@ fn slips(ui: Ui, views: &SharedViews, branch: BranchId) -> Vec<Slip> {
 #[expect(clippy::too_many_arguments, reason = "claims and orders share a slip but not a type")]
 fn slip(
     ui: Ui,
+    own: BranchId,
     views: &SharedViews,
     request: EventRef,
     title: String,
@@ -100,7 +103,7 @@ fn slip(
     Slip {
         request,
         branch: views.branches.name(branch),
-        is_own: branch == ui.branch(),
+        is_own: branch == own,
         title,
         lodged,
         received,
@@ -124,7 +127,7 @@ fn order(slip: &Slip) -> u8 {
 pub fn Requests(ui: Ui) -> impl IntoView {
     let list = move || {
         let branch = ui.branch();
-        let slips = ui.with(|replica| slips(ui, &replica.views().clone(), branch));
+        let slips = ui.views(|views| slips(ui, views, branch));
         if slips.is_empty() {
             return empty(
                 ui.say("还没有申请", "No requests yet"),

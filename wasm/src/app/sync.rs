@@ -4,7 +4,9 @@ use super::parts::{badge, empty, head, mark, state};
 use super::ui::Ui;
 use super::words;
 use client_core::event::{EventRef, Role};
+use client_core::fold::Entry;
 use client_core::ids::BranchId;
+use client_core::replica::Replica;
 use client_core::time::Millis;
 use leptos::prelude::*;
 
@@ -22,6 +24,12 @@ pub fn SyncState(ui: Ui) -> impl IntoView {
             <aside class="stack">{move || devices(ui)}{move || storage(ui)}</aside>
         </div>
     }
+}
+
+/// What was written here and the city has not signed for.
+pub fn unsent_entries(replica: &Replica) -> Vec<Entry> {
+    let unsent = replica.unsent();
+    unsent.iter().filter_map(|(event, _)| replica.entry(event)).cloned().collect()
 }
 
 fn way(ui: Ui) -> impl IntoView {
@@ -52,12 +60,11 @@ fn notes(ui: Ui) -> impl IntoView {
 
 fn unsent(ui: Ui) -> impl IntoView {
     let rows: Vec<(EventRef, String, Millis)> = ui.with(|replica| {
-        let views = replica.views().clone();
-        let unsent = replica.unsent();
-        let entries = unsent.iter().filter_map(|(event, _)| replica.entry(event));
-        entries
-            .map(|entry| (entry.reference, words::event(ui.lang, &views, &entry.event), entry.claimed))
-            .collect()
+        let entries = unsent_entries(replica);
+        let views = replica.views();
+        let row =
+            |entry: &Entry| (entry.reference, words::event(ui.lang, views, &entry.event), entry.claimed);
+        entries.iter().map(row).collect()
     });
     if rows.is_empty() {
         return empty(

@@ -274,14 +274,9 @@ fn news(ui: Ui) -> impl IntoView {
 
 fn unsent(ui: Ui) -> impl IntoView {
     let rows: Vec<(EventRef, String)> = ui.with(|replica| {
-        let unsent = replica.unsent();
-        let views = replica.views().clone();
-        unsent
-            .iter()
-            .filter_map(|(event, _)| {
-                Some((*event, words::event(ui.lang, &views, &replica.entry(event)?.event)))
-            })
-            .collect()
+        let entries = super::sync::unsent_entries(replica);
+        let views = replica.views();
+        entries.iter().map(|entry| (entry.reference, words::event(ui.lang, views, &entry.event))).collect()
     });
     let title = ui.say(format!("未送出 {} 件", rows.len()), format!("{} unsent", rows.len()));
     let none = rows.is_empty().then(|| view! { <p class="small dim">{ui.say("本机写的，市校都签收了。", "The city has signed for everything written here.")}</p> });
