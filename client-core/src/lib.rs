@@ -26,3 +26,6 @@ pub mod door;
 pub mod decide;
 
 pub mod replica;
+
+#[cfg(test)]
+mod given;

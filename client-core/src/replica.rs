@@ -112,7 +112,7 @@ code_enum! {
 pub struct LineState {
     /// Connected and greeted.
     pub live: bool,
-    /// Everything held here is there.
+    /// Everything held here is there, and everything held there is here.
     pub caught_up: bool,
     /// Since when the line is up or down.
     pub since: Millis,

@@ -1,9 +1,9 @@
 //! The whole path on one machine: a city and eight branches as real processes, office files in,
 //! three lines cut and healed, a round decided, everything checked.
 
-mod line;
+pub mod line;
 mod people;
-mod processes;
+pub mod processes;
 mod report;
 mod story;
 

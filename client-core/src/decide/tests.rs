@@ -1,1 +1,146 @@
+use super::*;
+use crate::event::EventRef;
+use crate::fold::{History, OutcomeKind};
+use crate::given::{Given, HOME, TEACHER, branch, claim, offered, slot, teacher};
+use crate::ids::PersonId;
+use proptest::prelude::*;
 
+const ROUND: SubjectId = SubjectId([50; 16]);
+const SEED: ChangeHash = ChangeHash([51; 32]);
+const FRONTIER: ChangeHash = ChangeHash([52; 32]);
+
+/// The city opens a round, takes all claims into it and closes it.
+fn close_round(given: &mut Given) {
+    let opened = open_round(&given.views(), given.now, ROUND, SEED);
+    given.city(opened);
+    for receipt in receipts(&given.views(), given.now) {
+        given.city(receipt);
+    }
+    for decision in decide_round(&given.views(), ROUND, SEED, given.now, FRONTIER) {
+        let id = Some(decision.id);
+        given.draft(BranchId::CITY, Draft { id, ..Draft::new(BranchId::CITY, decision.event) });
+    }
+}
+
+use crate::event::Draft;
+use crate::ids::BranchId;
+
+fn contested() -> (Given, [EventRef; 2]) {
+    let mut given = Given::a_shared_teacher();
+    let wish = claim(TEACHER, slot("2026-12-14", 540));
+    let claims = [given.write(branch(1), wish.clone()), given.write(branch(2), wish)];
+    (given, claims)
+}
+
+#[test]
+fn of_two_claims_one_is_granted_and_one_gets_free_alternatives() {
+    let (mut given, claims) = contested();
+    close_round(&mut given);
+    let views = given.views();
+    let outcome = |claim: &EventRef| views.requests.claims[claim].outcome.clone().unwrap();
+    let (granted, refused): (Vec<_>, Vec<_>) =
+        claims.iter().map(outcome).partition(|outcome| outcome.kind == OutcomeKind::Confirmed);
+    assert_eq!((granted.len(), refused.len()), (1, 1));
+    assert_eq!(refused[0].reason.code, crate::event::ReasonCode::TeacherTaken);
+    assert!(refused[0].alternatives.len() >= 2);
+    for other in &refused[0].alternatives {
+        let teacher = &views.teachers.teachers[&other.teacher.unwrap()];
+        assert!(teacher.is_offered(&other.slot), "{other:?}");
+        let free = |b: &crate::fold::Booking| b.teacher != other.teacher || !b.slot.overlaps(&other.slot);
+        assert!(views.bookings.iter().all(free), "{other:?}");
+    }
+}
+
+#[test]
+fn who_arrives_first_does_not_matter() {
+    let (mut given, claims) = contested();
+    close_round(&mut given);
+    let winner = |given: &Given| {
+        let views = given.views();
+        claims.into_iter().find(|claim| {
+            views.requests.claims[claim].outcome.as_ref().unwrap().kind == OutcomeKind::Confirmed
+        })
+    };
+    let (mut other, _) = contested();
+    let last = other.changes.len() - 1;
+    other.changes.swap(last - 1, last);
+    close_round(&mut other);
+    assert!(winner(&given).is_some());
+    assert_eq!(winner(&given), winner(&other));
+}
+
+#[test]
+fn fewer_pool_hours_come_before_the_draw() {
+    // The branch that had the teacher for a class before stands back, whatever the seed says.
+    for served in [1, 2] {
+        let mut given = Given::a_shared_teacher();
+        for n in [1, 2] {
+            given.write(branch(n), crate::event::BranchProfile { name: format!("分校{n}"), registered: 100 });
+        }
+        given.write(branch(served), claim(TEACHER, slot("2026-12-08", 540)));
+        close_round(&mut given);
+        given.now = given.now.plus_minutes(60);
+        let wish = claim(TEACHER, slot("2026-12-15", 540));
+        let claims = [1, 2].map(|n| given.write(branch(n), wish.clone()));
+        let (round, views) = (SubjectId([60; 16]), given.views());
+        let opened = open_round(&views, given.now, round, SEED);
+        given.city(opened);
+        for receipt in receipts(&given.views(), given.now) {
+            given.city(receipt);
+        }
+        for decision in decide_round(&given.views(), round, SEED, given.now, FRONTIER) {
+            given.city(decision.event);
+        }
+        let views = given.views();
+        let kind = |n: usize| views.requests.claims[&claims[n]].outcome.as_ref().unwrap().kind;
+        assert_eq!(kind(usize::from(served) - 1), OutcomeKind::Refused, "branch {served} was served before");
+        assert_eq!(kind(2 - usize::from(served)), OutcomeKind::Confirmed);
+    }
+}
+
+#[test]
+fn a_decided_round_holds_when_it_is_decided_again_and_a_swapped_outcome_shows() {
+    let (mut given, claims) = contested();
+    close_round(&mut given);
+    let history = given.history();
+    let again = recheck(&history).unwrap();
+    assert_eq!((again.claims, again.seed_holds, again.differing.len()), (2, true, 0));
+    let swapped = |claim: EventRef| if claim == claims[0] { claims[1] } else { claims[0] };
+    let tampered: History = history.edited(|entry| {
+        let mut entry = entry.clone();
+        match &mut entry.event {
+            Event::ClaimConfirmed(confirmed) => confirmed.claim = swapped(confirmed.claim),
+            Event::ClaimRefused(refused) => refused.claim = swapped(refused.claim),
+            _ => {}
+        }
+        Some(entry)
+    });
+    assert_eq!(recheck(&tampered).unwrap().differing.len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whatever is claimed, no teacher stands in two classes at once, and every claim gets an answer.
+    #[test]
+    fn nothing_is_booked_twice(wishes in prop::collection::vec((0..3_u8, 0..2_u8, 0..3_i32, 0..12_u16), 1..14)) {
+        let mut given = Given::a_shared_teacher();
+        let second = PersonId([8; 16]);
+        given.write(HOME, teacher(second, "示例乙"));
+        given.write(HOME, offered(second));
+        given.city(crate::event::TeacherApproved { teacher: second, courses: vec![crate::given::COURSE] });
+        for (who, whom, days, half_hour) in &wishes {
+            let mut slot = slot("2026-12-14", 480 + half_hour * 30);
+            slot.day = slot.day.plus(*days);
+            given.write(branch(who + 1), claim(if *whom == 0 { TEACHER } else { second }, slot));
+        }
+        close_round(&mut given);
+        let views = given.views();
+        prop_assert!(views.requests.claims.values().all(|state| state.outcome.is_some()));
+        for (n, one) in views.bookings.iter().enumerate() {
+            for other in &views.bookings[n + 1..] {
+                prop_assert!(one.teacher != other.teacher || !one.slot.overlaps(&other.slot), "{one:?} {other:?}");
+            }
+        }
+        prop_assert!(recheck(&given.history()).unwrap().differing.is_empty());
+    }
+}

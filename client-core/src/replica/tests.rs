@@ -1,1 +1,102 @@
+use super::*;
+use crate::given::{Given, TEACHER, USER, branch, claim, slot};
 
+fn office() -> (Enrolment, SecretKey, Given) {
+    let given = Given::a_shared_teacher();
+    let (key, certificate) = given.certificate(branch(1));
+    (Enrolment { city_key: given.city_key.public(), chain: vec![certificate], user: USER }, key, given)
+}
+
+fn order() -> Command {
+    Command::AnnounceSession(crate::event::SessionAnnounced {
+        session: crate::ids::SubjectId([0; 16]),
+        course: crate::given::COURSE,
+        teacher: None,
+        venue: None,
+        slot: slot("2026-12-14", 540),
+        headcount: 20,
+    })
+}
+
+/// Carries out everything the replica wants but the wire; gives back its answers.
+fn settle(
+    replica: &mut Replica,
+    disk: &mut Vec<Record>,
+    now: Millis,
+) -> Vec<Result<Vec<EventRef>, (String, String)>> {
+    let mut answers = Vec::new();
+    while let Some(effect) = replica.poll() {
+        match effect {
+            Effect::Persist { token, records } => {
+                disk.extend(records);
+                replica.handle(Input::Persisted(token), now);
+            }
+            Effect::Answer { result, .. } => answers.push(result),
+            Effect::Send(_) | Effect::Hangup(_) | Effect::Changed => {}
+        }
+    }
+    answers
+}
+
+#[test]
+fn an_event_is_answered_only_when_it_is_durable_and_survives_a_restart() {
+    let (enrolment, key, given) = office();
+    let (now, mut disk) = (given.now, Vec::new());
+    let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), now).unwrap();
+    let profile = Command::SetProfile { registered: 600 };
+    replica.handle(Input::Command { id: 1, command: profile, entropy: [1; 32] }, now);
+    assert_eq!(replica.unsent().len(), 0, "nothing counts before it is durable");
+    let answers = settle(&mut replica, &mut disk, now);
+    let event = answers[0].as_ref().unwrap()[0];
+    assert_eq!(replica.delivery(&event), Some(Delivery::Here));
+    let mut again = Replica::open(enrolment, key, disk, now).unwrap();
+    assert_eq!(again.views().digest(), replica.views().digest());
+    assert_eq!(again.unsent(), [(event, Delivery::Here)]);
+}
+
+#[test]
+fn what_a_full_disk_refused_never_happened() {
+    let (enrolment, key, given) = office();
+    let (now, mut disk) = (given.now, Vec::new());
+    let mut replica = Replica::open(enrolment, key, Vec::new(), now).unwrap();
+    let profile = |registered| Command::SetProfile { registered };
+    replica.handle(Input::Command { id: 1, command: profile(600), entropy: [1; 32] }, now);
+    let Some(Effect::Persist { token, .. }) = replica.poll() else { panic!("nothing to persist") };
+    replica.handle(Input::NotPersisted(token, "quota".into()), now);
+    let answers = settle(&mut replica, &mut disk, now);
+    assert_eq!(answers[0].as_ref().unwrap_err().0, "not_saved");
+    assert!(replica.unsent().is_empty() && replica.views().branches.branches.is_empty());
+    // The line goes on where it stood: the next change is its first.
+    replica.handle(Input::Command { id: 2, command: profile(601), entropy: [2; 32] }, now);
+    let event = settle(&mut replica, &mut disk, now)[0].as_ref().unwrap()[0];
+    assert_eq!(replica.shared.seq(&event), Some(1));
+}
+
+#[test]
+fn a_record_torn_from_the_end_loses_only_itself() {
+    let (enrolment, key, given) = office();
+    let (now, mut disk) = (given.now, Vec::new());
+    let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), now).unwrap();
+    for (id, registered) in [(1, 600), (2, 601)] {
+        let command = Command::SetProfile { registered };
+        replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, now);
+        settle(&mut replica, &mut disk, now);
+    }
+    let last = disk.iter().rposition(|record| record.key.starts_with("run/")).unwrap();
+    disk[last].value.truncate(9);
+    let again = Replica::open(enrolment, key, disk, now).unwrap();
+    assert_eq!(again.unsent().len(), 1);
+}
+
+#[test]
+fn a_command_that_cannot_be_meant_is_refused_with_its_code() {
+    let (enrolment, key, given) = office();
+    let mut replica = Replica::open(enrolment, key, Vec::new(), given.now).unwrap();
+    let unknown = Command::LodgeClaim(claim(TEACHER, slot("2026-12-14", 540)));
+    for (id, command) in [(1, unknown), (2, order())] {
+        replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, given.now);
+    }
+    let answers = settle(&mut replica, &mut Vec::new(), given.now);
+    let codes: Vec<&str> = answers.iter().map(|answer| answer.as_ref().unwrap_err().0.as_str()).collect();
+    assert_eq!(codes, ["unknown", "unknown"]);
+}

@@ -181,9 +181,11 @@ impl Session {
         self.peer.as_ref()
     }
 
-    /// Whether everything held here is with the peer.
+    /// Whether each side holds all the lines the other holds, but for those that were refused.
     pub fn is_caught_up(&self) -> bool {
-        self.heard_have && self.listed && self.queue.is_empty() && self.sending.is_none()
+        let sent = self.queue.is_empty() && self.sending.is_none();
+        let held = |key: &LineKey| self.held.get(key).map_or(0, |(seq, _)| *seq);
+        self.heard_have && self.listed && sent && self.theirs.iter().all(|(key, seq)| held(key) >= *seq)
     }
 
     /// A message arrived.

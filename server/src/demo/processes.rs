@@ -11,12 +11,12 @@ use tokio::process::{Child, Command};
 /// A running node; dropped, the process is killed.
 pub struct NodeProcess {
     client: Client,
-    _child: Child,
+    child: Child,
 }
 
 impl NodeProcess {
-    /// Starts this very program as a node and waits until it serves.
-    pub async fn start(folder: &Path, arguments: &[&str]) -> Result<Self, DemoError> {
+    /// Starts `program` as a node and waits until it serves.
+    pub async fn start(program: &Path, folder: &Path, arguments: &[&str]) -> Result<Self, DemoError> {
         let io = |what: &'static str| {
             let folder = folder.display().to_string();
             move |error| DemoError::Io { what: format!("{what} of {folder}"), error }
@@ -24,7 +24,6 @@ impl NodeProcess {
         std::fs::create_dir_all(folder).map_err(io("making the folder"))?;
         let log_path = folder.join("node.log");
         let log = std::fs::File::create(&log_path).map_err(io("making the log"))?;
-        let program = std::env::current_exe().map_err(io("finding the program"))?;
         let mut child = Command::new(program)
             .args(arguments)
             .arg("--data")
@@ -43,7 +42,12 @@ impl NodeProcess {
         }
         let client = Client::of_folder(folder)
             .map_err(|error| DemoError::Client { what: format!("finding {}", folder.display()), error })?;
-        Ok(Self { client, _child: child })
+        Ok(Self { client, child })
+    }
+
+    /// Kills the process where it stands (`SIGKILL`) and waits until it is gone.
+    pub async fn kill(mut self) -> std::io::Result<()> {
+        self.child.kill().await
     }
 
     /// Talks to the node.

@@ -85,7 +85,9 @@ pub async fn tell(
 
 async fn start(folder: &Path, report: &mut Report) -> Result<World, DemoError> {
     let began = Instant::now();
-    let city = NodeProcess::start(&folder.join("city"), &["city"]).await?;
+    let program = std::env::current_exe()
+        .map_err(|error| DemoError::Io { what: "finding the program".into(), error })?;
+    let city = NodeProcess::start(&program, &folder.join("city"), &["city"]).await?;
     let target = city.client().address().trim_start_matches("http://").parse();
     let target = target.map_err(|_| DemoError::Story("the city's address cannot be read".into()))?;
     let mut branches = Vec::new();
@@ -97,7 +99,9 @@ async fn start(folder: &Path, report: &mut Report) -> Result<World, DemoError> {
         let code = code.map_err(at("making a code"))?;
         let url = line.url();
         let node_folder = folder.join(format!("branch-{}", branches.len() + 1));
-        let node = NodeProcess::start(&node_folder, &["branch", "--upstream", &url, "--code", &code]).await?;
+        let node =
+            NodeProcess::start(&program, &node_folder, &["branch", "--upstream", &url, "--code", &code])
+                .await?;
         let status = get(node.client(), "/api/status").await?;
         let id = status["branch"].as_str().and_then(|text| BranchId::from_hex(text).ok());
         let id = id.ok_or_else(|| DemoError::Story(format!("{name} does not know its branch")))?;

@@ -111,7 +111,7 @@ fn day_pick(ui: Ui, picked: RwSignal<u8>) -> impl IntoView {
 fn grid(ui: Ui, monday: Day, picked: u8, today: Day) -> impl IntoView {
     let (entries, branches) = ui.views(|views| {
         let mut branches: Vec<(BranchId, String)> =
-            views.branches.branches.iter().map(|(id, branch)| (*id, branch.name.clone())).collect();
+            views.branches.branches.keys().map(|id| (*id, views.branches.name(*id))).collect();
         branches.sort_by(|a, b| a.1.cmp(&b.1));
         (entries(ui, views, monday), branches)
     });

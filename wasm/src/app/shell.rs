@@ -73,7 +73,7 @@ fn rail_entry(ui: Ui, room: Room) -> impl IntoView {
         Room::Schedule | Room::Sync => 0,
     };
     view! {
-        <li class="pin">
+        <li class:pin=room != Room::Sync>
             <a href=room.path() aria-current=move || (ui.room.get() == room).then_some("page") on:click=move |event| follow(ui, &event, room)>
                 <span><span class="desk">{long}</span><span class="narrow">{short}</span></span>
                 <span class="n">{move || Some(count()).filter(|n| *n > 0)}</span>

@@ -91,7 +91,7 @@ pub fn Teachers(ui: Ui) -> impl IntoView {
     };
     let sub = move || {
         let people = ui.views(|views| views.teachers.people());
-        ui.say(format!("{people} 人，八校共用"), format!("{people} people, shared by all branches"))
+        ui.say(format!("{people} 人，各校共用"), format!("{people} people, shared by all branches"))
     };
     let form = move || {
         match ui.form.get() {

@@ -154,7 +154,7 @@ fn classes(ui: Ui) -> impl IntoView {
             String::new(),
             empty(
                 ui.say("今天没有课", "No class today"),
-                ui.say("下面右边是本周余下的课。", "The rest of the week stands beside."),
+                ui.say("旁边是往后七天的课。", "The next seven days stand beside."),
             )
             .into_any(),
         )

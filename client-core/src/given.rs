@@ -1,0 +1,170 @@
+//! A small made-up city for unit tests: one course, one shared teacher, branches that write.
+
+use crate::author::Author;
+use crate::event::*;
+use crate::fold::{History, SharedViews};
+use crate::identity::{self, Certificate, SecretKey};
+use crate::ids::*;
+use crate::time::{Day, HalfDay, HybridClock, Millis, Slot};
+use std::collections::BTreeMap;
+
+pub const COURSE: SubjectId = SubjectId([9; 16]);
+pub const TEACHER: PersonId = PersonId([7; 16]);
+pub const HOME: BranchId = BranchId([6; 16]);
+pub const USER: UserId = UserId([0; 16]);
+
+/// One change as a node takes it in.
+#[derive(Clone)]
+pub struct Change {
+    pub document: DocumentId,
+    pub actor: ActorId,
+    pub author: Certificate,
+    pub seq: u64,
+    pub events: Vec<(EventId, Vec<u8>)>,
+}
+
+impl Change {
+    pub fn put_into(&self, history: &mut History) {
+        let events: Vec<_> = self.events.iter().map(|(id, value)| LoggedEvent { id: *id, value }).collect();
+        history.insert(self.document, self.actor, &self.author, self.seq, &events);
+    }
+}
+
+/// Everything written so far, in writing order.
+pub struct Given {
+    pub city_key: SecretKey,
+    pub changes: Vec<Change>,
+    pub now: Millis,
+    authors: BTreeMap<BranchId, Author>,
+    entropy: Entropy,
+}
+
+impl Given {
+    pub fn nothing() -> Self {
+        let now = day("2026-11-23").start();
+        Self {
+            city_key: SecretKey::from_random([42; 32]),
+            changes: Vec::new(),
+            now,
+            authors: BTreeMap::new(),
+            entropy: Entropy::new([1; 32]),
+        }
+    }
+
+    /// A listed course, and a teacher of [`HOME`] approved for it and offered every weekday.
+    pub fn a_shared_teacher() -> Self {
+        let mut given = Self::nothing();
+        given.city(course());
+        given.write(HOME, teacher(TEACHER, "示例甲"));
+        given.write(HOME, offered(TEACHER));
+        given.city(TeacherApproved { teacher: TEACHER, courses: vec![COURSE] });
+        given
+    }
+
+    pub fn certificate(&self, branch: BranchId) -> (SecretKey, Certificate) {
+        let seed = if branch == BranchId::CITY { [41; 32] } else { [branch.0[0]; 32] };
+        let key = SecretKey::from_random(seed);
+        let role = if branch == BranchId::CITY { Role::Arbiter } else { Role::Office };
+        let city = identity::city_id(self.city_key.public());
+        let device = DeviceId(branch.0);
+        let certificate =
+            Certificate::issue(&self.city_key, city, key.public(), device, branch, role, Millis(0));
+        (key, certificate)
+    }
+
+    pub fn city(&mut self, event: impl Into<Event>) -> EventRef {
+        self.write(BranchId::CITY, event)
+    }
+
+    pub fn write(&mut self, branch: BranchId, event: impl Into<Event>) -> EventRef {
+        self.draft(branch, Draft::new(branch, event))
+    }
+
+    pub fn draft(&mut self, branch: BranchId, draft: Draft) -> EventRef {
+        self.now = self.now.plus_minutes(1);
+        let city = identity::city_id(self.city_key.public());
+        let (key, certificate) = self.certificate(branch);
+        let author = self
+            .authors
+            .entry(branch)
+            .or_insert_with(|| Author::new(city, key, vec![certificate.clone()], HybridClock::default()));
+        let action = ActionId(self.entropy.next_id());
+        let written = author.write(&[draft], action, USER, self.now, &mut self.entropy).unwrap();
+        for run in &written.runs {
+            for (n, puts) in crate::log::unpack(&run.bytes).unwrap().into_iter().enumerate() {
+                self.changes.push(Change {
+                    document: run.document,
+                    actor: run.actor,
+                    author: certificate.clone(),
+                    seq: run.first_seq + n as u64,
+                    events: puts.into_iter().map(|put| (put.id, put.value.to_vec())).collect(),
+                });
+            }
+        }
+        let event = written.events[0];
+        author.accept(written);
+        event
+    }
+
+    pub fn history(&self) -> History {
+        let mut history = History::default();
+        self.changes.iter().for_each(|change| change.put_into(&mut history));
+        history
+    }
+
+    pub fn views(&self) -> SharedViews {
+        SharedViews::fold(&self.history())
+    }
+}
+
+pub fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+pub fn branch(n: u8) -> BranchId {
+    BranchId([n; 16])
+}
+
+pub fn course() -> CourseListed {
+    CourseListed {
+        course: COURSE,
+        code: "K001".into(),
+        title: "基层治理".into(),
+        area: "形势政策".into(),
+        periods: 2,
+        method: "讲授".into(),
+        audience: "全体".into(),
+        online: true,
+    }
+}
+
+pub fn teacher(teacher: PersonId, name: &str) -> TeacherProposed {
+    TeacherProposed {
+        teacher,
+        name: name.into(),
+        full_time: true,
+        source: "市委党校".into(),
+        courses: vec![COURSE],
+        weekly_cap_periods: 40,
+    }
+}
+
+pub fn offered(teacher: PersonId) -> TeacherOffered {
+    let windows = (0..5).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon }));
+    TeacherOffered { teacher, windows: windows.collect(), from: day("2026-11-01"), to: day("2027-06-30") }
+}
+
+pub fn claim(teacher: PersonId, slot: Slot) -> ClaimLodged {
+    ClaimLodged {
+        teacher: Some(teacher),
+        asset: None,
+        course: Some(COURSE),
+        slot,
+        headcount: 30,
+        branches_served: 1,
+    }
+}
+
+pub fn slot(text: &str, start_minute: u16) -> Slot {
+    Slot { day: day(text), start_minute, duration_minutes: 90 }
+}

@@ -1,0 +1,165 @@
+//! Rules of the tree that no compiler holds.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Crates that a package must not use, and why.
+const LAYERS: [(&str, &[&str], &str); 3] = [
+    (
+        "client-core",
+        &[
+            "tokio",
+            "axum",
+            "sqlx",
+            "reqwest",
+            "tracing",
+            "web_sys",
+            "js_sys",
+            "lianxiao",
+            "rand",
+            "std::fs",
+            "std::net",
+            "SystemTime",
+            "Instant::now",
+            "std::thread",
+        ],
+        "the core does no IO, reads no clock and makes up no randomness",
+    ),
+    (
+        "server",
+        &["leptos", "web_sys", "lianxiao_web", "automerge"],
+        "the node knows nothing of the page, and the log hides Automerge",
+    ),
+    ("wasm", &["tokio", "sqlx", "axum", "lianxiao::", "automerge"], "the page is a shell around client-core"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the tree").to_owned()
+}
+
+fn files(folder: &Path, endings: &[&str]) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !["target", "node_modules", ".git"].contains(&name.as_str()) {
+                    folders.push(path);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                let text = std::fs::read_to_string(&path).expect("text");
+                found.insert(path, text);
+            }
+        }
+    }
+    found
+}
+
+/// Every line of code (no comment, no test) that names something forbidden.
+fn violations(source: &str, forbidden: &[&str]) -> Vec<String> {
+    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let names = |line: &str, word: &str| {
+        line.match_indices(word).any(|(at, _)| {
+            let before = line[..at].chars().next_back().is_some_and(is_word);
+            let after = line[at + word.len()..].chars().next().is_some_and(is_word);
+            !before && !after
+        })
+    };
+    lines
+        .filter_map(|(n, line)| {
+            let word = forbidden.iter().find(|word| names(line, word))?;
+            Some(format!("line {}: {word}: {}", n + 1, line.trim()))
+        })
+        .collect()
+}
+
+#[test]
+fn layers_use_only_what_lies_below_them() {
+    let mut found = Vec::new();
+    for (package, forbidden, why) in LAYERS {
+        for (path, text) in files(&root().join(package).join("src"), &[".rs"]) {
+            let all = violations(&text, forbidden).into_iter();
+            found.extend(all.map(|violation| format!("{} {violation} ({why})", path.display())));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_planted_violation_is_found() {
+    let planted = "//! tokio is named here\nuse tokio::net::TcpStream;\nlet tokio_like = 1;\n";
+    assert_eq!(violations(planted, &["tokio"]), ["line 2: tokio: use tokio::net::TcpStream;"]);
+}
+
+#[test]
+fn the_log_alone_names_automerge() {
+    let core = files(&root().join("client-core/src"), &[".rs"]);
+    let named: Vec<_> = core
+        .iter()
+        .filter(|(path, text)| !path.ends_with("tests.rs") && !violations(text, &["automerge"]).is_empty())
+        .map(|(path, _)| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(named, ["merged.rs"]);
+}
+
+#[test]
+fn every_source_file_opens_with_a_sentence_about_itself() {
+    let without: Vec<_> = files(&root(), &[".rs"])
+        .into_iter()
+        .filter(|(path, text)| !text.starts_with("//!") && !path.ends_with("tests.rs"))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn paths_that_documents_name_exist() {
+    let mut missing = Vec::new();
+    for (path, text) in files(&root(), &[".md"]) {
+        let quoted = text.split('`').skip(1).step_by(2);
+        let paths = quoted.filter(|word| {
+            let first = word.split('/').next().unwrap_or_default();
+            word.contains('/')
+                && ["client-core", "server", "wasm", "tests", "docs"].contains(&first)
+                && !word.contains([' ', '…', '<', '{', '*'])
+        });
+        for named in paths.filter(|named| !root().join(named).exists()) {
+            missing.push(format!("{}: {named}", path.display()));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn the_project_stands_alone() {
+    let outside = concat!("../sha", "red");
+    let all = files(&root(), &[".rs", ".md", ".toml", ".mjs", ".js", ".json", ".html", ".css", "run"]);
+    let naming: Vec<_> =
+        all.iter().filter(|(_, text)| text.contains(outside)).map(|(path, _)| path).collect();
+    assert!(naming.is_empty(), "{naming:?}");
+}
+
+#[test]
+fn the_top_level_holds_only_what_was_agreed() {
+    let agreed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        "client-core",
+        "docs",
+        "server",
+        "tests",
+        "wasm",
+        "target",
+    ];
+    let entries = std::fs::read_dir(root()).expect("the root");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let others: Vec<String> =
+        names.filter(|name| !name.starts_with('.') && !agreed.contains(&name.as_str())).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
