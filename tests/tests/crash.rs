@@ -8,6 +8,7 @@ use tests::{CityWithBranch, command};
 
 const KILLS: usize = 6;
 const WRITERS: usize = 4;
+const EVENTS_BEFORE_KILL: usize = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_branch_node_loses_no_acknowledged_event() {
@@ -35,7 +36,7 @@ async fn a_killed_branch_node_loses_no_acknowledged_event() {
             })
             .collect();
         let before = acknowledged.lock().unwrap().len();
-        while acknowledged.lock().unwrap().len() < before + 20 {
+        while acknowledged.lock().unwrap().len() < before + EVENTS_BEFORE_KILL {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         both.kill_branch().await;
@@ -47,7 +48,7 @@ async fn a_killed_branch_node_loses_no_acknowledged_event() {
     }
     both.converge().await;
     let acknowledged = acknowledged.lock().unwrap().clone();
-    assert!(acknowledged.len() >= KILLS * 20);
+    assert!(acknowledged.len() >= KILLS * EVENTS_BEFORE_KILL);
     for client in [both.city.client(), both.branch()] {
         let view = client.get("/api/views/teachers").await.unwrap();
         let names: BTreeSet<String> = view["teachers"]

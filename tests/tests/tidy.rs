@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str], &str); 3] = [
             "tracing",
             "web_sys",
             "js_sys",
-            "lianxiao",
+            "use lianxiao",
             "rand",
             "std::fs",
             "std::net",
@@ -27,10 +27,14 @@ const LAYERS: [(&str, &[&str], &str); 3] = [
     ),
     (
         "server",
-        &["leptos", "web_sys", "lianxiao_web", "automerge"],
+        &["leptos", "web_sys", "use lianxiao_web", "automerge"],
         "the node knows nothing of the page, and the log hides Automerge",
     ),
-    ("wasm", &["tokio", "sqlx", "axum", "lianxiao::", "automerge"], "the page is a shell around client-core"),
+    (
+        "wasm",
+        &["tokio", "sqlx", "axum", "use lianxiao", "automerge"],
+        "the page is a shell around client-core",
+    ),
 ];
 
 fn root() -> PathBuf {
