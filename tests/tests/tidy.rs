@@ -139,6 +139,41 @@ fn paths_that_documents_name_exist() {
 }
 
 #[test]
+fn every_event_kind_is_documented_with_its_version_and_scope() {
+    let page = std::fs::read_to_string(root().join("docs/events.md")).expect("docs/events.md");
+    for (kind, version, scope) in client_core::event::Event::KINDS {
+        let row = format!("| {kind} | {version} | {scope} |");
+        assert!(page.contains(&row), "docs/events.md lacks the row {row}");
+    }
+}
+
+#[test]
+fn every_direct_dependency_is_explained() {
+    let page = std::fs::read_to_string(root().join("docs/dependencies.md")).expect("docs/dependencies.md");
+    let explained: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .flat_map(|names| names.split(", "))
+        .collect();
+    let manifests = files(&root(), &["Cargo.toml"]);
+    let mut missing = Vec::new();
+    for text in manifests.values() {
+        let mut in_dependencies = false;
+        for line in text.lines() {
+            if let Some(section) = line.strip_prefix('[') {
+                in_dependencies = section.contains("dependencies]");
+            } else if in_dependencies && let Some((name, _)) = line.split_once(['=', '.']) {
+                let name = name.trim();
+                if !["client-core", "lianxiao"].contains(&name) && !explained.contains(&name) {
+                    missing.push(name.to_owned());
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "docs/dependencies.md lacks {missing:?}");
+}
+
+#[test]
 fn the_project_stands_alone() {
     let outside = concat!("../sha", "red");
     let all = files(&root(), &[".rs", ".md", ".toml", ".mjs", ".js", ".json", ".html", ".css", "run"]);

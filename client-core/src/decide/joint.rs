@@ -252,7 +252,8 @@ fn participants(
             able[id].wish.pre_consent || views.requests.orders.get(id).is_some_and(|order| order.consented)
         };
         let alone = parts.is_empty();
-        if !alone && !(consents(&request) && parts.iter().all(|part| consents(&part.request))) {
+        let all_consent = consents(&request) && parts.iter().all(|part| consents(&part.request));
+        if !alone && !all_consent {
             continue;
         }
         if mode == Mode::Online && alone {

@@ -40,7 +40,7 @@ fn entries(ui: Ui, views: &SharedViews, monday: Day) -> Vec<Entry> {
             });
         }
     }
-    for (_, state) in &views.requests.claims {
+    for state in views.requests.claims.values() {
         let Some(lodged) = state.lodged.as_ref().filter(|lodged| week.contains(&lodged.wish.slot.day)) else {
             continue;
         };
