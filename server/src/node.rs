@@ -26,6 +26,7 @@ use tokio::sync::{Mutex, broadcast};
 
 /// What this node is.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 pub enum Kind {
     /// The city node: decides, signs for what it holds. The city's own key, kept outside the database.
     City(SecretKey),
