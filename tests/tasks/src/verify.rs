@@ -36,7 +36,10 @@ fn run_all(steps: &mut Steps) -> Result<Tally, String> {
         let of_page = ["clippy", "--profile", "web", "--target", WASM, "--package", "lianxiao-web"];
         cargo(&[&of_page[..], &["--", "--deny", "warnings"]].concat())
     })?;
-    steps.run("node", build::node)?;
+    steps.run("node", || {
+        // The features of the whole workspace, so that the tests find everything built.
+        cargo(&["build", "--release", "--workspace", "--exclude", "lianxiao-web"])
+    })?;
     steps.run("lints", || {
         let of_all = ["clippy", "--release", "--workspace", "--exclude", "lianxiao-web", "--all-targets"];
         cargo(&[&of_all[..], &["--", "--deny", "warnings"]].concat())

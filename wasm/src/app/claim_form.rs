@@ -53,7 +53,7 @@ pub fn ClaimForm(ui: Ui, teacher: PersonId) -> impl IntoView {
             branches_served: 1,
         };
         let when = words::slot(ui.lang, &slot);
-        ui.form.set(None);
+        ui.close_form();
         ui.run(
             Command::LodgeClaim(claim),
             ui.say(format!("约课：{name} {when}"), format!("Claim: {name} {when}")),
@@ -81,7 +81,7 @@ pub fn ClaimForm(ui: Ui, teacher: PersonId) -> impl IntoView {
                 <p class="err" role="alert">{move || problem.get()}</p>
                 <div class="acts">
                     <button class="btn main" data-test="save-claim">{ui.say("存下约课", "Save claim")}</button>
-                    <button class="btn" type="button" on:click=move |_| ui.form.set(None)>{ui.say("返回", "Back")}</button>
+                    <button class="btn" type="button" on:click=move |_| ui.close_form()>{ui.say("返回", "Back")}</button>
                 </div>
             </form>
         </section>

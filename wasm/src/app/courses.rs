@@ -103,7 +103,7 @@ fn line(ui: Ui, row: Row) -> impl IntoView {
             <td class="num" data-l=ui.say("课时", "Periods")>{row.periods}</td>
             <td class="num" data-l=ui.say("教师", "Teachers")>{row.teachers}</td>
             <td class="num" data-l=ui.say("班次", "Classes")>{row.classes}</td>
-            <td class="act"><button class="btn" data-test="order" on:click=move |_| ui.form.set(Some(Form::Order(id)))>{ui.say("点单", "Order")}</button></td>
+            <td class="act"><button class="btn" data-test="order" on:click=move |_| ui.open_form(Form::Order(id))>{ui.say("点单", "Order")}</button></td>
         </tr>
     }
 }

@@ -52,7 +52,7 @@ pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
             priority: 2,
             pre_consent: joint.get(),
         };
-        ui.form.set(None);
+        ui.close_form();
         ui.run(Command::LodgeRequest(order), ui.say(format!("点单：{title}"), format!("Order: {title}")));
     };
     view! {
@@ -72,7 +72,7 @@ pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
                 <p class="err" role="alert">{move || problem.get()}</p>
                 <div class="acts">
                     <button class="btn main" data-test="save-order">{ui.say("存下点单", "Save order")}</button>
-                    <button class="btn" type="button" on:click=move |_| ui.form.set(None)>{ui.say("返回", "Back")}</button>
+                    <button class="btn" type="button" on:click=move |_| ui.close_form()>{ui.say("返回", "Back")}</button>
                 </div>
                 <p class="small dim">{ui.say("存下就在本机，断网也算数；送到后由市校一轮一轮裁定。", "Saved on this device at once; the city decides round by round when it arrives.")}</p>
             </form>

@@ -178,7 +178,10 @@ fn UpdateNote(ui: Ui) -> impl IntoView {
 fn listen(ui: Ui) {
     let back = window_event_listener_untyped("popstate", move |_| {
         ui.form.set(None);
-        ui.room.set(Room::here());
+        // The same room keeps its rows and where it was scrolled to.
+        if ui.room.get_untracked() != Room::here() {
+            ui.room.set(Room::here());
+        }
     });
     let keys = window_event_listener(leptos::ev::keydown, move |event| {
         let typing = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlElement>().ok());
@@ -186,7 +189,7 @@ fn listen(ui: Ui) {
             typing.is_some_and(|at| matches!(at.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA"));
         match event.key().as_str() {
             "Escape" => {
-                ui.form.set(None);
+                ui.close_form();
                 ui.toast.set(None);
             }
             "/" if !typing => {

@@ -125,7 +125,7 @@ fn line(ui: Ui, row: Row) -> impl IntoView {
             <td>{courses}</td>
             <td class="nowrap">{strip(ui.lang, &row.windows)}</td>
             <td class="num" data-l=ui.say("每周上限", "Weekly limit")>{row.weekly_cap}</td>
-            <td class="act">{can_claim.then(|| view! { <button class="btn" data-test="claim" on:click=move |_| ui.form.set(Some(Form::Claim(id)))>{ui.say("约课", "Claim")}</button> })}</td>
+            <td class="act">{can_claim.then(|| view! { <button class="btn" data-test="claim" on:click=move |_| ui.open_form(Form::Claim(id))>{ui.say("约课", "Claim")}</button> })}</td>
         </tr>
     }
 }

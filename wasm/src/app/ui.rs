@@ -164,6 +164,25 @@ impl Ui {
         window().scroll_to_with_x_and_y(0.0, 0.0);
     }
 
+    /// Opens a form beside the table; on a phone it is a screen of its own, and Back closes it.
+    pub fn open_form(self, form: Form) {
+        if self.form.get_untracked().is_none()
+            && let Ok(history) = window().history()
+        {
+            let _ = history.push_state_with_url(&JsValue::NULL, "", None);
+        }
+        self.form.set(Some(form));
+    }
+
+    /// Closes the form, as Back does.
+    pub fn close_form(self) {
+        if self.form.get_untracked().is_some()
+            && let Ok(history) = window().history()
+        {
+            let _ = history.back();
+        }
+    }
+
     /// Saves what a person did and says so; `what` names it.
     pub fn run(self, command: Command, what: String) {
         let host = self.host.with_value(Rc::clone);
