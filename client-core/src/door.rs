@@ -88,3 +88,6 @@ pub fn admit(
     let changes = run.admit(city, author)?;
     Ok(Admission::New { changes, author: author.clone() })
 }
+
+#[cfg(test)]
+mod tests;

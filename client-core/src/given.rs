@@ -5,6 +5,7 @@ use crate::event::*;
 use crate::fold::{History, SharedViews};
 use crate::identity::{self, Certificate, SecretKey};
 use crate::ids::*;
+use crate::log::Run;
 use crate::time::{Day, HalfDay, HybridClock, Millis, Slot};
 use std::collections::BTreeMap;
 
@@ -34,6 +35,8 @@ impl Change {
 pub struct Given {
     pub city_key: SecretKey,
     pub changes: Vec<Change>,
+    /// The same as they travel, each with its line's introduction.
+    pub runs: Vec<(Run, Vec<u8>)>,
     pub now: Millis,
     authors: BTreeMap<BranchId, Author>,
     entropy: Entropy,
@@ -45,6 +48,7 @@ impl Given {
         Self {
             city_key: SecretKey::from_random([42; 32]),
             changes: Vec::new(),
+            runs: Vec::new(),
             now,
             authors: BTreeMap::new(),
             entropy: Entropy::new([1; 32]),
@@ -91,6 +95,8 @@ impl Given {
         let action = ActionId(self.entropy.next_id());
         let written = author.write(&[draft], action, USER, self.now, &mut self.entropy).unwrap();
         for run in &written.runs {
+            let introduction = author.introduction_of(&written, &run.document).unwrap();
+            self.runs.push((run.clone(), introduction.encode()));
             for (n, puts) in crate::log::unpack(&run.bytes).unwrap().into_iter().enumerate() {
                 self.changes.push(Change {
                     document: run.document,

@@ -22,6 +22,8 @@ const LAYERS: [(&str, &[&str], &str); 3] = [
             "SystemTime",
             "Instant::now",
             "std::thread",
+            "HashMap",
+            "HashSet",
         ],
         "the core does no IO, reads no clock and makes up no randomness",
     ),

@@ -1,7 +1,7 @@
 //! The teaching list: what can be ordered.
 
 use super::order_form::OrderForm;
-use super::parts::{empty, head, search};
+use super::parts::{found_rows, head, search};
 use super::shell::paper_foot;
 use super::ui::{Form, Ui};
 use client_core::fold::SharedViews;
@@ -48,26 +48,14 @@ fn rows(views: &SharedViews, sought: &str) -> Vec<Row> {
 pub fn Courses(ui: Ui) -> impl IntoView {
     let sought = RwSignal::new(String::new());
     let all = Memo::new(move |_| ui.views(|views| rows(views, sought.get().trim())));
-    let table = move || {
-        let rows = all.get();
-        if rows.is_empty() {
-            return if sought.get().is_empty() {
-                empty(
-                    ui.say("还没有教学清单", "No teaching list yet"),
-                    ui.say(
-                        "市校导入清单、线路通过一次后，这里就有。",
-                        "It appears once the city has imported it and the line was up once.",
-                    ),
-                )
-                .into_any()
-            } else {
-                empty(
-                    ui.say("没有找到", "Nothing found"),
-                    ui.say("换个词，或清空搜索。", "Try another word or clear the search."),
-                )
-                .into_any()
-            };
-        }
+    let nothing_yet = (
+        ui.say("还没有教学清单", "No teaching list yet"),
+        ui.say(
+            "市校导入清单、线路通过一次后，这里就有。",
+            "It appears once the city has imported it and the line was up once.",
+        ),
+    );
+    let table = found_rows(ui, sought, all, nothing_yet, move |rows| {
         view! {
             <table class="tbl fold" data-test="courses">
                 <thead><tr>
@@ -79,7 +67,7 @@ pub fn Courses(ui: Ui) -> impl IntoView {
             </table>
         }
         .into_any()
-    };
+    });
     let sub = move || ui.say(format!("{} 门", all.get().len()), format!("{} courses", all.get().len()));
     let form = move || {
         match ui.form.get() {

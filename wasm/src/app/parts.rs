@@ -75,3 +75,22 @@ pub fn search(label: &'static str, text: RwSignal<String>) -> impl IntoView {
         </div>
     }
 }
+
+/// The rows of a searchable table, or why there are none: nothing yet, or nothing found.
+pub fn found_rows<R: Clone + PartialEq + Send + Sync + 'static>(
+    ui: Ui,
+    sought: RwSignal<String>,
+    rows: Memo<Vec<R>>,
+    nothing_yet: (&'static str, &'static str),
+    table: impl Fn(Vec<R>) -> AnyView + Send + 'static,
+) -> impl IntoView {
+    move || match rows.get() {
+        rows if !rows.is_empty() => table(rows),
+        _ if sought.get().is_empty() => empty(nothing_yet.0, nothing_yet.1).into_any(),
+        _ => empty(
+            ui.say("没有找到", "Nothing found"),
+            ui.say("换个词，或清空搜索。", "Try another word or clear the search."),
+        )
+        .into_any(),
+    }
+}

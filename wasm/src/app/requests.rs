@@ -6,7 +6,7 @@ use super::ui::{Room, Ui};
 use super::words;
 use client_core::command::Command;
 use client_core::event::EventRef;
-use client_core::fold::{Outcome, OutcomeKind, SharedViews};
+use client_core::fold::{Outcome, OutcomeKind, SharedViews, State};
 use client_core::ids::BranchId;
 use client_core::time::Millis;
 use leptos::prelude::*;
@@ -34,84 +34,59 @@ pub fn open(ui: Ui) -> usize {
     })
 }
 
-fn slips(ui: Ui, views: &SharedViews, branch: BranchId) -> Vec<Slip> {
-    let shown = |owner: BranchId| owner == branch || branch == BranchId::CITY;
-    let mut slips = Vec::new();
-    for (id, state) in &views.requests.claims {
-        let Some(lodged) = state.lodged.as_ref().filter(|lodged| shown(lodged.branch)) else { continue };
-        let who = lodged.wish.teacher.map(|id| words::teacher(ui.lang, views, id));
-        let who =
-            who.or_else(|| lodged.wish.asset.map(|id| words::asset(ui.lang, views, id))).unwrap_or_default();
-        let title = format!("{who} {}", words::slot(ui.lang, &lodged.wish.slot));
-        slips.push(slip(
-            ui,
-            branch,
-            views,
-            *id,
-            title,
-            (lodged.branch, lodged.at),
-            state.received.is_some(),
-            state.cancelled,
-            state.outcome.clone(),
-        ));
-    }
-    for (id, state) in &views.requests.orders {
-        let Some(lodged) = state.lodged.as_ref().filter(|lodged| shown(lodged.branch)) else { continue };
-        let course = words::course(ui.lang, views, lodged.wish.courses.first().copied());
-        let days =
-            format!("{} – {}", words::day(ui.lang, lodged.wish.from), words::day(ui.lang, lodged.wish.to));
+fn slips(ui: Ui, views: &SharedViews, own: BranchId) -> Vec<Slip> {
+    let claims = views.requests.claims.iter().filter_map(|(id, state)| {
+        let wish = &state.lodged.as_ref()?.wish;
+        let who = wish.teacher.map(|id| words::teacher(ui.lang, views, id));
+        let who = who.or_else(|| wish.asset.map(|id| words::asset(ui.lang, views, id))).unwrap_or_default();
+        slip(ui, views, own, *id, state, format!("{who} {}", words::slot(ui.lang, &wish.slot)))
+    });
+    let orders = views.requests.orders.iter().filter_map(|(id, state)| {
+        let wish = &state.lodged.as_ref()?.wish;
+        let course = words::course(ui.lang, views, wish.courses.first().copied());
         let class = state.outcome.as_ref().and_then(|outcome| views.requests.joint.get(&outcome.class?));
-        let when = class.map_or(days, |class| words::slot(ui.lang, &class.slot));
-        let title = format!("{course} {when}");
-        slips.push(slip(
-            ui,
-            branch,
-            views,
-            *id,
-            title,
-            (lodged.branch, lodged.at),
-            false,
-            state.cancelled,
-            state.outcome.clone(),
-        ));
-    }
+        let when = match class {
+            Some(class) => words::slot(ui.lang, &class.slot),
+            None => format!("{} – {}", words::day(ui.lang, wish.from), words::day(ui.lang, wish.to)),
+        };
+        slip(ui, views, own, *id, state, format!("{course} {when}"))
+    });
+    let mut slips: Vec<Slip> = claims.chain(orders).collect();
     // What needs an answer first, then what waits, then the rest; the newest on top.
     slips.sort_by_key(|slip| (order(slip), std::cmp::Reverse(slip.lodged)));
     slips
 }
 
-#[expect(clippy::too_many_arguments, reason = "claims and orders share a slip but not a type")]
-fn slip(
+/// `None` for what is another branch's business.
+fn slip<T>(
     ui: Ui,
-    own: BranchId,
     views: &SharedViews,
+    own: BranchId,
     request: EventRef,
+    state: &State<T>,
     title: String,
-    (branch, lodged): (BranchId, Millis),
-    received: bool,
-    cancelled: bool,
-    outcome: Option<Outcome>,
-) -> Slip {
-    let reason =
-        outcome.as_ref().map(|outcome| words::reason(ui.lang, views, &outcome.reason)).unwrap_or_default();
+) -> Option<Slip> {
+    let lodged = state.lodged.as_ref().filter(|lodged| lodged.branch == own || own == BranchId::CITY)?;
+    let outcome = state.outcome.clone();
     let alternatives = outcome.iter().flat_map(|outcome| &outcome.alternatives).map(|other| {
         let who = other.teacher.map(|id| words::teacher(ui.lang, views, id));
         let place = other.asset.map(|id| words::asset(ui.lang, views, id));
-        (words::slot(ui.lang, &other.slot), [who, place].into_iter().flatten().collect::<Vec<_>>().join("，"))
+        let both: Vec<String> = [who, place].into_iter().flatten().collect();
+        (words::slot(ui.lang, &other.slot), both.join(ui.say("，", ", ")))
     });
-    let alternatives = alternatives.collect();
-    Slip {
+    let reason = outcome.as_ref().map(|outcome| words::reason(ui.lang, views, &outcome.reason));
+    Some(Slip {
         request,
-        branch: views.branches.name(branch),
-        is_own: branch == own,
+        branch: views.branches.name(lodged.branch),
+        is_own: lodged.branch == own,
         title,
-        lodged,
-        received,
-        cancelled,
+        lodged: lodged.at,
+        received: state.received.is_some(),
+        cancelled: state.cancelled,
+        reason: reason.unwrap_or_default(),
+        alternatives: alternatives.collect(),
         outcome,
-        reason,
-        alternatives,
-    }
+    })
 }
 
 fn order(slip: &Slip) -> u8 {

@@ -1,7 +1,7 @@
 //! The shared teacher pool: who may teach what, and when.
 
 use super::claim_form::ClaimForm;
-use super::parts::{empty, head, search, strip};
+use super::parts::{found_rows, head, search, strip};
 use super::shell::paper_foot;
 use super::ui::{Form, Ui};
 use client_core::fold::SharedViews;
@@ -58,26 +58,11 @@ fn rows(views: &SharedViews, sought: &str) -> Vec<Row> {
 pub fn Teachers(ui: Ui) -> impl IntoView {
     let sought = RwSignal::new(String::new());
     let all = Memo::new(move |_| ui.views(|views| rows(views, sought.get().trim())));
-    let table = move || {
-        let rows = all.get();
-        if rows.is_empty() {
-            return if sought.get().is_empty() {
-                empty(
-                    ui.say("师资库还是空的", "The pool is empty"),
-                    ui.say(
-                        "各分校报的教师经市校认可后在这里共用。",
-                        "Teachers that branches put forward appear here.",
-                    ),
-                )
-                .into_any()
-            } else {
-                empty(
-                    ui.say("没有找到", "Nothing found"),
-                    ui.say("可按姓名、分校、课程找。", "Search by name, branch or course."),
-                )
-                .into_any()
-            };
-        }
+    let nothing_yet = (
+        ui.say("师资库还是空的", "The pool is empty"),
+        ui.say("各分校报的教师经市校认可后在这里共用。", "Teachers that branches put forward appear here."),
+    );
+    let table = found_rows(ui, sought, all, nothing_yet, move |rows| {
         view! {
             <table class="tbl fold" data-test="teachers">
                 <thead><tr>
@@ -88,7 +73,7 @@ pub fn Teachers(ui: Ui) -> impl IntoView {
             </table>
         }
         .into_any()
-    };
+    });
     let sub = move || {
         let people = ui.views(|views| views.teachers.people());
         ui.say(format!("{people} 人，各校共用"), format!("{people} people, shared by all branches"))
