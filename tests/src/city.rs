@@ -66,6 +66,12 @@ impl CityWithBranch {
         self.branch.as_ref().expect("the branch runs").client()
     }
 
+    /// What both nodes wrote to their logs so far.
+    pub fn logs(&self) -> String {
+        let log = |node: &str| std::fs::read_to_string(self.folder.path().join(node).join("node.log"));
+        ["city", "branch"].map(|node| log(node).expect("a log")).concat()
+    }
+
     /// Waits until city and branch hold the same.
     pub async fn converge(&self) {
         let began = Instant::now();

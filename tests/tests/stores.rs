@@ -1,6 +1,6 @@
 //! Both databases behave alike: the same office, imported twice, gives the same views and digests.
 
-use lianxiao::import;
+use lianxiao::import::{self, Office};
 use lianxiao::sample_city::{self, Size};
 use serde_json::Value;
 use tests::{CityWithBranch, Postgres, given_or_skipped};
@@ -28,12 +28,29 @@ async fn story(city_arguments: &[&str]) -> Value {
     let courses = city.get("/api/views/courses").await.unwrap();
     let sessions = city.get("/api/views/sessions").await.unwrap();
     let count = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
+    names_no_learner(&office, &both).await;
     serde_json::json!({
         "events": first.events,
         "people": teachers["people"],
         "courses": count(&courses["courses"]),
         "sessions": count(&sessions["sessions"]),
     })
+}
+
+/// No view, roster or log line of either node holds a learner's phone.
+async fn names_no_learner(office: &Office, both: &CityWithBranch) {
+    let mut said = both.logs();
+    for client in [both.city.client(), both.branch()] {
+        for view in ["branches", "teachers", "courses", "resources", "requests", "sessions", "anomalies"] {
+            said += &client.get(&format!("/api/views/{view}")).await.unwrap().to_string();
+        }
+        said += &client.get("/api/rosters").await.unwrap().to_string();
+    }
+    let phones: Vec<&str> =
+        office.learners.iter().map(|row| row.phone.as_str()).filter(|p| p.len() == 11).collect();
+    assert!(phones.len() > 400);
+    let named: Vec<&&str> = phones.iter().filter(|phone| said.contains(**phone)).collect();
+    assert!(named.is_empty(), "{named:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
