@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
 
 /// One of the device's own lines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OwnLine {
     /// Its actor.
     pub actor: ActorId,
@@ -41,7 +41,8 @@ pub struct Written {
     pub events: Vec<EventRef>,
     /// The clock to persist with them.
     pub clock: HybridClock,
-    lines: Vec<(DocumentId, OwnLine)>,
+    /// Where the lines stand with it; persist them with it too, see [`Author::resume`].
+    pub lines: Vec<(DocumentId, OwnLine)>,
 }
 
 /// Why an action could not be written.
@@ -83,9 +84,15 @@ impl Author {
         Self { city, key, chain, clock, lines: BTreeMap::new() }
     }
 
-    /// Goes on with a stored line.
+    /// Goes on with a stored line. Only where it still ends as this device left it: a line that grew
+    /// otherwise has another writer, a copy of this device.
     pub fn resume(&mut self, document: DocumentId, line: OwnLine) {
         self.lines.insert(document, line);
+    }
+
+    /// Leaves a line to a copy of this device; the next event begins a line of a new actor.
+    pub fn leave(&mut self, document: &DocumentId) {
+        self.lines.remove(document);
     }
 
     /// The device's own certificate.
@@ -113,14 +120,13 @@ impl Author {
         &self.lines
     }
 
-    /// What travels ahead of one of its lines.
-    pub fn introduction(&self, document: &DocumentId) -> Option<Introduction> {
-        self.lines.get(document).map(|line| self.introduce(line))
-    }
-
-    /// What travels ahead of a line just written.
-    pub fn introduction_of(&self, written: &Written, document: &DocumentId) -> Option<Introduction> {
-        written.lines.iter().find(|(d, _)| d == document).map(|(_, line)| self.introduce(line))
+    /// The runs written, each with its introduction where it begins a line.
+    pub fn introduced(&self, written: &Written) -> Vec<(Run, Option<Vec<u8>>)> {
+        let introduction = |run: &Run| {
+            let (_, line) = written.lines.iter().find(|(document, _)| *document == run.document)?;
+            (run.first_seq == 1).then(|| self.introduce(line).encode())
+        };
+        written.runs.iter().map(|run| (run.clone(), introduction(run))).collect()
     }
 
     fn introduce(&self, line: &OwnLine) -> Introduction {

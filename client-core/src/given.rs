@@ -35,8 +35,8 @@ impl Change {
 pub struct Given {
     pub city_key: SecretKey,
     pub changes: Vec<Change>,
-    /// The same as they travel, each with its line's introduction.
-    pub runs: Vec<(Run, Vec<u8>)>,
+    /// The same as they travel, with the introduction where a line begins.
+    pub runs: Vec<(Run, Option<Vec<u8>>)>,
     pub now: Millis,
     authors: BTreeMap<BranchId, Author>,
     entropy: Entropy,
@@ -94,9 +94,8 @@ impl Given {
             .or_insert_with(|| Author::new(city, key, vec![certificate.clone()], HybridClock::default()));
         let action = ActionId(self.entropy.next_id());
         let written = author.write(&[draft], action, USER, self.now, &mut self.entropy).unwrap();
-        for run in &written.runs {
-            let introduction = author.introduction_of(&written, &run.document).unwrap();
-            self.runs.push((run.clone(), introduction.encode()));
+        for (run, introduction) in author.introduced(&written) {
+            self.runs.push((run.clone(), introduction));
             for (n, puts) in crate::log::unpack(&run.bytes).unwrap().into_iter().enumerate() {
                 self.changes.push(Change {
                     document: run.document,

@@ -23,6 +23,8 @@ pub mod command;
 pub mod author;
 pub mod door;
 
+pub mod peer;
+
 pub mod decide;
 
 pub mod replica;

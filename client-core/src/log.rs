@@ -2,14 +2,18 @@
 
 mod change;
 mod leb;
+mod ledger;
 mod merged;
 mod run;
+mod shelf;
 
 pub use change::{
     ChangeError, MAX_CHANGE_BYTES, Position, Put, decode as decode_change, encode as encode_change,
 };
+pub use ledger::{ActorLog, Frontier, Head, Ledger, Line, LogKey, MAX_LINES, Place};
 pub use merged::{MergeError, events as events_of_merged, merge};
 pub use run::{Changes, MAX_RUN_BYTES, Run, RunError, admit as admit_run, chunks, pack, unpack};
+pub use shelf::{FeedItem, MemoryShelf, Shelf, ShelfError, locate, points, position_in};
 
 #[cfg(test)]
 mod tests;

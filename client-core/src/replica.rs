@@ -4,24 +4,25 @@
 //! returns, in order. Nothing is shown as saved, sent or acknowledged before the shell reports
 //! the records of its [`Effect::Persist`] as durable.
 
-mod lines;
 mod records;
 
 use crate::author::{Author, Written};
 use crate::command::{self, Asker, Command};
-use crate::door::{self, Admission, KnownLine};
+use crate::door::Admitted;
 use crate::event::{DocumentId, EventRef, LoggedEvent, Scope};
 use crate::fold::{History, Rosters, SharedViews};
 use crate::identity::{self, Certificate, Chain, IdentityError, SecretKey};
-use crate::ids::{ActionId, ActorId, CityId, Entropy, PublicKey, UserId};
-use crate::log::{Changes, Run};
-use crate::sealed::{SealedBatch, SealedRow};
-use crate::sync::{CityStatement, Head, Local, Output, Session, Side};
+use crate::ids::{ActionId, Entropy, PublicKey, UserId};
+use crate::log::{LogKey, MemoryShelf};
+use crate::peer::{self, Batch, Peer, Writing};
+use crate::sealed::SealedRow;
+use crate::sync::{Local, PROTOCOL, Reach, Session};
 use crate::time::{HybridClock, Millis};
-use lines::Lines;
-use records::{line_record, reach_record, record, row_record, run_record};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+
+/// The one connection of a device: to its upstream.
+const UPSTREAM: peer::Connection = 0;
 
 /// Who the device is; kept by the shell beside the records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,9 +56,9 @@ pub enum Input {
         /// Fresh random bytes.
         entropy: [u8; 32],
     },
-    /// A connection to the upstream is open; `nonce` is random.
+    /// A connection to the upstream is open, opened with `nonce`.
     Connected {
-        /// Fresh random bytes.
+        /// Fresh random bytes; the address of the connection carries them.
         nonce: [u8; 32],
     },
     /// A message came.
@@ -124,31 +125,20 @@ pub struct LineState {
     pub refused: Vec<(DocumentId, String)>,
 }
 
-enum Pending {
-    Own { id: u32, written: Box<Written> },
-    Remote { run: Box<Run>, introduction: Option<Vec<u8>>, author: Box<Certificate>, changes: Changes },
-    Rows { rows: Vec<SealedRow>, upto: u64 },
-    Note,
-}
-
 /// The replica of one device.
 pub struct Replica {
-    city: CityId,
     enrolment: Enrolment,
     author: Author,
-    lines: Lines,
+    peer: Peer,
+    shelf: MemoryShelf,
     shared: History,
     private: History,
     views: Option<SharedViews>,
     rosters: Option<Rosters>,
     sealed: BTreeMap<(crate::ids::PersonId, String), SealedRow>,
-    delivered: BTreeMap<(DocumentId, ActorId), (u64, u64)>,
-    session: Option<Session>,
-    epoch: u64,
-    rows_read: u64,
     line: LineState,
-    pending: BTreeMap<u64, Pending>,
-    next_token: u64,
+    storing: BTreeMap<u64, Batch>,
+    writing: Option<(u32, Box<Written>)>,
     waiting: VecDeque<(u32, Command, [u8; 32])>,
     effects: VecDeque<Effect>,
 }
@@ -163,28 +153,32 @@ impl Replica {
     ) -> Result<Self, IdentityError> {
         identity::verify_chain(enrolment.city_key, &enrolment.chain)?;
         let city = identity::city_id(enrolment.city_key);
-        let author = Author::new(city, key, enrolment.chain.clone(), HybridClock::default());
+        let author = Author::new(city, key.clone(), enrolment.chain.clone(), HybridClock::default());
+        let local = Local {
+            city_key: enrolment.city_key,
+            chain: enrolment.chain.clone(),
+            key,
+            epoch: 0,
+            protocol: PROTOCOL,
+        };
         let mut replica = Self {
-            city,
+            peer: Peer::open(local.clone(), None, peer::Stored::default()),
             enrolment,
             author,
-            lines: Lines::default(),
+            shelf: MemoryShelf::default(),
             shared: History::default(),
             private: History::default(),
             views: None,
             rosters: None,
             sealed: BTreeMap::new(),
-            delivered: BTreeMap::new(),
-            session: None,
-            epoch: 0,
-            rows_read: 0,
             line: LineState { since: now, ..LineState::default() },
-            pending: BTreeMap::new(),
-            next_token: 0,
+            storing: BTreeMap::new(),
+            writing: None,
             waiting: VecDeque::new(),
             effects: VecDeque::new(),
         };
-        replica.restore(records);
+        let stored = replica.restore(records);
+        replica.peer = Peer::open(local, None, stored);
         Ok(replica)
     }
 
@@ -196,40 +190,39 @@ impl Replica {
     /// Takes in what happened.
     pub fn handle(&mut self, input: Input, now: Millis) {
         match input {
-            Input::Command { id, command, entropy } => {
-                self.waiting.push_back((id, command, entropy));
-                self.run_next(now);
-            }
+            Input::Command { id, command, entropy } => self.waiting.push_back((id, command, entropy)),
             Input::Connected { nonce } => {
-                let local = Local {
-                    city_key: self.enrolment.city_key,
-                    chain: self.enrolment.chain.clone(),
-                    key: self.author.key().clone(),
-                    epoch: 0,
-                };
-                self.session = Some(Session::new(Side::Client, local, nonce, now));
+                self.to_peer(peer::Input::Connected { connection: UPSTREAM, nonce }, now);
             }
             Input::Received(bytes) => {
-                if let Some(session) = &mut self.session {
-                    session.receive(&bytes, now);
-                }
+                self.to_peer(peer::Input::Received { connection: UPSTREAM, bytes }, now);
             }
-            Input::Disconnected => self.disconnect(now),
+            Input::Disconnected => {
+                self.to_peer(peer::Input::Closed { connection: UPSTREAM }, now);
+            }
             Input::Persisted(token) => {
-                self.persisted(token);
-                self.run_next(now);
+                for placed in self.keep(token) {
+                    self.shelf.push(placed.place, placed.run);
+                }
+                self.to_peer(peer::Input::Persisted(token), now);
             }
             Input::NotPersisted(token, reason) => {
-                self.not_persisted(token, reason);
-                self.run_next(now);
+                self.storing.remove(&token);
+                self.to_peer(peer::Input::NotPersisted(token, reason), now);
             }
-            Input::Tick => {
-                if let Some(session) = &mut self.session {
-                    session.tick(now);
-                }
-            }
+            Input::Tick => self.to_peer(peer::Input::Tick, now),
         }
-        self.drive_session(now);
+        self.run_next(now);
+        self.look_at_line(now);
+    }
+
+    /// What is durable can be read from now on.
+    fn keep(&mut self, token: u64) -> Vec<peer::Placed> {
+        let batch = self.storing.remove(&token).unwrap_or_default();
+        for (document, actor, bytes) in batch.introductions {
+            self.shelf.introduce(LogKey { document, actor }, bytes);
+        }
+        batch.runs
     }
 
     /// The views of shared and decisions documents.
@@ -251,7 +244,7 @@ impl Replica {
     /// How far one event has come; `None` if it is not held here.
     pub fn delivery(&self, event: &EventRef) -> Option<Delivery> {
         let seq = self.shared.seq(event).or_else(|| self.private.seq(event))?;
-        Some(self.reach(&(event.document, event.actor), seq))
+        Some(self.reach(LogKey { document: event.document, actor: event.actor }, seq))
     }
 
     /// This device's events that the city has not signed for, in writing order.
@@ -280,17 +273,22 @@ impl Replica {
         self.author.certificate()
     }
 
-    fn reach(&self, line: &(DocumentId, ActorId), seq: u64) -> Delivery {
-        match self.delivered.get(line) {
-            Some((_, city)) if *city >= seq => Delivery::City,
-            Some((upstream, _)) if *upstream >= seq => Delivery::Branch,
+    /// Where an actor's lines part, the least of them counts: never too much is promised.
+    fn reach(&self, key: LogKey, seq: u64) -> Delivery {
+        let Some(log) = self.peer.ledger().get(&key) else { return Delivery::Here };
+        let lines = log.lines().iter().enumerate().filter(|(_, line)| line.from.seq < seq && seq <= line.head.seq);
+        let reached = |reach: Reach| match reach.upstream {
+            _ if reach.city >= seq => Delivery::City,
+            Some((upstream, _)) if upstream >= seq => Delivery::Branch,
             _ => Delivery::Here,
-        }
+        };
+        let least = lines.map(|(line, _)| reached(self.peer.reach(key, line as u8))).min();
+        least.unwrap_or(Delivery::Here)
     }
 
     /// One action at a time: the next one continues the line that is being stored.
     fn run_next(&mut self, now: Millis) {
-        while !self.pending.values().any(|pending| matches!(pending, Pending::Own { .. })) {
+        while self.writing.is_none() {
             let Some((id, command, entropy)) = self.waiting.pop_front() else { return };
             self.run(id, &command, Entropy::new(entropy), now);
         }
@@ -310,103 +308,94 @@ impl Replica {
         match written {
             Err(refusal) => self.effects.push_back(Effect::Answer { id, result: Err(refusal) }),
             Ok(written) => {
-                let records = self.records_of(&written);
-                self.persist(records, Pending::Own { id, written: Box::new(written) });
+                let writing = Writing {
+                    author: self.certificate().clone(),
+                    runs: self.author.introduced(&written),
+                    rows: Vec::new(),
+                    notes: records::notes_of(&written),
+                };
+                self.writing = Some((id, Box::new(written)));
+                self.peer.write(u64::from(id), writing, now, &self.shelf);
+                self.drain(now);
             }
         }
     }
 
-    fn records_of(&self, written: &Written) -> Vec<Record> {
-        let mut records = vec![record("clock", &written.clock.last())];
-        for run in &written.runs {
-            if run.first_seq == 1
-                && let Some(introduction) = self.author.introduction_of(written, &run.document)
-            {
-                records.push(line_record(run, introduction.encode()));
-            }
-            records.push(run_record(run));
+    fn to_peer(&mut self, input: peer::Input, now: Millis) {
+        self.peer.handle(input, now, &self.shelf);
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Millis) {
+        while let Some(effect) = self.peer.poll() {
+            self.carry_out(effect, now);
         }
-        records
     }
 
-    fn persist(&mut self, records: Vec<Record>, pending: Pending) {
-        self.next_token += 1;
-        self.pending.insert(self.next_token, pending);
-        self.effects.push_back(Effect::Persist { token: self.next_token, records });
-    }
-
-    fn persisted(&mut self, token: u64) {
-        match self.pending.remove(&token) {
-            Some(Pending::Own { id, written }) => self.own_is_durable(id, *written),
-            Some(Pending::Remote { run, introduction, author, changes }) => {
-                let head = Head { actor: run.actor, seq: run.last_seq, hash: run.last_hash };
-                let document = run.document;
-                self.take_in(*run, introduction, &author, &changes);
-                if let Some(session) = &mut self.session {
-                    session.stored(document, head);
+    fn carry_out(&mut self, effect: peer::Effect, now: Millis) {
+        match effect {
+            peer::Effect::Send { bytes, .. } => self.effects.push_back(Effect::Send(bytes)),
+            peer::Effect::Hangup { reason, .. } => self.effects.push_back(Effect::Hangup(reason)),
+            peer::Effect::Persist { token, batch } => {
+                let records = records::of_batch(&batch);
+                self.storing.insert(token, *batch);
+                self.effects.push_back(Effect::Persist { token, records });
+            }
+            peer::Effect::TookIn { admitted, own } => {
+                if !own && admitted.author.key == self.author.key().public() {
+                    // A copy of this device wrote it: leave the line to it.
+                    self.author.leave(&admitted.run.document);
                 }
-                self.effects.push_back(Effect::Changed);
+                self.fold_in(&admitted);
             }
-            Some(Pending::Rows { rows, upto }) => {
-                self.keep_rows(rows);
-                self.rows_read = upto;
-                if let Some(session) = &mut self.session {
-                    session.rows_stored(upto);
+            peer::Effect::Written(_) => {
+                if let Some((id, written)) = self.writing.take() {
+                    let events = written.events.clone();
+                    self.author.accept(*written);
+                    self.effects.push_back(Effect::Answer { id, result: Ok(events) });
                 }
-                self.effects.push_back(Effect::Changed);
             }
-            Some(Pending::Note) | None => {}
+            peer::Effect::NotWritten(_, reason) => {
+                if let Some((id, _)) = self.writing.take() {
+                    let text = format!("this device could not save: {reason}");
+                    self.effects.push_back(Effect::Answer { id, result: Err(("not_saved".to_owned(), text)) });
+                }
+            }
+            peer::Effect::RowsKept(rows) => self.keep_rows(rows),
+            peer::Effect::LoadRows { .. } => {} // a device writes no sealed rows yet
+            peer::Effect::Live { .. } => self.line.refused.clear(),
+            peer::Effect::UpstreamTime(time) => self.author.clock_mut().hear_upstream(time, now),
+            peer::Effect::CityHeard(time) => self.line.city_heard = self.line.city_heard.max(Some(time)),
+            peer::Effect::Refused { key, reason, here, .. } => {
+                if !here {
+                    self.line.refused.push((key.document, reason));
+                }
+            }
+            peer::Effect::Changed => self.effects.push_back(Effect::Changed),
         }
     }
 
-    fn own_is_durable(&mut self, id: u32, written: Written) {
-        let events = written.events.clone();
-        let runs = written.runs.clone();
-        let introductions: Vec<_> = runs
-            .iter()
-            .map(|run| self.author.introduction_of(&written, &run.document).map(|i| i.encode()))
-            .collect();
-        self.author.accept(written);
-        let author = self.author.certificate().clone();
-        for (run, introduction) in runs.into_iter().zip(introductions) {
-            let head = Head { actor: run.actor, seq: run.last_seq, hash: run.last_hash };
-            let document = run.document;
-            let changes = crate::log::unpack(&run.bytes).expect("a run we wrote unpacks");
-            self.take_in(run, introduction, &author, &changes);
-            if let Some(session) = &mut self.session {
-                session.news(document, head);
+    fn look_at_line(&mut self, now: Millis) {
+        let live = self.peer.upstream().is_some();
+        let caught_up = self.peer.upstream().is_some_and(|session: &Session| session.is_caught_up(&self.shelf));
+        if (live, caught_up) != (self.line.live, self.line.caught_up) {
+            if live != self.line.live {
+                self.line.since = now;
             }
-        }
-        self.effects.push_back(Effect::Answer { id, result: Ok(events) });
-        self.effects.push_back(Effect::Changed);
-    }
-
-    fn not_persisted(&mut self, token: u64, reason: String) {
-        match self.pending.remove(&token) {
-            Some(Pending::Own { id, .. }) => {
-                let refusal = ("not_saved".to_owned(), format!("this device could not save: {reason}"));
-                self.effects.push_back(Effect::Answer { id, result: Err(refusal) });
-            }
-            Some(_) => {
-                // Nothing was acknowledged; a new connection asks for it again.
-                self.effects.push_back(Effect::Hangup(format!("this device could not save: {reason}")));
-            }
-            None => {}
+            (self.line.live, self.line.caught_up) = (live, caught_up);
+            self.effects.push_back(Effect::Changed);
         }
     }
 
-    fn take_in(&mut self, run: Run, introduction: Option<Vec<u8>>, author: &Certificate, changes: &Changes) {
-        if let Some(introduction) = introduction {
-            self.lines.introduce(run.document, run.actor, introduction, author.clone());
-        }
+    fn fold_in(&mut self, admitted: &Admitted) {
+        let run = &admitted.run;
         let private = run.document.scope == Scope::Private;
         let history = if private { &mut self.private } else { &mut self.shared };
-        for (index, puts) in changes.iter().enumerate() {
+        for (index, puts) in admitted.changes.iter().enumerate() {
             let events: Vec<_> =
                 puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
-            history.insert(run.document, run.actor, author, run.first_seq + index as u64, &events);
+            history.insert(run.document, run.actor, &admitted.author, run.first_seq + index as u64, &events);
         }
-        self.lines.push(run);
         if private {
             self.rosters = None;
         } else {
@@ -425,140 +414,6 @@ impl Replica {
                 self.sealed.insert(key, row);
             }
         }
-    }
-
-    fn disconnect(&mut self, now: Millis) {
-        self.session = None;
-        // Whatever is being stored for the peer goes on being stored; only the answer is lost.
-        if self.line.live {
-            self.line.live = false;
-            self.line.since = now;
-        }
-        self.line.caught_up = false;
-        self.effects.push_back(Effect::Changed);
-    }
-
-    fn drive_session(&mut self, now: Millis) {
-        while let Some(output) = self.session.as_mut().and_then(Session::poll) {
-            self.carry_out(output, now);
-        }
-        let caught_up = self.session.as_ref().is_some_and(Session::is_caught_up);
-        if caught_up != self.line.caught_up {
-            self.line.caught_up = caught_up;
-            self.effects.push_back(Effect::Changed);
-        }
-    }
-
-    fn carry_out(&mut self, output: Output, now: Millis) {
-        match output {
-            Output::Send(bytes) => self.effects.push_back(Effect::Send(bytes)),
-            Output::Live(_) => {
-                self.line.live = true;
-                self.line.since = now;
-                self.line.refused.clear();
-                self.effects.push_back(Effect::Changed);
-            }
-            Output::Upstream { time, epoch } => {
-                self.author.clock_mut().hear_upstream(time, now);
-                if epoch != self.epoch {
-                    self.epoch = epoch;
-                    self.rows_read = 0;
-                }
-            }
-            Output::ListHeads => {
-                let heads = self.lines.heads();
-                let rows_read = self.rows_read;
-                if let Some(session) = &mut self.session {
-                    session.holds(heads, rows_read, u64::MAX);
-                }
-            }
-            Output::Load { document, actor, after, max_bytes } => {
-                let runs = self.lines.runs_after(document, actor, after, max_bytes);
-                let introduction = self.lines.get(document, actor).map(|line| line.introduction.clone());
-                if let Some(session) = &mut self.session {
-                    session.loaded(&runs, introduction, now);
-                }
-            }
-            Output::Admit { introduction, run } => self.admit(introduction, run),
-            Output::Delivered(document, head) => {
-                let reach = self.delivered.entry((document, head.actor)).or_default();
-                if head.seq > reach.0 {
-                    reach.0 = head.seq;
-                    let kept = *reach;
-                    self.persist(vec![reach_record(document, head.actor, kept)], Pending::Note);
-                    self.effects.push_back(Effect::Changed);
-                }
-            }
-            Output::AtCity(statement) => self.hear_city(&statement),
-            Output::Refused { document, reason, .. } => {
-                self.line.refused.push((document, reason));
-                self.effects.push_back(Effect::Changed);
-            }
-            Output::LoadRows { .. } => {} // a device writes no sealed rows yet
-            Output::RowsDelivered(_) => {}
-            Output::AdmitRows(batch) => self.admit_rows(batch),
-            Output::Close(refusal) => self.effects.push_back(Effect::Hangup(refusal.to_string())),
-        }
-    }
-
-    fn admit(&mut self, introduction: Option<Vec<u8>>, run: Run) {
-        let waiting = self.pending.values().any(
-            |pending| matches!(pending, Pending::Remote { run: r, .. } if (r.document, r.actor) == (run.document, run.actor)),
-        );
-        if waiting {
-            return; // the copy that is being stored will be acknowledged
-        }
-        let known = self
-            .lines
-            .get(run.document, run.actor)
-            .map(|line| KnownLine { position: line.position, author: line.author.clone() });
-        match door::admit(self.enrolment.city_key, self.city, known.as_ref(), introduction.as_deref(), &run) {
-            Ok(Admission::New { changes, author }) => {
-                let mut records = vec![run_record(&run)];
-                let introduction = introduction.filter(|_| known.is_none());
-                if let Some(bytes) = &introduction {
-                    records.push(line_record(&run, bytes.clone()));
-                }
-                let pending =
-                    Pending::Remote { run: Box::new(run), introduction, author: Box::new(author), changes };
-                self.persist(records, pending);
-            }
-            Ok(Admission::Stands(position)) => {
-                if let Some(session) = &mut self.session {
-                    let head = Head { actor: run.actor, seq: position.seq, hash: position.hash };
-                    session.stored(run.document, head);
-                }
-            }
-            Err(error) => {
-                if let Some(session) = &mut self.session {
-                    session.reject(run.document, run.actor, run.first_seq, error.to_string());
-                }
-            }
-        }
-    }
-
-    fn admit_rows(&mut self, batch: SealedBatch) {
-        let upto = batch.upto;
-        let (rows, _) = batch.verified(self.city, self.enrolment.city_key);
-        let mut records: Vec<Record> = rows.iter().map(row_record).collect();
-        records.push(record("rows_read", &(self.epoch, upto)));
-        self.persist(records, Pending::Rows { rows, upto });
-    }
-
-    fn hear_city(&mut self, statement: &CityStatement) {
-        self.line.city_heard = self.line.city_heard.max(Some(statement.time));
-        let mut records = Vec::new();
-        for head in &statement.heads {
-            let reach = self.delivered.entry((statement.document, head.actor)).or_default();
-            if head.seq > reach.1 {
-                *reach = (reach.0.max(head.seq), head.seq);
-                records.push(reach_record(statement.document, head.actor, *reach));
-            }
-        }
-        if !records.is_empty() {
-            self.persist(records, Pending::Note);
-        }
-        self.effects.push_back(Effect::Changed);
     }
 }
 

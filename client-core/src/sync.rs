@@ -1,11 +1,15 @@
 //! Sync: moves changes and sealed rows between a node and its upstream. Never sees event kinds.
 
 mod frame;
+mod lack;
 mod pace;
+mod reach;
 mod session;
 
-pub use frame::{CityStatement, Frame, Head, MAX_FRAME_BYTES, PROTOCOL, Refusal, proof_message};
-pub use session::{Local, Output, Session, Side};
+pub use frame::{
+    CityStatement, Frame, MAX_FRAME_BYTES, OLDEST_PROTOCOL, PROTOCOL, Refusal, proof_message,
+};
+pub use pace::Backoff;
+pub use reach::{Reach, Reached};
+pub use session::{Cursor, Here, Local, Output, Session, Side};
 
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@
 
 use super::change::{self, ChangeError, MAX_CHANGE_BYTES, Position, Put};
 use super::leb::{Reader, put_unsigned};
+use super::ledger::{Head, LogKey};
 use crate::event::DocumentId;
 use crate::identity::{self, Certificate, SecretKey};
 use crate::ids::{ActorId, ChangeHash, CityId, EventId, Signature};
@@ -48,6 +49,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whose changes, and where.
+    pub fn key(&self) -> LogKey {
+        LogKey { document: self.document, actor: self.actor }
+    }
+
+    /// The head it leaves the line at, as peers name it.
+    pub fn head(&self) -> Head {
+        Head { actor: self.actor, seq: self.last_seq, hash: self.last_hash }
+    }
+
     /// Where the line stands before the first change.
     pub fn start(&self) -> Position {
         Position { seq: self.first_seq - 1, hash: self.before, next_op: self.first_op }
@@ -83,12 +94,21 @@ impl Run {
         })
     }
 
+    /// Checks that its numbers can be those of any run; [`Run::start`] and [`Run::end`] rely on it.
+    pub fn check_numbers(&self) -> Result<(), RunError> {
+        let ops = 1..u64::from(u32::MAX);
+        let in_order = 1 <= self.first_seq && self.first_seq <= self.last_seq && self.last_seq < ops.end;
+        if in_order && ops.contains(&self.first_op) {
+            Ok(())
+        } else {
+            Err(RunError::Malformed("its sequence or operation numbers are out of range"))
+        }
+    }
+
     /// Checks every byte of it against the line it continues and the author's certificate, and
     /// expands it. This is the whole of what the door checks.
     pub fn admit(&self, city: CityId, author: &Certificate) -> Result<Changes, RunError> {
-        if self.first_seq == 0 || self.first_op == 0 {
-            return Err(RunError::Malformed("sequence and operation numbers begin at 1"));
-        }
+        self.check_numbers()?;
         if !author.may_write(&self.document) {
             return Err(RunError::NotAllowed);
         }

@@ -1,67 +1,126 @@
 //! What a replica keeps: its records by key, and how it comes back from them.
 
 use super::{Record, Replica};
-use crate::author::OwnLine;
+use crate::author::{OwnLine, Written};
+use crate::door::Admitted;
 use crate::event::DocumentId;
 use crate::identity::Introduction;
 use crate::ids::ActorId;
-use crate::log::Run;
+use crate::log::{self, LogKey, Place, Run, Shelf};
+use crate::peer::{Batch, Stored};
 use crate::sealed::SealedRow;
+use crate::sync::{Cursor, Reach};
 use crate::time::{HybridClock, Stamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Runs by actor, line and place on it.
+type Runs = BTreeMap<(LogKey, u8, u64), (Place, Run)>;
+
 impl Replica {
-    /// Takes in what the store holds, in any order.
-    pub(super) fn restore(&mut self, records: Vec<Record>) {
-        let mut runs: BTreeMap<(DocumentId, ActorId, u64), Run> = BTreeMap::new();
-        let mut lines: BTreeMap<(DocumentId, ActorId), Vec<u8>> = BTreeMap::new();
+    /// Takes in what the store holds, in any order. What does not hold together (a torn store) is
+    /// left out: the upstream has it, or it was never shown as saved.
+    pub(super) fn restore(&mut self, records: Vec<Record>) -> Stored {
+        let mut stored = Stored::default();
+        let mut runs = Runs::new();
+        let mut own: BTreeMap<DocumentId, OwnLine> = BTreeMap::new();
+        let mut introductions: BTreeMap<LogKey, Vec<u8>> = BTreeMap::new();
         for Record { key, value } in records {
             match key.split_once('/').map_or(key.as_str(), |(kind, _)| kind) {
-                "run" => read(&value, |run: Run| {
-                    runs.insert((run.document, run.actor, run.first_seq), run);
+                "run" => read(&value, |(place, run): (Place, Run)| {
+                    runs.insert((run.key(), place.line(), run.first_seq), (place, run));
                 }),
                 "line" => {
                     read(&value, |(document, actor, bytes): (DocumentId, ActorId, serde_bytes::ByteBuf)| {
-                        lines.insert((document, actor), bytes.into_vec());
-                    })
+                        introductions.insert(LogKey { document, actor }, bytes.into_vec());
+                    });
                 }
-                "reach" => read(&value, |(document, actor, reach): (DocumentId, ActorId, (u64, u64))| {
-                    self.delivered.insert((document, actor), reach);
+                "own" => read(&value, |(document, line): (DocumentId, OwnLine)| {
+                    own.insert(document, line);
+                }),
+                "reach" => read(&value, |(key, line, reach): (LogKey, u8, Reach)| {
+                    stored.reached.0.insert((key, line), reach);
                 }),
                 "row" => read(&value, |row: SealedRow| self.keep_rows(vec![row])),
                 "clock" => read(&value, |last: Stamp| *self.author.clock_mut() = HybridClock::resume(last)),
-                "rows_read" => {
-                    read(&value, |(epoch, upto): (u64, u64)| (self.epoch, self.rows_read) = (epoch, upto))
-                }
+                "cursor" => read(&value, |cursor: Cursor| stored.cursor = cursor),
                 _ => {}
             }
         }
-        for (_, run) in runs {
-            self.restore_run(run, &lines);
+        for (key, introduction) in introductions {
+            self.shelf.introduce(key, introduction);
         }
+        for (place, run) in runs.into_values() {
+            self.restore_run(place, run, &mut stored);
+        }
+        for (document, line) in own {
+            let log = stored.ledger.get(&LogKey { document, actor: line.actor });
+            let as_left = log.is_some_and(|log| log.lines().len() == 1 && log.lines()[0].head == line.position);
+            if as_left {
+                self.author.resume(document, line);
+            }
+        }
+        stored
     }
 
-    /// A run that does not continue its line (a torn store) is left out: the upstream has it or it
-    /// was never shown as saved.
-    fn restore_run(&mut self, run: Run, lines: &BTreeMap<(DocumentId, ActorId), Vec<u8>>) {
-        let line = lines.get(&(run.document, run.actor));
-        let introduction = line.and_then(|bytes| rmp_serde::from_slice::<Introduction>(bytes).ok());
-        let Some((bytes, introduction)) = line.zip(introduction) else { return };
-        let Some(author) = introduction.chain.last().cloned() else { return };
-        let at =
-            self.lines.get(run.document, run.actor).map_or(crate::log::Position::START, |line| line.position);
-        let Ok(changes) = crate::log::unpack(&run.bytes) else { return };
-        if run.start() != at {
-            return;
-        }
-        let (document, actor, end) = (run.document, run.actor, run.end());
-        self.take_in(run, Some(bytes.clone()), &author, &changes);
-        if author.key == self.author.key().public() {
-            let line = OwnLine { actor, nonce: introduction.nonce, position: end };
-            self.author.resume(document, line);
+    fn restore_run(&mut self, place: Place, run: Run, stored: &mut Stored) {
+        let key = run.key();
+        let introduction = self.shelf.introduction(&key).ok().flatten();
+        let read = introduction.and_then(|bytes| rmp_serde::from_slice::<Introduction>(&bytes).ok());
+        let Some(author) = read.and_then(|introduction| introduction.chain.last().cloned()) else { return };
+        let start = run.start();
+        let fits = match (stored.ledger.get(&key), place) {
+            (None, place) => place == Place::On(0) && run.first_seq == 1,
+            (Some(log), Place::On(line)) => {
+                log.lines().get(usize::from(line)).is_some_and(|line| line.head == start)
+            }
+            (Some(log), Place::Parts { line, .. }) => {
+                usize::from(line) == log.lines().len()
+                    && log::locate(&stored.ledger, &self.shelf, &key, start.seq, start.hash)
+                        .is_ok_and(|found| found.is_some())
+            }
+        };
+        let Ok(changes) = log::unpack(&run.bytes) else { return };
+        if fits {
+            stored.ledger.push(key, &author, place, start, run.end());
+            self.shelf.push(place, run.clone());
+            self.fold_in(&Admitted { place, run, changes, author, introduction: None });
         }
     }
+}
+
+/// The records of one durable transaction.
+pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
+    let mut records = Vec::new();
+    for (document, actor, introduction) in &batch.introductions {
+        let value = (document, actor, serde_bytes::Bytes::new(introduction));
+        records.push(record(format!("line/{document}/{actor}"), &value));
+    }
+    for placed in &batch.runs {
+        let (place, run) = (placed.place, &placed.run);
+        let key = format!("run/{}/{}/{}/{:020}", run.document, run.actor, place.line(), run.first_seq);
+        records.push(record(key, &(place, run)));
+    }
+    for (key, line, reach) in &batch.reach {
+        records.push(record(format!("reach/{key}/{line}"), &(key, line, reach)));
+    }
+    for row in &batch.rows {
+        records.push(record(format!("row/{}/{}", row.person, row.field), row));
+    }
+    records.extend(batch.cursor.map(|cursor| record("cursor", &cursor)));
+    for (key, value) in &batch.notes {
+        records.push(Record { key: key.clone(), value: value.clone() });
+    }
+    records
+}
+
+/// What is kept with own writing: the clock, and where own lines end.
+pub(super) fn notes_of(written: &Written) -> Vec<(String, Vec<u8>)> {
+    let mut records = vec![record("clock", &written.clock.last())];
+    for (document, line) in &written.lines {
+        records.push(record(format!("own/{document}"), &(document, line)));
+    }
+    records.into_iter().map(|record| (record.key, record.value)).collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &[u8], mut take: impl FnMut(T)) {
@@ -70,23 +129,6 @@ fn read<T: serde::de::DeserializeOwned>(value: &[u8], mut take: impl FnMut(T)) {
     }
 }
 
-pub(super) fn record(key: impl Into<String>, value: &impl Serialize) -> Record {
+fn record(key: impl Into<String>, value: &impl Serialize) -> Record {
     Record { key: key.into(), value: rmp_serde::to_vec(value).expect("records always encode") }
-}
-
-pub(super) fn run_record(run: &Run) -> Record {
-    record(format!("run/{}/{}/{:020}", run.document, run.actor, run.first_seq), run)
-}
-
-pub(super) fn line_record(run: &Run, introduction: Vec<u8>) -> Record {
-    let value = (run.document, run.actor, serde_bytes::ByteBuf::from(introduction));
-    record(format!("line/{}/{}", run.document, run.actor), &value)
-}
-
-pub(super) fn reach_record(document: DocumentId, actor: ActorId, reach: (u64, u64)) -> Record {
-    record(format!("reach/{document}/{actor}"), &(document, actor, reach))
-}
-
-pub(super) fn row_record(row: &SealedRow) -> Record {
-    record(format!("row/{}/{}", row.person, row.field), row)
 }

@@ -2,28 +2,20 @@
 
 use crate::event::DocumentId;
 use crate::identity::{self, Chain, IdentityError, SecretKey};
-use crate::ids::{ActorId, ChangeHash, CityId, PublicKey, Signature};
-use crate::log::Run;
+use crate::ids::{ChangeHash, CityId, PublicKey, Signature};
+use crate::log::{Head, LogKey, Run};
 use crate::sealed::SealedBatch;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 
-/// The protocol version this program speaks.
-pub const PROTOCOL: u16 = 1;
+/// The newest protocol version this program speaks.
+pub const PROTOCOL: u16 = 2;
+
+/// The oldest it still speaks: version 1 knows no cursors and compares frontiers at every connection.
+pub const OLDEST_PROTOCOL: u16 = 1;
 
 /// The largest frame a peer accepts, in bytes.
 pub const MAX_FRAME_BYTES: usize = 2 * 1024 * 1024;
-
-/// One line's head as a peer names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The line.
-    pub actor: ActorId,
-    /// Sequence number of its last change.
-    pub seq: u64,
-    /// Hash of its last change.
-    pub hash: ChangeHash,
-}
 
 /// What the city says, under its signature, that it holds durably of one document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,10 +69,12 @@ impl CityStatement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// The versions have nothing in common.
-    #[error("this node speaks protocol {node}, the peer {peer}: update the older program")]
+    #[error("this node speaks protocols {oldest} to {newest}, the peer {peer}: update the older program")]
     Protocol {
-        /// What the node speaks.
-        node: u16,
+        /// The oldest the node speaks.
+        oldest: u16,
+        /// The newest the node speaks.
+        newest: u16,
         /// What the peer speaks.
         peer: u16,
     },
@@ -96,6 +90,9 @@ pub enum Refusal {
     /// A frame came where it makes no sense.
     #[error("unexpected frame: {0}")]
     Unexpected(String),
+    /// The node could not read its own store.
+    #[error("the node cannot read its own store: {0}")]
+    Store(String),
     /// Nothing was heard for too long.
     #[error("nothing was heard from the peer for {seconds} s")]
     Silent {
@@ -113,74 +110,114 @@ impl From<IdentityError> for Refusal {
 /// A message of the sync protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frame {
-    /// First, from the accepting side.
+    /// First, from the accepting side: who it is, over the nonce the connecting side opened with.
     Challenge {
-        /// The version it speaks.
-        protocol: u16,
+        /// The newest version it speaks.
+        newest: u16,
+        /// The oldest version it speaks.
+        oldest: u16,
         /// The city it belongs to.
         city: CityId,
-        /// Random; the peer signs it.
-        #[serde(with = "serde_bytes")]
-        nonce: [u8; 32],
-    },
-    /// The connecting side proves who it is.
-    Hello {
-        /// The version it speaks.
-        protocol: u16,
-        /// Its certificate chain.
-        chain: Chain,
-        /// Over the challenge.
-        proof: Signature,
-        /// Random; the accepting side signs it.
-        #[serde(with = "serde_bytes")]
-        nonce: [u8; 32],
-    },
-    /// The accepting side proves who it is and says what time it is.
-    Welcome {
+        /// Its store's epoch; cursors count within one epoch.
+        epoch: u64,
         /// Its chain; empty when the city's own key signs.
         chain: Chain,
         /// Over the connecting side's nonce.
         proof: Signature,
-        /// Its clock.
+        /// Random; the connecting side signs it.
+        #[serde(with = "serde_bytes")]
+        nonce: [u8; 32],
+    },
+    /// The connecting side proves who it is and says what it has. Chunks may follow at once.
+    Hello {
+        /// The version both go on in.
+        version: u16,
+        /// Its certificate chain.
+        chain: Chain,
+        /// Over the challenge.
+        proof: Signature,
+        /// It holds everything it may read up to this number of the accepting side's feed. `None`: a
+        /// `Have` follows.
+        since: Option<u64>,
+        /// How far it has read the accepting side's sealed rows.
+        rows_read: u64,
+    },
+    /// The connecting side is known.
+    Welcome {
+        /// The accepting side's clock.
         time: Millis,
-        /// Its store's epoch; sealed-row cursors count within one epoch.
-        epoch: u64,
+        /// Over the frontier of all that the connecting side may read.
+        digest: ChangeHash,
+        /// The number of its feed the digest was taken at.
+        upto: u64,
     },
     /// Turned away.
     Refused(Refusal),
-    /// All that a side holds durably of what the other may see.
+    /// All that a side holds of what the other may read.
     Have {
         /// Heads by document.
         documents: Vec<(DocumentId, Vec<Head>)>,
-        /// How far into the other side's sealed rows this side has read.
-        rows_read: u64,
+        /// The number of the sender's feed they were taken at.
+        upto: u64,
     },
     /// Changes of one line.
     Chunk {
-        /// The line's introduction, with its first changes only.
+        /// The actor's introduction, with its first changes only.
         #[serde(with = "serde_bytes")]
         introduction: Option<Vec<u8>>,
         /// The changes.
         run: Run,
+        /// With them the receiver holds all up to this number of the sender's feed.
+        upto: Option<u64>,
     },
-    /// The line is durable here up to this head; the sender goes on from there.
+    /// The receiver holds all up to this number of the sender's feed.
+    Mark {
+        /// The number.
+        upto: u64,
+    },
+    /// Durable here up to this change.
     Stored {
         /// The document.
         document: DocumentId,
-        /// The line's head here.
+        /// The change.
         head: Head,
     },
-    /// The line is refused from this change on; other lines are not affected.
+    /// The chunk stands on a change that is not here; these heads are.
+    Behind {
+        /// Whose changes.
+        key: LogKey,
+        /// All heads of this actor here.
+        heads: Vec<Head>,
+    },
+    /// Which of these changes, newest first, is the first that is there? Asked where lines part.
+    Probe {
+        /// Whose changes.
+        key: LogKey,
+        /// The sender's line.
+        line: u8,
+        /// Changes of it, ever farther apart.
+        points: Vec<Head>,
+    },
+    /// The newest of the points that is here, by its sequence number; 0 for none.
+    Common {
+        /// Whose changes.
+        key: LogKey,
+        /// The asker's line.
+        line: u8,
+        /// The sequence number.
+        seq: u64,
+    },
+    /// This actor's changes are refused from here on; others are not affected.
     Rejected {
-        /// The document.
-        document: DocumentId,
-        /// The line.
-        actor: ActorId,
+        /// Whose changes.
+        key: LogKey,
         /// The first change refused.
         seq: u64,
         /// What is wrong and what to do.
         reason: String,
     },
+    /// What does the city hold of these documents?
+    AskCity(Vec<DocumentId>),
     /// The city's word on one document, handed on by relays as it is.
     AtCity(CityStatement),
     /// Sealed rows.
@@ -200,6 +237,30 @@ impl Frame {
     /// The bytes of the message.
     pub fn encode(&self) -> Vec<u8> {
         rmp_serde::to_vec(self).expect("a frame always encodes")
+    }
+
+    /// The name of its kind.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Challenge { .. } => "challenge",
+            Self::Hello { .. } => "hello",
+            Self::Welcome { .. } => "welcome",
+            Self::Refused(_) => "refused",
+            Self::Have { .. } => "have",
+            Self::Chunk { .. } => "chunk",
+            Self::Mark { .. } => "mark",
+            Self::Stored { .. } => "stored",
+            Self::Behind { .. } => "behind",
+            Self::Probe { .. } => "probe",
+            Self::Common { .. } => "common",
+            Self::Rejected { .. } => "rejected",
+            Self::AskCity(_) => "ask city",
+            Self::AtCity(_) => "at city",
+            Self::Rows(_) => "rows",
+            Self::RowsStored { .. } => "rows stored",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+        }
     }
 
     /// Reads a message; the text says what is wrong with it.

@@ -1,4 +1,5 @@
-//! How large the next chunk is: about two seconds of the line's measured rate.
+//! How large the next chunk is, about two seconds of the line's measured rate; and how long to wait
+//! before the next try.
 
 use crate::time::Millis;
 
@@ -36,6 +37,36 @@ impl Pace {
         let elapsed = (now.0 - since.0).max(1) as usize;
         let fitting = bytes.saturating_mul(TARGET_MILLIS) / elapsed;
         self.chunk_bytes = fitting.clamp(FIRST_CHUNK, (self.chunk_bytes * 2).min(LARGEST_CHUNK));
+    }
+}
+
+/// Waiting times that grow and are jittered, so that many who lost their line do not return as one.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    next: i64,
+}
+
+const FIRST_WAIT: i64 = 250;
+const LONGEST_WAIT: i64 = 30_000;
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: FIRST_WAIT }
+    }
+}
+
+impl Backoff {
+    /// How long to wait now, in milliseconds: half to one and a half of a time that doubles.
+    /// `random` is any random byte.
+    pub fn wait(&mut self, random: u8) -> i64 {
+        let wait = self.next / 2 + self.next * i64::from(random) / 255;
+        self.next = (self.next * 2).min(LONGEST_WAIT);
+        wait
+    }
+
+    /// The line stood: begin small again.
+    pub fn reset(&mut self) {
+        *self = Self::default();
     }
 }
 

@@ -1,0 +1,289 @@
+use super::*;
+use crate::author::Author;
+use crate::event::{BranchProfile, Draft};
+use crate::given::{Given, USER, branch};
+use crate::ids::{ActionId, BranchId, Entropy};
+use crate::log::MemoryShelf;
+use crate::sync::{Frame, PROTOCOL, Refusal};
+use crate::time::HybridClock;
+
+const NOW: Millis = Millis(1_800_000_000_000);
+
+/// A peer with a store in memory that never fails.
+struct Node {
+    peer: Peer,
+    shelf: MemoryShelf,
+    author: Author,
+    wire: VecDeque<Vec<u8>>,
+    hung_up: Option<String>,
+    entropy: Entropy,
+    storing: BTreeMap<u64, Batch>,
+    took_in: usize,
+}
+
+impl Node {
+    fn new(given: &Given, who: BranchId, protocol: u16) -> Self {
+        let (key, certificate) = given.certificate(who);
+        let city = who == BranchId::CITY;
+        let author = Author::new(
+            identity::city_id(given.city_key.public()),
+            key.clone(),
+            vec![certificate.clone()],
+            HybridClock::default(),
+        );
+        let local = Local {
+            city_key: given.city_key.public(),
+            chain: if city { Vec::new() } else { vec![certificate] },
+            key: if city { given.city_key.clone() } else { key },
+            epoch: 7,
+            protocol,
+        };
+        Self {
+            peer: Peer::open(local, city.then(|| given.city_key.clone()), Stored::default()),
+            shelf: MemoryShelf::default(),
+            author,
+            wire: VecDeque::new(),
+            hung_up: None,
+            entropy: Entropy::new([who.0[0]; 32]),
+            storing: BTreeMap::new(),
+            took_in: 0,
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.peer.handle(input, NOW, &self.shelf);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(effect) = self.peer.poll() {
+            match effect {
+                Effect::Send { bytes, .. } => self.wire.push_back(bytes),
+                Effect::Hangup { reason, .. } => self.hung_up = Some(reason),
+                Effect::Persist { token, batch } => {
+                    self.storing.insert(token, *batch);
+                }
+                Effect::TookIn { admitted, own } => {
+                    self.took_in += admitted.changes.len();
+                    if !own && admitted.author.key == self.author.key().public() {
+                        self.author.leave(&admitted.run.document);
+                    }
+                }
+                Effect::LoadRows { connection, after, .. } => {
+                    let batch = SealedBatch { rows: Vec::new(), authors: Vec::new(), upto: after };
+                    self.peer.handle(Input::RowsLoaded { connection, batch }, NOW, &self.shelf);
+                }
+                _ => {}
+            }
+        }
+        if let Some((token, batch)) = self.storing.pop_first() {
+            for (document, actor, bytes) in batch.introductions {
+                self.shelf.introduce(LogKey { document, actor }, bytes);
+            }
+            for placed in batch.runs {
+                self.shelf.push(placed.place, placed.run);
+            }
+            self.handle(Input::Persisted(token));
+        }
+    }
+
+    fn write(&mut self, registered: u32) {
+        let of = self.author.certificate().branch;
+        let draft = Draft::new(of, BranchProfile { name: "新埭镇".into(), registered });
+        let action = ActionId(self.entropy.next_id());
+        let written = self.author.write(&[draft], action, USER, NOW, &mut self.entropy).unwrap();
+        let writing = Writing {
+            author: self.author.certificate().clone(),
+            runs: self.author.introduced(&written),
+            rows: Vec::new(),
+            notes: Vec::new(),
+        };
+        self.author.accept(written);
+        self.peer.write(1, writing, NOW, &self.shelf);
+        self.carry_out();
+    }
+
+    fn copied(&self, given: &Given, who: BranchId) -> Self {
+        let mut copy = Self::new(given, who, PROTOCOL);
+        copy.shelf = self.shelf.clone();
+        copy.author = self.author.clone();
+        copy.entropy = Entropy::new([99; 32]);
+        let stored = Stored {
+            ledger: self.peer.ledger.clone(),
+            reached: self.peer.reached.clone(),
+            cursor: self.peer.cursor,
+            statements: self.peer.statements.clone(),
+        };
+        copy.peer = Peer::open(self.peer.local.clone(), self.peer.city_key.clone(), stored);
+        copy
+    }
+
+    fn frontier(&self) -> crate::log::Frontier {
+        self.peer.ledger.heads(|_| true)
+    }
+}
+
+/// Connects, carries frames both ways until both are silent, disconnects. Returns the bytes carried and
+/// the round trips as the client sees them.
+fn meet(client: &mut Node, server: &mut Node, connection: Connection) -> (usize, usize) {
+    client.handle(Input::Connected { connection, nonce: [1; 32] });
+    server.handle(Input::Accepted { connection, nonce: [2; 32], peer_nonce: [1; 32] });
+    let (mut bytes, mut trips) = (0, 0);
+    loop {
+        let down: Vec<_> = server.wire.drain(..).collect();
+        for frame in &down {
+            bytes += frame.len();
+            client.handle(Input::Received { connection, bytes: frame.clone() });
+        }
+        let up: Vec<_> = client.wire.drain(..).collect();
+        if up.is_empty() && down.is_empty() {
+            break;
+        }
+        trips += usize::from(!up.is_empty());
+        for frame in up {
+            bytes += frame.len();
+            server.handle(Input::Received { connection, bytes: frame });
+        }
+    }
+    let caught_up = client.peer.upstream().is_some_and(|session| session.is_caught_up(&client.shelf));
+    assert!(caught_up || client.hung_up.is_some() || server.hung_up.is_some());
+    client.handle(Input::Closed { connection });
+    server.handle(Input::Closed { connection });
+    (bytes, trips)
+}
+
+fn city_and_branches(given: &Given, count: u8) -> (Node, Vec<Node>) {
+    let city = Node::new(given, BranchId::CITY, PROTOCOL);
+    (city, (1..=count).map(|n| Node::new(given, branch(n), PROTOCOL)).collect())
+}
+
+#[test]
+fn what_each_writes_reaches_all_and_a_second_meeting_carries_next_to_nothing() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 3);
+    for (n, branch) in branches.iter_mut().enumerate() {
+        branch.write(n as u32);
+        branch.write(100 + n as u32);
+    }
+    for round in 0..2 {
+        for (n, branch) in branches.iter_mut().enumerate() {
+            meet(branch, &mut city, round * 10 + n as u64);
+        }
+    }
+    for branch in &mut branches {
+        assert_eq!(branch.frontier(), city.frontier());
+        let (bytes, trips) = meet(branch, &mut city, 99);
+        assert!(bytes <= 1024 && trips == 1, "{bytes} bytes, {trips} round trips");
+        let own = branch.peer.ledger().iter().map(|(key, _)| *key).next().unwrap();
+        assert!(branch.peer.reach(own, 0).city > 0, "the city's word came");
+    }
+}
+
+#[test]
+fn two_copies_of_a_device_heal_and_write_on_apart() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    let (mut other, mut device) = (branches.pop().unwrap(), branches.pop().unwrap());
+    device.write(1);
+    meet(&mut device, &mut city, 1);
+    let mut copy = device.copied(&given, branch(1));
+    device.write(2);
+    device.write(3);
+    copy.write(20);
+    for round in 0..3 {
+        meet(&mut device, &mut city, 10 + round);
+        meet(&mut copy, &mut city, 20 + round);
+        meet(&mut other, &mut city, 30 + round);
+    }
+    device.write(4);
+    copy.write(40);
+    for round in 0..3 {
+        meet(&mut device, &mut city, 40 + round);
+        meet(&mut copy, &mut city, 50 + round);
+        meet(&mut other, &mut city, 60 + round);
+    }
+    for node in [&device, &copy, &other] {
+        assert_eq!(node.frontier(), city.frontier());
+    }
+    let heads: usize = city.frontier().0.values().map(Vec::len).sum();
+    assert_eq!(heads, 4, "two lines of the copied actor, one new actor each");
+    assert_eq!(city.took_in, 6);
+}
+
+#[test]
+fn a_server_put_back_to_an_old_state_is_supplied_again() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    branches[0].write(1);
+    meet(&mut branches[0], &mut city, 1);
+    let mut old = city.copied(&given, BranchId::CITY);
+    branches[0].write(2);
+    branches[1].write(3);
+    for (n, branch) in branches.iter_mut().enumerate() {
+        meet(branch, &mut city, 2 + n as u64);
+    }
+    meet(&mut branches[0], &mut city, 7);
+    // Branch 0 alone comes back; it holds branch 1's line too.
+    meet(&mut branches[0], &mut old, 8);
+    assert_eq!(old.frontier(), city.frontier());
+    let mut empty = Node::new(&given, BranchId::CITY, PROTOCOL);
+    meet(&mut branches[0], &mut empty, 9);
+    assert_eq!(empty.frontier(), city.frontier());
+}
+
+#[test]
+fn an_older_peer_works_and_a_newer_one_is_told_both_numbers() {
+    let given = Given::nothing();
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    let mut old = Node::new(&given, branch(1), PROTOCOL - 1);
+    let mut first = Node::new(&given, branch(2), PROTOCOL);
+    first.write(1);
+    meet(&mut first, &mut city, 1);
+    old.write(2);
+    meet(&mut old, &mut city, 2);
+    assert_eq!(old.frontier(), city.frontier());
+    let mut ancient = Node::new(&given, branch(3), 0);
+    meet(&mut ancient, &mut city, 3);
+    let reason = ancient.hung_up.expect("it is turned away");
+    assert!(reason.contains("protocol") && reason.contains('2') && reason.contains('0'), "{reason}");
+}
+
+#[test]
+fn another_city_and_a_stolen_certificate_are_turned_away() {
+    let given = Given::nothing();
+    let mut elsewhere = Given::nothing();
+    elsewhere.city_key = SecretKey::from_random([43; 32]);
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    let mut foreign = Node::new(&elsewhere, branch(1), PROTOCOL);
+    meet(&mut foreign, &mut city, 1);
+    assert_eq!(foreign.hung_up.as_deref(), Some(Refusal::OtherCity.to_string().as_str()));
+    let mut thief = Node::new(&given, branch(1), PROTOCOL);
+    thief.peer.local.key = SecretKey::from_random([99; 32]);
+    meet(&mut thief, &mut city, 2);
+    assert!(city.hung_up.expect("the city hangs up").contains("does not hold"));
+    // Nobody else's key answers for the city either.
+    let mut impostor = Node::new(&given, BranchId::CITY, PROTOCOL);
+    impostor.peer.local.key = SecretKey::from_random([98; 32]);
+    let mut device = Node::new(&given, branch(2), PROTOCOL);
+    device.write(1);
+    meet(&mut device, &mut impostor, 3);
+    assert!(device.hung_up.expect("the device hangs up").contains("does not hold"));
+    assert_eq!(impostor.took_in, 0);
+}
+
+#[test]
+fn noise_closes_the_connection_with_a_reason_and_harms_nobody() {
+    let given = Given::nothing();
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    for noise in [&b""[..], b"\x00", b"GET / HTTP/1.1\r\n", &[0xff; 64], &Frame::Ping.encode()] {
+        city.handle(Input::Accepted { connection: 5, nonce: [2; 32], peer_nonce: [1; 32] });
+        city.handle(Input::Received { connection: 5, bytes: noise.to_vec() });
+        assert!(city.hung_up.take().is_some(), "{noise:?}");
+        city.wire.clear();
+        city.handle(Input::Closed { connection: 5 });
+    }
+    let mut device = Node::new(&given, branch(1), PROTOCOL);
+    device.write(1);
+    meet(&mut device, &mut city, 6);
+    assert_eq!(device.frontier(), city.frontier());
+}
