@@ -6,7 +6,7 @@
 use crate::event::{DocumentId, Draft, Envelope, EventRef};
 use crate::identity::{Certificate, Chain, Introduction, SecretKey, actor_id};
 use crate::ids::{ActionId, ActorId, BranchId, CityId, Entropy, UserId};
-use crate::log::{MAX_CHANGE_BYTES, Position, Put, Run, RunError};
+use crate::log::{Ledger, LogKey, MAX_CHANGE_BYTES, Position, Put, Run, RunError};
 use crate::time::{HybridClock, Millis};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub struct Written {
     pub events: Vec<EventRef>,
     /// The clock to persist with them.
     pub clock: HybridClock,
-    /// Where the lines stand with it; persist them with it too, see [`Author::resume`].
+    /// Where the lines stand with it; persist them with it too, see [`Author::resume_if_as_left`].
     pub lines: Vec<(DocumentId, OwnLine)>,
 }
 
@@ -84,10 +84,13 @@ impl Author {
         Self { city, key, chain, clock, lines: BTreeMap::new() }
     }
 
-    /// Goes on with a stored line. Only where it still ends as this device left it: a line that grew
-    /// otherwise has another writer, a copy of this device.
-    pub fn resume(&mut self, document: DocumentId, line: OwnLine) {
-        self.lines.insert(document, line);
+    /// Goes on with a stored line where it still ends as this device left it. A line that grew otherwise
+    /// has another writer, a copy of this device.
+    pub fn resume_if_as_left(&mut self, ledger: &Ledger, document: DocumentId, line: OwnLine) {
+        let log = ledger.get(&LogKey { document, actor: line.actor });
+        if log.is_some_and(|log| log.lines().len() == 1 && log.lines()[0].head == line.position) {
+            self.lines.insert(document, line);
+        }
     }
 
     /// Leaves a line to a copy of this device; the next event begins a line of a new actor.

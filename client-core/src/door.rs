@@ -3,9 +3,7 @@
 
 use crate::identity::{Certificate, IdentityError, Introduction};
 use crate::ids::{CityId, PublicKey};
-use crate::log::{
-    self, Changes, Head, Ledger, MAX_LINES, Place, Position, Run, RunError, Shelf, ShelfError,
-};
+use crate::log::{self, Changes, Head, Ledger, MAX_LINES, Place, Position, Run, RunError, Shelf, ShelfError};
 
 /// The city whose door this is.
 #[derive(Clone, Copy, Debug)]

@@ -149,6 +149,13 @@ impl Certificate {
     }
 }
 
+impl Certificate {
+    /// Whether its holder may receive sealed rows of a branch; nobody gets its own back.
+    pub fn may_read_rows_of(&self, branch: BranchId, author: DeviceId) -> bool {
+        matches!(self.role, Role::BranchNode | Role::Office) && self.branch == branch && self.device != author
+    }
+}
+
 /// Why a certificate chain or a signature does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {

@@ -554,13 +554,7 @@ impl Peer {
         self.go_on(now, shelf);
     }
 
-    fn rows_kept(
-        &mut self,
-        rows: Vec<SealedRow>,
-        from: Option<Connection>,
-        now: Millis,
-        shelf: &dyn Shelf,
-    ) {
+    fn rows_kept(&mut self, rows: Vec<SealedRow>, from: Option<Connection>, now: Millis, shelf: &dyn Shelf) {
         self.effects.push_back(Effect::RowsKept(rows));
         for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
             if Some(connection) != from {

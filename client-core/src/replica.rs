@@ -276,7 +276,8 @@ impl Replica {
     /// Where an actor's lines part, the least of them counts: never too much is promised.
     fn reach(&self, key: LogKey, seq: u64) -> Delivery {
         let Some(log) = self.peer.ledger().get(&key) else { return Delivery::Here };
-        let lines = log.lines().iter().enumerate().filter(|(_, line)| line.from.seq < seq && seq <= line.head.seq);
+        let lines =
+            log.lines().iter().enumerate().filter(|(_, line)| line.from.seq < seq && seq <= line.head.seq);
         let reached = |reach: Reach| match reach.upstream {
             _ if reach.city >= seq => Delivery::City,
             Some((upstream, _)) if upstream >= seq => Delivery::Branch,
@@ -358,7 +359,8 @@ impl Replica {
             peer::Effect::NotWritten(_, reason) => {
                 if let Some((id, _)) = self.writing.take() {
                     let text = format!("this device could not save: {reason}");
-                    self.effects.push_back(Effect::Answer { id, result: Err(("not_saved".to_owned(), text)) });
+                    self.effects
+                        .push_back(Effect::Answer { id, result: Err(("not_saved".to_owned(), text)) });
                 }
             }
             peer::Effect::RowsKept(rows) => self.keep_rows(rows),
@@ -377,7 +379,8 @@ impl Replica {
 
     fn look_at_line(&mut self, now: Millis) {
         let live = self.peer.upstream().is_some();
-        let caught_up = self.peer.upstream().is_some_and(|session: &Session| session.is_caught_up(&self.shelf));
+        let caught_up =
+            self.peer.upstream().is_some_and(|session: &Session| session.is_caught_up(&self.shelf));
         if (live, caught_up) != (self.line.live, self.line.caught_up) {
             if live != self.line.live {
                 self.line.since = now;

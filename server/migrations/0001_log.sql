@@ -4,30 +4,46 @@ CREATE TABLE counters (
     feed BIGINT NOT NULL,
     sealed BIGINT NOT NULL
 );
+CREATE TABLE actors (
+    city BYTES NOT NULL,
+    document TEXT NOT NULL,
+    actor BYTES NOT NULL,
+    introduction BYTES NOT NULL,
+    PRIMARY KEY (city, document, actor)
+);
+-- A line begins at the start (line 0) or where it parts from another line of its actor.
 CREATE TABLE lines (
     city BYTES NOT NULL,
     document TEXT NOT NULL,
     actor BYTES NOT NULL,
+    line BIGINT NOT NULL,
+    parent BIGINT NOT NULL,
+    from_seq BIGINT NOT NULL,
+    from_hash BYTES NOT NULL,
+    from_op BIGINT NOT NULL,
     seq BIGINT NOT NULL,
     hash BYTES NOT NULL,
     next_op BIGINT NOT NULL,
-    introduction BYTES NOT NULL,
-    PRIMARY KEY (city, document, actor)
+    PRIMARY KEY (city, document, actor, line)
 );
+-- first_id and last_id: the least and the greatest event id in the run.
 CREATE TABLE runs (
     city BYTES NOT NULL,
     document TEXT NOT NULL,
     actor BYTES NOT NULL,
+    line BIGINT NOT NULL,
     first_seq BIGINT NOT NULL,
     last_seq BIGINT NOT NULL,
     before_hash BYTES NOT NULL,
     last_hash BYTES NOT NULL,
     first_op BIGINT NOT NULL,
     events BIGINT NOT NULL,
+    first_id BYTES NOT NULL,
+    last_id BYTES NOT NULL,
     attestation BYTES NOT NULL,
     bytes BYTES NOT NULL,
     feed BIGINT NOT NULL,
-    PRIMARY KEY (city, document, actor, last_seq, last_hash)
+    PRIMARY KEY (city, document, actor, line, last_seq)
 );
 CREATE UNIQUE INDEX runs_feed ON runs (city, feed);
 CREATE TABLE sealed_rows (
@@ -48,9 +64,11 @@ CREATE TABLE reached (
     city BYTES NOT NULL,
     document TEXT NOT NULL,
     actor BYTES NOT NULL,
+    line BIGINT NOT NULL,
     upstream_seq BIGINT NOT NULL,
+    upstream_hash BYTES NOT NULL,
     city_seq BIGINT NOT NULL,
-    PRIMARY KEY (city, document, actor)
+    PRIMARY KEY (city, document, actor, line)
 );
 CREATE TABLE statements (
     city BYTES NOT NULL,

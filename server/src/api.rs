@@ -28,6 +28,7 @@ pub fn routes(app: App) -> Router<App> {
         .route("/api/digests", get(views::digests))
         .route("/api/status", get(views::status))
         .route("/api/views/{name}", get(views::view))
+        .route("/api/why/{event}", get(views::why))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .route_layer(middleware::from_fn_with_state(app, require_token));
     let open = Router::new().route("/enrol", post(enrol::enrol)).route("/api/health", get(views::health));

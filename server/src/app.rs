@@ -3,7 +3,7 @@
 use crate::node::Node;
 use crate::{api, page, sync};
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tower_http::trace::TraceLayer;
@@ -15,6 +15,15 @@ pub struct App {
     pub node: Arc<Node>,
     /// Opens the API.
     pub token: Arc<str>,
+    /// Sync connections carried by POST.
+    pub exchanges: sync::exchange::Exchanges,
+}
+
+impl App {
+    /// Around a node; `token` opens its API.
+    pub fn new(node: Arc<Node>, token: &str) -> Self {
+        Self { node, token: token.into(), exchanges: sync::exchange::Exchanges::default() }
+    }
 }
 
 /// Serves a node on a listener until `stop` resolves.
@@ -23,10 +32,12 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    tokio::spawn(app.node.clone().keep_time());
     let address: SocketAddr = listener.local_addr()?;
     tracing::info!(%address, "serving");
     let router = Router::new()
         .route("/sync", get(sync::endpoint::sync))
+        .route("/sync/exchange", post(sync::exchange::exchange))
         .merge(api::routes(app.clone()))
         .fallback(page::file)
         .layer(TraceLayer::new_for_http())

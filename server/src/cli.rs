@@ -104,6 +104,14 @@ pub enum Task {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Says where an event is: saved here, at the upstream, at the city, folded or why not, decided.
+    Why {
+        /// Its id, or its full reference document:actor:event.
+        event: String,
+        /// Data folder of the running node.
+        #[arg(long)]
+        data: PathBuf,
+    },
     /// Runs the whole path: a city and eight branches on this machine, three of them cut off and healed.
     Demo {
         /// Varies people and faults.

@@ -60,6 +60,10 @@ impl DataFolder {
         format!("sqlite://{}", self.0.join("lianxiao.db").display())
     }
 
+    fn generation(&self) -> PathBuf {
+        self.0.join("store.generation")
+    }
+
     /// Leaves the node's address for the commands that look for it here.
     pub fn write_address(&self, address: std::net::SocketAddr) -> Result<(), StartError> {
         let path = self.0.join("node.address");
@@ -88,10 +92,15 @@ pub async fn open_city(folder: &DataFolder, database: Option<&str>) -> Result<Ap
         (Writer::Importer, city_writer(folder, &city_key, city, "importer", Role::Importer)?),
     ];
     let writers = writers.into_iter().map(|(writer, (key, chain))| (writer, key, chain)).collect();
-    let setup = Setup { city_key: city_key.public(), kind: Kind::City(city_key), writers };
+    let setup = Setup {
+        city_key: city_key.public(),
+        kind: Kind::City(city_key),
+        writers,
+        generation: folder.generation(),
+    };
     let node = Node::open(setup, store).await?;
-    crate::jobs::arbiter::begin_term(&node, now()).await?;
-    Ok(App { node, token: folder.token()?.into() })
+    crate::jobs::arbiter::begin_term(&node).await?;
+    Ok(App::new(node, &folder.token()?))
 }
 
 /// A device of the city itself: its certificate is made once and kept beside its key.
@@ -162,9 +171,10 @@ pub async fn open_branch(
         kind: Kind::Branch,
         city_key: enrolment.city_key,
         writers: vec![(Writer::Node, key, enrolment.chain)],
+        generation: folder.generation(),
     };
     let node = Node::open(setup, store).await?;
-    Ok((App { node, token: folder.token()?.into() }, enrolment.upstream))
+    Ok((App::new(node, &folder.token()?), enrolment.upstream))
 }
 
 async fn enrol(upstream: &str, code: &str, key: PublicKey) -> Result<EnrolAnswer, StartError> {

@@ -33,6 +33,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Too much at once.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "busy".into(), detail: detail.into() }
+    }
+}
+
 impl From<NodeError> for Problem {
     fn from(error: NodeError) -> Self {
         let (status, code) = match &error {
@@ -40,7 +47,8 @@ impl From<NodeError> for Problem {
             NodeError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "refused".to_owned()),
             NodeError::Store(store) if store.is_code_refusal() => (StatusCode::FORBIDDEN, "code".to_owned()),
             NodeError::Author(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_written".to_owned()),
-            NodeError::Store(_) | NodeError::Damaged(_) => {
+            NodeError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned()),
+            NodeError::Store(_) | NodeError::Damaged(_) | NodeError::NotSaved(_) => {
                 tracing::error!(%error, "the node could not answer");
                 (StatusCode::INTERNAL_SERVER_ERROR, "store".to_owned())
             }

@@ -64,6 +64,10 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             let status = Client::of_folder(&data)?.get("/api/status").await?;
             println!("{}", serde_json::to_string_pretty(&status)?);
         }
+        Task::Why { event, data } => {
+            let found = Client::of_folder(&data)?.get(&format!("/api/why/{event}")).await?;
+            println!("{}", serde_json::to_string_pretty(&found)?);
+        }
         Task::Demo { seed, exit, json, small } => {
             return Ok(demo::run(demo::Options { seed, exit, json, small }).await?);
         }
@@ -84,7 +88,7 @@ async fn serve(folder: &DataFolder, app: App, listen: SocketAddr) -> Result<(), 
         served = app::serve(app, listener, std::future::pending()) => served?,
         () = app::stopped() => {}
     }
-    node.store().close().await;
+    node.close().await;
     Ok(())
 }
 

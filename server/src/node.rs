@@ -1,28 +1,39 @@
 //! The running node: the one writer of its store. Everything that changes a log goes through here.
+//!
+//! One thread owns the log and all connections (`core`); everybody else sends it messages. It
+//! gathers what arrives and commits it together.
 
+mod core;
 mod devices;
 mod import;
 mod views;
+mod whereabouts;
+mod writing;
 
 pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::ImportOutcome;
 pub use views::{Digests, Status};
+pub use whereabouts::Whereabouts;
+pub use writing::Actions;
 
-use crate::store::{Batch, Store, StoreError};
-use client_core::author::{Author, AuthorError, OwnLine, Written};
+use crate::store::{Store, StoreError};
+use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::command::{self, Asker, Command, CommandError};
-use client_core::door::{self, Admission, DoorError, KnownLine};
-use client_core::event::{DocumentId, Draft, EventRef, LoggedEvent, Role, Scope};
-use client_core::fold::{History, SharedViews};
-use client_core::identity::{self, Certificate, Chain, Introduction, SecretKey};
-use client_core::ids::{ActionId, ActorId, BranchId, CityId, Entropy, PublicKey, UserId};
-use client_core::log::{Changes, Position, Run};
-use client_core::sealed::{SealedBatch, SealedRow};
-use client_core::sync::{CityStatement, Head, Local};
+use client_core::event::{DocumentId, Draft, EventRef, Scope};
+use client_core::fold::History;
+use client_core::identity::{self, Chain, SecretKey};
+use client_core::ids::{ActionId, BranchId, CityId, PublicKey, UserId};
+use client_core::log::{ActorLog, LogKey};
+use client_core::peer::{Connection, Input, Peer};
+use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis, Stamp};
-use std::collections::BTreeMap;
+use core::{Core, Message, StoreShelf, insert};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Mutex, broadcast};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot};
+use writing::{Drafting, OWN_LINES, WriteRequest};
 
 /// What this node is.
 #[derive(Clone, Debug)]
@@ -51,17 +62,15 @@ pub struct Setup {
     pub city_key: PublicKey,
     /// Keys and chains of the node's writers.
     pub writers: Vec<(Writer, SecretKey, Chain)>,
+    /// A file beside the store that tells whether the store was put back from a copy.
+    pub generation: PathBuf,
 }
 
-/// Something others at this node may want to hand on.
+/// Something others at this node may want to know.
 #[derive(Clone, Debug)]
 pub enum News {
-    /// A line grew.
-    Line(DocumentId, Head),
-    /// The city signed for a document.
-    AtCity(Arc<CityStatement>),
-    /// Sealed rows were added.
-    Rows,
+    /// A document grew.
+    Line(DocumentId),
     /// The line to the upstream went up or down.
     Upstream(bool),
 }
@@ -72,6 +81,9 @@ pub enum NodeError {
     /// The store failed; nothing of the action counts.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store failed while this was saved; nothing of the action counts.
+    #[error("{0}; nothing of this action was saved")]
+    NotSaved(String),
     /// The command is not possible.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -86,22 +98,16 @@ pub enum NodeError {
     /// The certificate or code is not good.
     #[error("{0}")]
     Refused(String),
+    /// The node is stopping.
+    #[error("the node is stopping")]
+    Stopping,
 }
 
-#[derive(Clone, Debug)]
-struct Line {
-    position: Position,
-    author: Certificate,
-}
+/// Lines of actors, to read them outside the node's own thread.
+pub type Logs = BTreeMap<LogKey, ActorLog>;
 
-struct State {
-    authors: BTreeMap<Writer, Author>,
-    lines: BTreeMap<(DocumentId, ActorId), Line>,
-    shared: History,
-    views: Option<Arc<SharedViews>>,
-    upstream_live: Option<(bool, Millis)>,
-    city_heard: Option<Millis>,
-}
+/// Messages that wait for the node's thread; each connection has at most two among them.
+const MOST_WAITING: usize = 4096;
 
 /// The node.
 pub struct Node {
@@ -109,50 +115,109 @@ pub struct Node {
     city: CityId,
     city_key: PublicKey,
     epoch: u64,
-    store: Store,
-    state: Mutex<State>,
+    branch: BranchId,
+    node_chain: Chain,
+    node_key: SecretKey,
+    was_put_back: bool,
+    store: Arc<Store>,
+    inbox: mpsc::Sender<Message>,
     news: broadcast::Sender<News>,
+    next_connection: AtomicU64,
 }
 
 impl Node {
     /// Opens the node over its store: heads, shared history, own lines and clock.
     pub async fn open(setup: Setup, store: Store) -> Result<Arc<Self>, NodeError> {
         let city = identity::city_id(setup.city_key);
-        let epoch = epoch_of(&store, city).await?;
+        let was_put_back = store.was_put_back(city, &setup.generation).await?;
+        let epoch = epoch_of(&store, city, was_put_back).await?;
+        let store = Arc::new(store);
+        let stored = store.stored(city).await?;
         let clock = match store.meta(city, "clock").await? {
             Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|e| NodeError::Damaged(e.to_string()))?,
             None => Stamp::default(),
         };
-        let authors = setup
-            .writers
-            .into_iter()
-            .map(|(writer, key, chain)| (writer, Author::new(city, key, chain, HybridClock::resume(clock))));
-        let mut state = State {
-            authors: authors.collect(),
-            lines: BTreeMap::new(),
-            shared: History::default(),
+        let (writer, key, chain) =
+            setup.writers.first().cloned().ok_or_else(|| NodeError::Damaged("no writer".into()))?;
+        debug_assert_eq!(writer, Writer::Node, "the node itself is the first writer");
+        let mut authors: BTreeMap<Writer, Author> = BTreeMap::new();
+        for (writer, key, chain) in setup.writers {
+            authors.insert(writer, Author::new(city, key, chain, HybridClock::resume(clock)));
+        }
+        let is_city = matches!(setup.kind, Kind::City(_));
+        if was_put_back {
+            tracing::warn!(
+                "this store was put back from a copy: the node goes on under new actors, in a new epoch"
+            );
+        } else if !is_city {
+            // At the city each start is an actor of its own: decisions of two lives never mix.
+            resume_lines(&store, city, &stored.ledger, &mut authors).await?;
+        }
+        let logs: Logs = stored
+            .ledger
+            .iter()
+            .filter(|(key, _)| matches!(key.document.scope, Scope::Shared | Scope::Decisions))
+            .map(|(key, log)| (*key, log.clone()))
+            .collect();
+        let shared = read_history(&store, city, &logs).await?;
+        let mut chains = BTreeMap::new();
+        for introduction in store.introductions(city).await?.into_values() {
+            chains.extend(introduction.chain.last().map(|last| (last.device, introduction.chain.clone())));
+        }
+        for author in authors.values() {
+            chains.insert(author.certificate().device, author.chain().clone());
+        }
+        let branch = chain.last().map_or(BranchId::CITY, |certificate| certificate.branch);
+        let local = match &setup.kind {
+            Kind::City(key) => (Vec::new(), key.clone()),
+            Kind::Branch => (chain.clone(), key.clone()),
+        };
+        let local =
+            Local { city_key: setup.city_key, chain: local.0, key: local.1, epoch, protocol: PROTOCOL };
+        let city_key = match &setup.kind {
+            Kind::City(key) => Some(key.clone()),
+            Kind::Branch => None,
+        };
+        tracing::info!(city = %city, logs = stored.ledger.len(), events = shared.len(), "node opened");
+        let (news, _) = broadcast::channel(4096);
+        let (inbox, receiver) = mpsc::channel(MOST_WAITING);
+        let runtime = tokio::runtime::Handle::current();
+        let feed_head = store.feed_head(city).await?;
+        let core = Core {
+            kind: setup.kind.clone(),
+            city,
+            peer: Peer::open(local, city_key, stored),
+            shelf: StoreShelf { store: store.clone(), city, runtime, feed_head },
+            authors,
+            shared,
             views: None,
             upstream_live: None,
             city_heard: None,
+            chains,
+            refused: VecDeque::new(),
+            senders: BTreeMap::new(),
+            storing: Vec::new(),
+            queues: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            news: news.clone(),
         };
-        load_lines(&mut state, &store, city).await?;
-        let open_to_all: Vec<DocumentId> = state
-            .lines
-            .keys()
-            .map(|(document, _)| *document)
-            .filter(|document| matches!(document.scope, Scope::Shared | Scope::Decisions))
-            .collect();
-        state.shared = read_history(&store, city, &state.lines, &open_to_all).await?;
-        let (news, _) = broadcast::channel(4096);
-        tracing::info!(city = %city, lines = state.lines.len(), events = state.shared.len(), "node opened");
+        let thread = std::thread::Builder::new().name("node".into());
+        thread
+            .spawn(move || core::run(core, receiver))
+            .map_err(|error| NodeError::Refused(format!("the node's thread cannot be started: {error}")))?;
         Ok(Arc::new(Self {
             kind: setup.kind,
             city,
             city_key: setup.city_key,
             epoch,
+            branch,
+            node_chain: chain,
+            node_key: key,
+            was_put_back,
             store,
-            state: Mutex::new(state),
+            inbox,
             news,
+            next_connection: AtomicU64::new(1),
         }))
     }
 
@@ -161,7 +226,7 @@ impl Node {
         self.city
     }
 
-    /// The epoch of this node's store: random, made with the store.
+    /// The epoch of this node's store: random, made with the store and new when it is put back.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -169,6 +234,16 @@ impl Node {
     /// Whether this is the city's own node.
     pub fn is_city(&self) -> bool {
         matches!(self.kind, Kind::City(_))
+    }
+
+    /// Whether the store was put back from a copy before this start.
+    pub fn was_put_back(&self) -> bool {
+        self.was_put_back
+    }
+
+    /// The branch of this node; [`BranchId::CITY`] at the city.
+    pub fn branch(&self) -> BranchId {
+        self.branch
     }
 
     /// The store, for reading.
@@ -181,28 +256,51 @@ impl Node {
         self.news.subscribe()
     }
 
-    /// Who this node is on a connection.
-    pub async fn local(&self) -> Local {
-        match &self.kind {
-            Kind::City(key) => {
-                Local { city_key: self.city_key, chain: Vec::new(), key: key.clone(), epoch: self.epoch }
-            }
-            Kind::Branch => {
-                let state = self.state.lock().await;
-                let author = &state.authors[&Writer::Node];
-                Local {
-                    city_key: self.city_key,
-                    chain: author.chain().clone(),
-                    key: author.key().clone(),
-                    epoch: self.epoch,
-                }
-            }
-        }
+    /// Ends the node's thread and closes the store.
+    pub async fn close(&self) {
+        // A thread that is gone has nothing to stop.
+        let _ = self.inbox.send(Message::Stop).await;
+        self.inbox.closed().await;
+        self.store.close().await;
     }
 
-    /// The branch of this node; [`BranchId::CITY`] at the city.
-    pub async fn branch(&self) -> BranchId {
-        self.state.lock().await.authors[&Writer::Node].certificate().branch
+    /// A connection to the upstream was opened with `nonce`; frames for it go to `frames`.
+    pub async fn connected(
+        &self,
+        nonce: [u8; 32],
+        frames: mpsc::UnboundedSender<Vec<u8>>,
+    ) -> Result<Connection, NodeError> {
+        let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        self.send(Message::Open(Input::Connected { connection, nonce }, frames)).await?;
+        Ok(connection)
+    }
+
+    /// Somebody opened a connection with `peer_nonce`; frames for it go to `frames`.
+    pub async fn accepted(
+        &self,
+        peer_nonce: [u8; 32],
+        frames: mpsc::UnboundedSender<Vec<u8>>,
+    ) -> Result<Connection, NodeError> {
+        let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        let nonce = crate::keys::random_bytes();
+        self.send(Message::Open(Input::Accepted { connection, nonce, peer_nonce }, frames)).await?;
+        Ok(connection)
+    }
+
+    /// Something happened on a connection. The permit is given back when it was worked out.
+    pub async fn input(&self, input: Input, permit: Option<OwnedSemaphorePermit>) -> Result<(), NodeError> {
+        self.send(Message::Input(input, permit)).await
+    }
+
+    /// Time passes; called every five seconds.
+    pub async fn keep_time(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_secs(5));
+        loop {
+            ticks.tick().await;
+            if self.input(Input::Tick, None).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Runs a command as the node's own device and answers with the identities of its events, durable.
@@ -212,338 +310,99 @@ impl Node {
         user: UserId,
         now: Millis,
     ) -> Result<Vec<EventRef>, NodeError> {
-        let mut entropy = Entropy::new(crate::keys::random_bytes());
-        let mut state = self.state.lock().await;
-        let views = views(&mut state);
-        let certificate = state.authors[&Writer::Node].certificate();
-        let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
-        let drafts = command::draft(command, &asker, &views, &mut || entropy.next_id())?;
-        let action = ActionId(entropy.next_id());
-        self.write(&mut state, Writer::Node, &[(action, drafts)], user, now, entropy).await
+        let command = command.clone();
+        let draft: Drafting = Box::new(move |core, entropy| {
+            let certificate = core.authors[&Writer::Node].certificate();
+            let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
+            let views = core.views();
+            let drafts = command::draft(&command, &asker, &views, &mut || entropy.next_id())?;
+            Ok(Actions { drafts: vec![(ActionId(entropy.next_id()), drafts)], ..Actions::default() })
+        });
+        self.write(Writer::Node, user, draft).await
     }
 
     /// Appends drafts that were decided elsewhere (the arbiter), as one action.
-    pub async fn append(&self, drafts: Vec<Draft>, now: Millis) -> Result<Vec<EventRef>, NodeError> {
-        if drafts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut entropy = Entropy::new(crate::keys::random_bytes());
-        let mut state = self.state.lock().await;
-        let action = ActionId(entropy.next_id());
-        self.write(&mut state, Writer::Node, &[(action, drafts)], UserId([0; 16]), now, entropy).await
+    pub async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<EventRef>, NodeError> {
+        self.write_actions(
+            Writer::Node,
+            Actions { drafts: vec![(ActionId(crate::keys::random_id()), drafts)], ..Actions::default() },
+        )
+        .await
     }
 
     /// Writes actions in order, one change each and document, in one transaction.
-    async fn write(
+    pub async fn write_actions(&self, writer: Writer, actions: Actions) -> Result<Vec<EventRef>, NodeError> {
+        self.write(writer, UserId([0; 16]), Box::new(move |_, _| Ok(actions))).await
+    }
+
+    async fn write(&self, writer: Writer, user: UserId, draft: Drafting) -> Result<Vec<EventRef>, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Write(Box::new(WriteRequest { writer, user, draft, reply }))).await?;
+        answer.await.map_err(|_| NodeError::Stopping)?
+    }
+
+    /// Looks at what the node knows.
+    async fn look<T: Send + 'static>(
         &self,
-        state: &mut State,
-        writer: Writer,
-        actions: &[(ActionId, Vec<Draft>)],
-        user: UserId,
-        now: Millis,
-        mut entropy: Entropy,
-    ) -> Result<Vec<EventRef>, NodeError> {
-        let mut author = state.authors[&writer].clone();
-        let mut events = Vec::new();
-        let mut by_document: BTreeMap<DocumentId, Vec<Run>> = BTreeMap::new();
-        for (action, drafts) in actions.iter().filter(|(_, drafts)| !drafts.is_empty()) {
-            let written: Written = author.write(drafts, *action, user, now, &mut entropy)?;
-            events.extend(&written.events);
-            for run in &written.runs {
-                by_document.entry(run.document).or_default().push(run.clone());
-            }
-            author.accept(written);
-        }
-        let mut batch = Batch::default();
-        for runs in by_document.values() {
-            let joined = Run::join(runs).map_err(AuthorError::from)?;
-            batch.runs.extend(joined);
-        }
-        for run in batch.runs.iter().filter(|run| run.first_seq == 1) {
-            if let Some(introduction) = author.introduction(&run.document) {
-                batch.introductions.push((run.document, run.actor, introduction.encode()));
-            }
-        }
-        let last = author.clock_mut().last();
-        batch.meta.push(("clock".into(), rmp_serde::to_vec(&last).expect("a stamp always encodes")));
-        self.store.commit(self.city, &batch).await?;
-
-        let certificate = author.certificate().clone();
-        state.authors.insert(writer, author);
-        for run in &batch.runs {
-            let changes = client_core::log::unpack(&run.bytes).map_err(AuthorError::from)?;
-            self.took_in(state, run, &certificate, &changes, now);
-        }
-        Ok(events)
+        look: impl FnOnce(&mut Core) -> T + Send + 'static,
+    ) -> Result<T, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        let look = Box::new(move |core: &mut Core| drop(reply.send(look(core))));
+        self.send(Message::Look(look)).await?;
+        answer.await.map_err(|_| NodeError::Stopping)
     }
 
-    /// Checks a run at the door and makes it durable. Answers with the line's head here.
-    pub async fn admit(
-        &self,
-        introduction: Option<Vec<u8>>,
-        run: &Run,
-        now: Millis,
-    ) -> Result<Head, AdmitError> {
-        let mut state = self.state.lock().await;
-        let known = state
-            .lines
-            .get(&(run.document, run.actor))
-            .map(|line| KnownLine { position: line.position, author: line.author.clone() });
-        let admission = door::admit(self.city_key, self.city, known.as_ref(), introduction.as_deref(), run)?;
-        let (changes, author) = match admission {
-            Admission::Stands(at) => return Ok(Head { actor: run.actor, seq: at.seq, hash: at.hash }),
-            Admission::New { changes, author } => (changes, author),
-        };
-        let mut batch = Batch { runs: vec![run.clone()], ..Batch::default() };
-        if known.is_none()
-            && let Some(bytes) = introduction
-        {
-            batch.introductions.push((run.document, run.actor, bytes));
-        }
-        self.store.commit(self.city, &batch).await?;
-        self.took_in(&mut state, run, &author, &changes, now);
-        Ok(Head { actor: run.actor, seq: run.last_seq, hash: run.last_hash })
-    }
-
-    /// What is durable becomes visible: heads, history, news, and at the city its signed word.
-    fn took_in(&self, state: &mut State, run: &Run, author: &Certificate, changes: &Changes, now: Millis) {
-        let line = Line { position: run.end(), author: author.clone() };
-        state.lines.insert((run.document, run.actor), line);
-        if run.document.scope != Scope::Private {
-            insert(&mut state.shared, run, author, changes);
-            state.views = None;
-        }
-        let head = Head { actor: run.actor, seq: run.last_seq, hash: run.last_hash };
-        tracing::debug!(document = %run.document, actor = %run.actor, seq = run.last_seq, events = run.events, "stored");
-        let _ = self.news.send(News::Line(run.document, head));
-        if let Kind::City(key) = &self.kind {
-            let heads = heads_of(&state.lines, &run.document);
-            let statement = CityStatement::sign(key, self.epoch, now, run.document, heads);
-            let _ = self.news.send(News::AtCity(Arc::new(statement)));
-        }
-    }
-
-    /// Every line the peer may see; all lines for the upstream (`None`).
-    pub async fn heads_for(&self, peer: Option<&Certificate>) -> Vec<(DocumentId, Vec<Head>)> {
-        let state = self.state.lock().await;
-        let mut documents: BTreeMap<DocumentId, Vec<Head>> = BTreeMap::new();
-        for ((document, actor), line) in &state.lines {
-            if peer.is_none_or(|peer| peer.may_read(document)) {
-                let head = Head { actor: *actor, seq: line.position.seq, hash: line.position.hash };
-                documents.entry(*document).or_default().push(head);
-            }
-        }
-        documents.into_iter().collect()
-    }
-
-    /// At the city: its signed word on each document the peer may see. At a branch: the city's last word.
-    pub async fn statements_for(
-        &self,
-        peer: &Certificate,
-        now: Millis,
-    ) -> Result<Vec<CityStatement>, NodeError> {
-        let documents: Vec<DocumentId> =
-            self.heads_for(Some(peer)).await.into_iter().map(|(document, _)| document).collect();
-        let mut statements = Vec::new();
-        match &self.kind {
-            Kind::City(key) => {
-                let state = self.state.lock().await;
-                for document in documents {
-                    let heads = heads_of(&state.lines, &document);
-                    statements.push(CityStatement::sign(key, self.epoch, now, document, heads));
-                }
-            }
-            Kind::Branch => {
-                for document in documents {
-                    if let Some(bytes) = self.store.statement(self.city, &document).await?
-                        && let Ok(statement) = rmp_serde::from_slice(&bytes)
-                    {
-                        statements.push(statement);
-                    }
-                }
-            }
-        }
-        Ok(statements)
-    }
-
-    /// Keeps the city's word and hands it on.
-    pub async fn hear_city(&self, statement: CityStatement) -> Result<(), NodeError> {
-        let bytes = rmp_serde::to_vec(&statement).expect("a statement always encodes");
-        let batch = Batch {
-            statements: vec![(statement.document, bytes)],
-            reached: statement.heads.iter().map(|head| (statement.document, *head, true)).collect(),
-            ..Batch::default()
-        };
-        self.store.commit(self.city, &batch).await?;
-        let mut state = self.state.lock().await;
-        state.city_heard = state.city_heard.max(Some(statement.time));
-        drop(state);
-        let _ = self.news.send(News::AtCity(Arc::new(statement)));
-        Ok(())
-    }
-
-    /// The upstream holds a line up to this head.
-    pub async fn delivered(&self, document: DocumentId, head: Head) -> Result<(), NodeError> {
-        let batch = Batch { reached: vec![(document, head, false)], ..Batch::default() };
-        Ok(self.store.commit(self.city, &batch).await.map(drop)?)
-    }
-
-    /// The line to the upstream went up or down.
-    pub async fn upstream(&self, live: bool, now: Millis) {
-        let mut state = self.state.lock().await;
-        if state.upstream_live.map(|(was, _)| was) != Some(live) {
-            state.upstream_live = Some((live, now));
-            let _ = self.news.send(News::Upstream(live));
-        }
-    }
-
-    /// The upstream's clock bounds ours.
-    pub async fn hear_upstream_time(&self, time: Millis, now: Millis) {
-        let mut state = self.state.lock().await;
-        for author in state.authors.values_mut() {
-            author.clock_mut().hear_upstream(time, now);
-        }
-    }
-
-    /// Stores sealed rows that their authors signed.
-    pub async fn admit_rows(&self, batch: SealedBatch) -> Result<u64, NodeError> {
-        let upto = batch.upto;
-        let (rows, refused) = batch.verified(self.city, self.city_key);
-        if refused > 0 {
-            tracing::warn!(refused, "sealed rows without a valid author were left out");
-        }
-        self.store.commit(self.city, &Batch { sealed: rows, ..Batch::default() }).await?;
-        let _ = self.news.send(News::Rows);
-        Ok(upto)
-    }
-
-    /// Sealed rows for a peer after an offset of this store.
-    pub async fn rows_after(
-        &self,
-        peer: Option<&Certificate>,
-        after: u64,
-        chains: &BTreeMap<client_core::ids::DeviceId, Chain>,
-    ) -> Result<SealedBatch, NodeError> {
-        const ROWS: usize = 2_000;
-        let (rows, upto) = self.store.sealed_after(self.city, after, ROWS).await?;
-        let visible = |row: &SealedRow| match peer {
-            Some(peer) => {
-                matches!(peer.role, Role::BranchNode | Role::Office)
-                    && peer.branch == row.branch
-                    && peer.device != row.author
-            }
-            None => true,
-        };
-        let rows: Vec<SealedRow> = rows.into_iter().filter(visible).collect();
-        let mut authors: Vec<Chain> = Vec::new();
-        let devices: std::collections::BTreeSet<_> = rows.iter().map(|row| row.author).collect();
-        for device in devices {
-            authors.extend(chains.get(&device).cloned());
-        }
-        Ok(SealedBatch { rows, authors, upto })
-    }
-
-    /// The certificate chains of all devices known here, by device.
-    pub async fn chains(&self) -> Result<BTreeMap<client_core::ids::DeviceId, Chain>, NodeError> {
-        let mut chains = BTreeMap::new();
-        for line in self.store.lines(self.city).await? {
-            if let Ok(introduction) = rmp_serde::from_slice::<Introduction>(&line.introduction)
-                && let Some(last) = introduction.chain.last()
-            {
-                chains.insert(last.device, introduction.chain.clone());
-            }
-        }
-        let state = self.state.lock().await;
-        for author in state.authors.values() {
-            chains.insert(author.certificate().device, author.chain().clone());
-        }
-        Ok(chains)
+    async fn send(&self, message: Message) -> Result<(), NodeError> {
+        self.inbox.send(message).await.map_err(|_| NodeError::Stopping)
     }
 }
 
-/// Why a run was not stored.
-#[derive(Debug, thiserror::Error)]
-pub enum AdmitError {
-    /// Refused for its line alone; the author has to mend it.
-    #[error(transparent)]
-    Door(#[from] DoorError),
-    /// The store failed; the peer will send it again.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-fn views(state: &mut State) -> Arc<SharedViews> {
-    let shared = &state.shared;
-    state.views.get_or_insert_with(|| Arc::new(SharedViews::fold(shared))).clone()
-}
-
-fn heads_of(lines: &BTreeMap<(DocumentId, ActorId), Line>, document: &DocumentId) -> Vec<Head> {
-    lines
-        .range((*document, ActorId([0; 16]))..=(*document, ActorId([0xff; 16])))
-        .map(|((_, actor), line)| Head { actor: *actor, seq: line.position.seq, hash: line.position.hash })
-        .collect()
-}
-
-fn insert(history: &mut History, run: &Run, author: &Certificate, changes: &Changes) {
-    for (index, puts) in changes.iter().enumerate() {
-        let events: Vec<_> = puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
-        history.insert(run.document, run.actor, author, run.first_seq + index as u64, &events);
-    }
-}
-
-/// Random once, kept in the store: cursors of sealed rows count within it.
-async fn epoch_of(store: &Store, city: CityId) -> Result<u64, NodeError> {
-    if let Some(bytes) = store.meta(city, "epoch").await? {
+/// Random once, kept in the store: cursors into its feeds count within it.
+async fn epoch_of(store: &Store, city: CityId, was_put_back: bool) -> Result<u64, NodeError> {
+    if let Some(bytes) = store.meta(city, "epoch").await?.filter(|_| !was_put_back) {
         return rmp_serde::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()));
     }
     let epoch = u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1;
-    let bytes = rmp_serde::to_vec(&epoch).expect("a number always encodes");
-    store.commit(city, &Batch { meta: vec![("epoch".into(), bytes)], ..Batch::default() }).await?;
+    store.put_meta(city, "epoch", &rmp_serde::to_vec(&epoch).expect("a number always encodes")).await?;
     Ok(epoch)
 }
 
-async fn load_lines(state: &mut State, store: &Store, city: CityId) -> Result<(), NodeError> {
-    for line in store.lines(city).await? {
-        let damaged =
-            |what: String| NodeError::Damaged(format!("line {} of {}: {what}", line.actor, line.document));
-        let introduction: Introduction =
-            rmp_serde::from_slice(&line.introduction).map_err(|error| damaged(error.to_string()))?;
-        let author = introduction.chain.last().cloned().ok_or_else(|| damaged("no certificate".into()))?;
-        let position = Position { seq: line.seq, hash: line.hash, next_op: line.next_op };
-        for own in state.authors.values_mut() {
-            if own.key().public() == author.key {
-                let own_line = OwnLine { actor: line.actor, nonce: introduction.nonce, position };
-                own.resume(line.document, own_line);
-            }
+/// Goes on with every own line that still ends as this node left it.
+async fn resume_lines(
+    store: &Store,
+    city: CityId,
+    ledger: &client_core::log::Ledger,
+    authors: &mut BTreeMap<Writer, Author>,
+) -> Result<(), NodeError> {
+    for author in authors.values_mut() {
+        let prefix = format!("{OWN_LINES}{}/", author.certificate().device);
+        for bytes in store.meta_under(city, &prefix).await? {
+            let (document, line): (DocumentId, OwnLine) =
+                rmp_serde::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()))?;
+            author.resume_if_as_left(ledger, document, line);
         }
-        state.lines.insert((line.document, line.actor), Line { position, author });
     }
     Ok(())
 }
 
-/// Reads documents from the store into a history, run by run.
-async fn read_history(
-    store: &Store,
-    city: CityId,
-    lines: &BTreeMap<(DocumentId, ActorId), Line>,
-    documents: &[DocumentId],
-) -> Result<History, NodeError> {
+/// Reads logs from the store into a history, run by run.
+async fn read_history(store: &Store, city: CityId, logs: &Logs) -> Result<History, NodeError> {
     const AT_ONCE: usize = 1024 * 1024;
     let mut history = History::default();
-    for ((document, actor), line) in lines.iter().filter(|((document, _), _)| documents.contains(document)) {
-        let mut after = 0;
-        while after < line.position.seq {
-            let runs = store.runs_after(city, document, *actor, after, AT_ONCE).await?;
-            let Some(last) = runs.last() else {
-                return Err(NodeError::Damaged(format!(
-                    "changes after {after} of {actor} in {document} are missing"
-                )));
-            };
-            after = last.last_seq;
-            for run in &runs {
-                let changes = client_core::log::unpack(&run.bytes)
-                    .map_err(|error| NodeError::Damaged(format!("{actor} in {document}: {error}")))?;
-                insert(&mut history, run, &line.author, &changes);
+    for (key, log) in logs {
+        for (number, line) in log.lines().iter().enumerate() {
+            let mut after = line.from.seq;
+            while after < line.head.seq {
+                let runs = store.runs_after(city, key, number as u8, after, AT_ONCE).await?;
+                let Some(last) = runs.last() else {
+                    return Err(NodeError::Damaged(format!("changes after {after} of {key} are missing")));
+                };
+                after = last.last_seq;
+                for run in &runs {
+                    let changes = client_core::log::unpack(&run.bytes)
+                        .map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
+                    insert(&mut history, run, &log.author, &changes);
+                }
             }
         }
     }

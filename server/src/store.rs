@@ -1,14 +1,13 @@
 //! The store: the one place that names `sqlx`. SQLite file or PostgreSQL, one SQL text for both.
 
 mod commit;
+mod generation;
 mod lock;
 mod people;
 mod read;
 mod schema;
 
-pub use commit::Batch;
 pub use people::Grant;
-pub use read::StoredLine;
 
 use client_core::event::DocumentId;
 use client_core::ids::ActorId;
@@ -62,9 +61,7 @@ pub enum StoreError {
         error: std::io::Error,
     },
     /// A run does not continue its line; nothing was written.
-    #[error(
-        "changes from {first_seq} of {actor} in {document} do not continue what is stored (up to {stored_seq})"
-    )]
+    #[error("changes from {first_seq} of {actor} in {document} do not continue what is stored")]
     NotContiguous {
         /// The document.
         document: Box<DocumentId>,
@@ -72,8 +69,6 @@ pub enum StoreError {
         actor: ActorId,
         /// First change of the run.
         first_seq: u64,
-        /// Last change stored.
-        stored_seq: u64,
     },
     /// The code is not one of ours.
     #[error("this code is not known here: check it, or ask for a new one")]

@@ -25,7 +25,12 @@ struct Held {
 }
 
 impl Held {
-    fn admit(&self, given: &Given, run: &Run, introduction: &Option<Vec<u8>>) -> Result<Admission, DoorError> {
+    fn admit(
+        &self,
+        given: &Given,
+        run: &Run,
+        introduction: &Option<Vec<u8>>,
+    ) -> Result<Admission, DoorError> {
         let key = given.city_key.public();
         let city = City { id: city_id(key), key };
         admit(city, &self.ledger, &self.shelf, introduction.clone(), run.clone())

@@ -146,6 +146,12 @@ impl History {
         self.kept.iter().map(|((reference, _), why)| Kept { reference: *reference, why: *why }).collect()
     }
 
+    /// Why an event does not fold, if it is held and does not.
+    pub fn kept_aside(&self, reference: &EventRef) -> Option<Unfolded> {
+        let from = (*reference, [0; 32]);
+        self.kept.range(from..=(*reference, [0xff; 32])).next().map(|(_, why)| *why)
+    }
+
     /// One event by its identity.
     pub fn get(&self, reference: &EventRef) -> Option<&Entry> {
         self.by_identity.get(reference).and_then(|rank| self.entries.get(rank))
@@ -192,6 +198,11 @@ fn place_with_followers<'a>(
             next.extend(followers.into_iter().rev());
         }
     }
+}
+
+/// Whether an event of this author may fold in the document, by its bytes alone.
+pub fn check(document: &DocumentId, author: &Certificate, bytes: &[u8]) -> Result<(), Unfolded> {
+    read(document, author, bytes).map(drop)
 }
 
 fn read(document: &DocumentId, author: &Certificate, bytes: &[u8]) -> Result<(Envelope, Event), Unfolded> {

@@ -96,11 +96,8 @@ impl ActorLog {
 
     /// The heads of all lines, sorted.
     pub fn heads(&self, actor: ActorId) -> Vec<Head> {
-        let mut heads: Vec<Head> = self
-            .lines
-            .iter()
-            .map(|line| Head { actor, seq: line.head.seq, hash: line.head.hash })
-            .collect();
+        let mut heads: Vec<Head> =
+            self.lines.iter().map(|line| Head { actor, seq: line.head.seq, hash: line.head.hash }).collect();
         heads.sort_unstable();
         heads
     }

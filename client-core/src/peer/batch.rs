@@ -2,8 +2,8 @@
 
 use crate::door::Admitted;
 use crate::event::DocumentId;
-use crate::ids::ActorId;
-use crate::log::{Ledger, LogKey, Place, Run};
+use crate::ids::{ActorId, EventId};
+use crate::log::{self, Ledger, LogKey, Place, Run};
 use crate::sealed::SealedRow;
 use crate::sync::{CityStatement, Cursor, Reach};
 
@@ -16,6 +16,15 @@ pub struct Placed {
     pub begins: bool,
     /// The run.
     pub run: Run,
+}
+
+impl Placed {
+    /// The least and the greatest event id in the run; `None` if it cannot be read or is empty.
+    pub fn id_range(&self) -> Option<(EventId, EventId)> {
+        let changes = log::unpack(&self.run.bytes).ok()?;
+        let ids = || changes.iter().flatten().map(|put| put.id);
+        Some((ids().min()?, ids().max()?))
+    }
 }
 
 /// What one durable transaction holds. All of it counts or nothing.

@@ -54,11 +54,7 @@ impl Replica {
             self.restore_run(place, run, &mut stored);
         }
         for (document, line) in own {
-            let log = stored.ledger.get(&LogKey { document, actor: line.actor });
-            let as_left = log.is_some_and(|log| log.lines().len() == 1 && log.lines()[0].head == line.position);
-            if as_left {
-                self.author.resume(document, line);
-            }
+            self.author.resume_if_as_left(&stored.ledger, document, line);
         }
         stored
     }

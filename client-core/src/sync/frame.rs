@@ -281,3 +281,8 @@ pub fn proof_message(purpose: &str, city: CityId, nonce: &[u8; 32]) -> Vec<u8> {
     bytes.extend_from_slice(nonce);
     bytes
 }
+
+/// How the address of a connection carries the nonce it is opened with.
+pub fn opening_query(nonce: &[u8; 32]) -> String {
+    format!("?nonce={}", hex::encode(nonce))
+}

@@ -319,7 +319,9 @@ impl Session {
                 self.before_welcome.push(frame);
                 Ok(())
             }
-            (Phase::Waiting, Side::Client) if matches!(frame, Frame::Welcome { .. }) => self.greet(frame, here),
+            (Phase::Waiting, Side::Client) if matches!(frame, Frame::Welcome { .. }) => {
+                self.greet(frame, here)
+            }
             _ => self.converse(frame, here),
         }
     }
@@ -542,7 +544,9 @@ impl Session {
             return Ok(());
         }
         let mut base = BTreeMap::new();
-        for ((key, line), reach) in here.reached.0.iter().filter(|((key, _), _)| self.is_readable(&key.document)) {
+        for ((key, line), reach) in
+            here.reached.0.iter().filter(|((key, _), _)| self.is_readable(&key.document))
+        {
             base.extend(reach.upstream.map(|upstream| ((*key, *line), upstream)));
         }
         self.promise = Some(Promise { digest: ChangeHash([0; 32]), upto: u64::MAX, base });
@@ -600,7 +604,8 @@ impl Session {
                 self.outputs.push_back(Output::Refused { key, seq, reason });
             }
             Frame::AskCity(documents) if self.side == Side::Server => {
-                let documents = documents.into_iter().filter(|document| self.peer_may_read(document)).collect();
+                let documents =
+                    documents.into_iter().filter(|document| self.peer_may_read(document)).collect();
                 self.outputs.push_back(Output::AskedCity(documents));
             }
             Frame::AtCity(statement) => {
@@ -688,7 +693,9 @@ impl Session {
         let flying = self.in_flight.filter(|flying| flying.key == key);
         let line = match flying {
             Some(flying) if flying.head == head => Some(flying.line),
-            _ => crate::log::locate(here.ledger, here.shelf, &key, head.seq, head.hash)?.map(|(line, _)| line),
+            _ => {
+                crate::log::locate(here.ledger, here.shelf, &key, head.seq, head.hash)?.map(|(line, _)| line)
+            }
         };
         if flying.is_some() {
             self.in_flight = None;
@@ -825,14 +832,19 @@ impl Session {
         for item in items {
             let key = item.run.key();
             let echoed = self.feed.echo.contains(&(key, item.run.last_hash));
-            let has = self.theirs.get(&key).is_some_and(|theirs| theirs.has(here, &key, item.line, item.run.last_seq));
+            let has = self
+                .theirs
+                .get(&key)
+                .is_some_and(|theirs| theirs.has(here, &key, item.line, item.run.last_seq));
             if echoed || has || self.refused.contains(&key) {
                 skipped = true;
                 continue;
             }
             match lines.iter_mut().find(|(line, runs)| *line == item.line && runs[0].key() == key) {
                 // Where something of the line was skipped in between the rest is a chunk of its own.
-                Some((_, runs)) if runs.last().is_some_and(|last| last.last_seq + 1 == item.run.first_seq) => {
+                Some((_, runs))
+                    if runs.last().is_some_and(|last| last.last_seq + 1 == item.run.first_seq) =>
+                {
                     runs.push(item.run);
                 }
                 _ => lines.push((item.line, vec![item.run])),
@@ -860,7 +872,13 @@ impl Session {
         }
     }
 
-    fn send_chunk(&mut self, line: u8, run: Run, upto: Option<u64>, here: &Here<'_>) -> Result<(), ShelfError> {
+    fn send_chunk(
+        &mut self,
+        line: u8,
+        run: Run,
+        upto: Option<u64>,
+        here: &Here<'_>,
+    ) -> Result<(), ShelfError> {
         let key = run.key();
         let introduction = match run.first_seq {
             1 => here.shelf.introduction(&key)?,

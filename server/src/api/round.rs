@@ -17,6 +17,6 @@ pub async fn close(State(app): State<App>) -> Result<Json<arbiter::Closed>, Prob
 }
 
 pub async fn recheck(State(app): State<App>) -> Result<Json<Recheck>, Problem> {
-    let checked = app.node.recheck().await;
+    let checked = app.node.recheck().await?;
     checked.map(Json).ok_or_else(|| Problem::not_found("no round was closed yet"))
 }

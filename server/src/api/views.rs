@@ -1,14 +1,14 @@
-//! `GET /api/views/…`, `/api/rosters`, `/api/digests`, `/api/status`, `/api/health`: what the node derives and how it is.
+//! `GET /api/views/…`, `/api/rosters`, `/api/digests`, `/api/status`, `/api/why/…`, `/api/health`: what the node derives and how it is.
 
 use crate::app::App;
 use crate::error::Problem;
-use crate::node::{Digests, Status};
+use crate::node::{Digests, Status, Whereabouts};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 pub async fn view(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
-    let views = app.node.shared_views().await;
+    let views = app.node.shared_views().await?;
     let value = match name.as_str() {
         "branches" => json!(views.branches),
         "teachers" => json!({ "teachers": views.teachers.teachers, "people": views.teachers.people(),
@@ -29,7 +29,7 @@ pub async fn view(State(app): State<App>, Path(name): Path<String>) -> Result<Js
 
 /// The rosters of the node's own branch: ids and groups, no names.
 pub async fn rosters(State(app): State<App>) -> Result<Json<Value>, Problem> {
-    let rosters = app.node.rosters(app.node.branch().await).await?;
+    let rosters = app.node.rosters(app.node.branch()).await?;
     Ok(Json(json!({ "learners": rosters.learners, "person_times": rosters.person_times(),
         "imports": rosters.imports })))
 }
@@ -40,6 +40,20 @@ pub async fn digests(State(app): State<App>) -> Result<Json<Digests>, Problem> {
 
 pub async fn status(State(app): State<App>) -> Result<Json<Status>, Problem> {
     Ok(Json(app.node.status().await?))
+}
+
+/// Where an event is, by its id or its full reference.
+pub async fn why(
+    State(app): State<App>,
+    Path(event): Path<String>,
+) -> Result<Json<Vec<Whereabouts>>, Problem> {
+    let found = app.node.whereabouts(&event).await?;
+    if found.is_empty() {
+        return Err(Problem::not_found(format!(
+            "no event {event} is held here; ask at the node it was written at"
+        )));
+    }
+    Ok(Json(found))
 }
 
 pub async fn health(State(app): State<App>) -> Json<Value> {

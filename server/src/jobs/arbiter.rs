@@ -23,10 +23,10 @@ pub struct Closed {
 }
 
 /// A start of the city node begins a new term: decisions of one process never mix with another's.
-pub async fn begin_term(node: &Arc<Node>, now: Millis) -> Result<(), NodeError> {
-    let last = node.shared_views().await.requests.term.map_or(0, |(_, number)| number);
-    let term = ArbiterTerm { epoch: node.epoch(), number: last + 1, parent: node.frontier().await };
-    node.append(vec![Draft::new(BranchId::CITY, term)], now).await.map(drop)
+pub async fn begin_term(node: &Arc<Node>) -> Result<(), NodeError> {
+    let last = node.shared_views().await?.requests.term.map_or(0, |(_, number)| number);
+    let term = ArbiterTerm { epoch: node.epoch(), number: last + 1, parent: node.frontier().await? };
+    node.append(vec![Draft::new(BranchId::CITY, term)]).await.map(drop)
 }
 
 /// Receives claims as they arrive and decides what cannot wait for a round. Runs until dropped.
@@ -38,7 +38,7 @@ pub async fn run(node: Arc<Node>) {
         }
         loop {
             match news.recv().await {
-                Ok(News::Line(document, _)) if document.scope == Scope::Shared => break,
+                Ok(News::Line(document)) if document.scope == Scope::Shared => break,
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => break,
                 Err(RecvError::Closed) => return,
@@ -51,20 +51,20 @@ pub async fn run(node: Arc<Node>) {
 }
 
 async fn receive_claims(node: &Arc<Node>, now: Millis) -> Result<(), NodeError> {
-    let views = node.shared_views().await;
+    let views = node.shared_views().await?;
     if decide::needs_round(&views, now) && views.requests.open_round().is_none() {
         open_round(node, &views, now).await?;
     }
-    let views = node.shared_views().await;
+    let views = node.shared_views().await?;
     let receipts = decide::receipts(&views, now);
     if receipts.is_empty() {
         return Ok(());
     }
     tracing::info!(claims = receipts.len(), "claims received");
-    node.append(receipts.into_iter().map(|event| Draft::new(BranchId::CITY, event)).collect(), now).await?;
-    let views = node.shared_views().await;
-    let decisions = decide::decide_now(&views, now, node.frontier().await);
-    write(node, decisions, now).await.map(drop)
+    node.append(receipts.into_iter().map(|event| Draft::new(BranchId::CITY, event)).collect()).await?;
+    let views = node.shared_views().await?;
+    let decisions = decide::decide_now(&views, now, node.frontier().await?);
+    write(node, decisions).await.map(drop)
 }
 
 async fn open_round(node: &Arc<Node>, views: &SharedViews, now: Millis) -> Result<(), NodeError> {
@@ -72,7 +72,7 @@ async fn open_round(node: &Arc<Node>, views: &SharedViews, now: Millis) -> Resul
     let seed = seed_of(node, round).await?;
     let opened = decide::open_round(views, now, round, seed);
     tracing::info!(%round, "round opened");
-    node.append(vec![Draft::new(BranchId::CITY, opened)], now).await.map(drop)
+    node.append(vec![Draft::new(BranchId::CITY, opened)]).await.map(drop)
 }
 
 /// The seed of a round stays in the store until the round is decided; its hash is in `round.opened`.
@@ -89,25 +89,25 @@ async fn seed_of(node: &Arc<Node>, round: SubjectId) -> Result<ChangeHash, NodeE
 /// Decides the open round's claims, then plans joint classes around what is confirmed.
 pub async fn close_round(node: &Arc<Node>, now: Millis) -> Result<Closed, NodeError> {
     receive_claims(node, now).await?;
-    let views = node.shared_views().await;
+    let views = node.shared_views().await?;
     let round = views.requests.open_round().map(|(id, _)| id);
     let mut decided = 0;
     if let Some(round) = round {
         let seed = seed_of(node, round).await?;
-        let decisions = decide::decide_round(&views, round, seed, now, node.frontier().await);
-        decided += write(node, decisions, now).await?;
+        let decisions = decide::decide_round(&views, round, seed, now, node.frontier().await?);
+        decided += write(node, decisions).await?;
     }
-    let views = node.shared_views().await;
-    let joint = decide::plan_joint(&views, now, node.frontier().await, true);
-    decided += write(node, joint, now).await?;
+    let views = node.shared_views().await?;
+    let joint = decide::plan_joint(&views, now, node.frontier().await?, true);
+    decided += write(node, joint).await?;
     tracing::info!(?round, decisions = decided, "round closed");
     Ok(Closed { round, decisions: decided })
 }
 
-async fn write(node: &Arc<Node>, decisions: Vec<Decision>, now: Millis) -> Result<usize, NodeError> {
+async fn write(node: &Arc<Node>, decisions: Vec<Decision>) -> Result<usize, NodeError> {
     let drafts: Vec<Draft> = decisions
         .into_iter()
         .map(|decision| Draft { id: Some(decision.id), ..Draft::new(BranchId::CITY, decision.event) })
         .collect();
-    Ok(node.append(drafts, now).await?.len())
+    Ok(node.append(drafts).await?.len())
 }

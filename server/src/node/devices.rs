@@ -1,6 +1,6 @@
 //! Enrolment: one-time codes, certificates.
 
-use super::{Kind, Node, NodeError, Writer};
+use super::{Kind, Node, NodeError};
 use client_core::command::Command;
 use client_core::event::{DeviceEnrolled, Draft, Role};
 use client_core::identity::{Certificate, Chain};
@@ -46,7 +46,7 @@ impl Node {
         let branch = match (self.is_city(), role, branch_name) {
             (true, Role::BranchNode | Role::Office, Some(name)) => self.branch_named(name, now).await?,
             (true, Role::CityAdmin, None) => BranchId::CITY,
-            (false, Role::Office, _) => self.branch().await,
+            (false, Role::Office, _) => self.branch(),
             _ => {
                 let what = "the city enrols branch nodes and office devices (with a branch name) and city administrators; a branch enrols its own office devices";
                 return Err(NodeError::Refused(what.into()));
@@ -60,12 +60,12 @@ impl Node {
     }
 
     async fn branch_named(&self, name: &str, now: Millis) -> Result<BranchId, NodeError> {
-        if let Some(branch) = self.shared_views().await.branches.by_name(name) {
+        if let Some(branch) = self.shared_views().await?.branches.by_name(name) {
             return Ok(branch);
         }
         let admit = Command::AdmitBranch { name: name.to_owned() };
         self.command(&admit, UserId([0; 16]), now).await?;
-        let views = self.shared_views().await;
+        let views = self.shared_views().await?;
         views.branches.by_name(name).ok_or_else(|| NodeError::Refused(format!("{name} could not be opened")))
     }
 
@@ -75,11 +75,7 @@ impl Node {
         let device = DeviceId(crate::keys::random_id());
         let (issuer, mut chain) = match &self.kind {
             Kind::City(key) => (key.clone(), Vec::new()),
-            Kind::Branch => {
-                let state = self.state.lock().await;
-                let author = &state.authors[&Writer::Node];
-                (author.key().clone(), author.chain().clone())
-            }
+            Kind::Branch => (self.node_key.clone(), self.node_chain.clone()),
         };
         let certificate =
             Certificate::issue(&issuer, self.city, request.key, device, grant.branch, grant.role, now);
@@ -95,9 +91,9 @@ impl Node {
                 role: grant.role,
                 label: grant.label.clone(),
             };
-            self.append(vec![Draft::new(BranchId::CITY, enrolled)], now).await?;
+            self.append(vec![Draft::new(BranchId::CITY, enrolled)]).await?;
         }
-        let branch_name = self.shared_views().await.branches.name(grant.branch);
+        let branch_name = self.shared_views().await?.branches.name(grant.branch);
         tracing::info!(%device, branch = %grant.branch, role = %grant.role, "device enrolled");
         let user = UserId(crate::keys::random_id());
         Ok(EnrolAnswer { city_key: self.city_key, chain, user, branch_name })

@@ -1,12 +1,10 @@
 //! Applying an import: what office files say becomes events of the branches, through the running node.
 
-use super::{News, Node, NodeError, Writer};
+use super::{Actions, Node, NodeError, Writer};
 use crate::import::{self, Known, Office};
-use crate::store::Batch;
 use client_core::event::{Draft, EventRef, ImportApplied, Scope};
 use client_core::fold::SharedViews;
-use client_core::ids::{ActionId, BranchId, ChangeHash, Entropy, EventId, UserId};
-use client_core::sealed::SealedRow;
+use client_core::ids::{ActionId, BranchId, ChangeHash, EventId};
 use client_core::time::Millis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -46,7 +44,7 @@ impl Node {
             let action = ActionId(crate::keys::random_id());
             let mut private: BTreeMap<BranchId, Vec<EventId>> = BTreeMap::new();
             for (n, actions) in plan.actions.chunks(ACTIONS_AT_ONCE).enumerate() {
-                let (events, sealed) = self.apply_actions(action, actions, now).await?;
+                let (events, sealed) = self.apply_actions(action, actions).await?;
                 outcome.events += events.len();
                 outcome.sealed += sealed;
                 for event in events.iter().filter(|event| event.document.scope == Scope::Private) {
@@ -55,7 +53,7 @@ impl Node {
                 progress(&plan.file, (n * ACTIONS_AT_ONCE + actions.len()).min(total), total);
             }
             for (branch, events) in private {
-                self.finish_import(action, branch, &plan.file, events, now).await?;
+                self.finish_import(action, branch, &plan.file, events).await?;
                 outcome.events += 1;
             }
             outcome.files += usize::from(total > 0);
@@ -68,33 +66,18 @@ impl Node {
         &self,
         action: ActionId,
         actions: &[import::Action],
-        now: Millis,
     ) -> Result<(Vec<EventRef>, usize), NodeError> {
-        let mut state = self.state.lock().await;
-        let mut importer = state.authors[&Writer::Importer].clone();
-        let mut sealed = Vec::new();
-        for field in actions.iter().flat_map(|action| &action.sealed) {
-            let stamp = importer.clock_mut().tick(now);
-            let (device, key) = (importer.certificate().device, importer.key());
-            let place = (field.branch, field.person);
-            let content = field.value.as_bytes().to_vec();
-            sealed.push(SealedRow::write(self.city, key, device, place, &field.field, stamp, content));
-        }
-        state.authors.insert(Writer::Importer, importer);
-        let rows = sealed.len();
-        if rows > 0 {
-            // Names first: an event never announces a row that is not there.
-            self.store.commit(self.city, &Batch { sealed, ..Batch::default() }).await?;
-            let _ = self.news.send(News::Rows);
-        }
+        let fields: Vec<_> = actions.iter().flat_map(|action| action.sealed.iter().cloned()).collect();
         let part = |decisions: bool| -> Vec<(ActionId, Vec<Draft>)> {
             let of_part = |draft: &&Draft| is_decision(draft) == decisions;
             actions.iter().map(|a| (action, a.drafts.iter().filter(of_part).cloned().collect())).collect()
         };
-        let user = UserId([0; 16]);
-        let entropy = || Entropy::new(crate::keys::random_bytes());
-        let mut events = self.write(&mut state, Writer::Node, &part(true), user, now, entropy()).await?;
-        events.extend(self.write(&mut state, Writer::Importer, &part(false), user, now, entropy()).await?);
+        let rows = fields.len();
+        let decisions = Actions { drafts: part(true), ..Actions::default() };
+        let mut events = self.write_actions(Writer::Node, decisions).await?;
+        // Names go with the events that announce them, in one transaction.
+        let facts = Actions { drafts: part(false), fields };
+        events.extend(self.write_actions(Writer::Importer, facts).await?);
         Ok((events, rows))
     }
 
@@ -105,7 +88,6 @@ impl Node {
         branch: BranchId,
         file: &str,
         mut events: Vec<EventId>,
-        now: Millis,
     ) -> Result<(), NodeError> {
         events.sort_unstable();
         let mut hasher = Sha256::new();
@@ -118,17 +100,13 @@ impl Node {
             hash: ChangeHash(hasher.finalize().into()),
             file: file.to_owned(),
         };
-        let entropy = Entropy::new(crate::keys::random_bytes());
-        let mut state = self.state.lock().await;
-        let drafts = vec![Draft::new(branch, applied)];
-        self.write(&mut state, Writer::Importer, &[(action, drafts)], UserId([0; 16]), now, entropy)
-            .await
-            .map(drop)
+        let drafts = vec![(action, vec![Draft::new(branch, applied)])];
+        self.write_actions(Writer::Importer, Actions { drafts, ..Actions::default() }).await.map(drop)
     }
 
     /// What the node holds already, by what office files call it.
     async fn known(&self) -> Result<Known, NodeError> {
-        let views = self.shared_views().await;
+        let views = self.shared_views().await?;
         let mut known = known_shared(&views);
         for branch in views.branches.branches.keys() {
             let rosters = self.rosters(*branch).await?;

@@ -1,14 +1,12 @@
 //! What the node can tell: shared views, rosters of one branch, digests, figures.
 
-use super::{Node, NodeError, Scope, read_history, views};
+use super::{Node, NodeError, Scope, read_history};
 use client_core::decide::{self, Recheck};
-use client_core::event::DocumentId;
 use client_core::fold::{Rosters, SharedViews};
-use client_core::ids::{BranchId, ChangeHash, CityId};
-use client_core::sync::Head;
+use client_core::ids::{BranchId, ChangeHash};
+use client_core::log::Frontier;
 use client_core::time::Millis;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -32,6 +30,8 @@ pub struct Status {
     pub documents: usize,
     /// Lines held.
     pub lines: usize,
+    /// Actors with more than one line: devices that were restored or copied.
+    pub forked: usize,
     /// Changes held.
     pub changes: u64,
     /// Events held.
@@ -46,6 +46,12 @@ pub struct Status {
     pub upstream: Option<(bool, Millis)>,
     /// When the city last signed for something here.
     pub city_heard: Option<Millis>,
+    /// Open connections.
+    pub connections: usize,
+    /// What was refused last: whose changes and why.
+    pub refused: Vec<(String, String)>,
+    /// Whether the store was put back from a copy before this start.
+    pub was_put_back: bool,
     /// Equal frontiers mean equal logs.
     pub frontiers: Frontiers,
 }
@@ -61,46 +67,40 @@ pub struct Frontiers {
 
 impl Node {
     /// The views of shared and decisions documents.
-    pub async fn shared_views(&self) -> Arc<SharedViews> {
-        views(&mut *self.state.lock().await)
+    pub async fn shared_views(&self) -> Result<Arc<SharedViews>, NodeError> {
+        self.look(super::core::Core::views).await
     }
 
     /// The rosters of one branch, read from the store: nothing private stays in memory.
     pub async fn rosters(&self, branch: BranchId) -> Result<Rosters, NodeError> {
-        let (lines, documents) = {
-            let state = self.state.lock().await;
-            let documents: Vec<DocumentId> = state
-                .lines
-                .keys()
-                .map(|(document, _)| *document)
-                .filter(|document| document.scope == Scope::Private && document.branch == branch)
-                .collect();
-            (state.lines.clone(), documents)
-        };
-        let history = read_history(&self.store, self.city, &lines, &documents).await?;
+        let logs = self
+            .look(move |core| {
+                core.logs(|document| document.scope == Scope::Private && document.branch == branch)
+            })
+            .await?;
+        let history = read_history(&self.store, self.city, &logs).await?;
         Ok(Rosters::fold(&history, branch))
     }
 
     /// The round closed last, decided once more from this node's own history.
-    pub async fn recheck(&self) -> Option<Recheck> {
-        decide::recheck(&self.state.lock().await.shared)
+    pub async fn recheck(&self) -> Result<Option<Recheck>, NodeError> {
+        self.look(|core| decide::recheck(&core.shared)).await
     }
 
     /// Branches whose private documents this node holds.
-    pub async fn private_branches(&self) -> Vec<BranchId> {
-        let state = self.state.lock().await;
-        let private = state.lines.keys().filter(|(document, _)| document.scope == Scope::Private);
-        let mut branches: Vec<BranchId> = private.map(|(document, _)| document.branch).collect();
-        branches.sort_unstable();
-        branches.dedup();
-        branches
+    pub async fn private_branches(&self) -> Result<BTreeSet<BranchId>, NodeError> {
+        self.look(|core| {
+            let private = core.peer.ledger().iter().filter(|(key, _)| key.document.scope == Scope::Private);
+            private.map(|(key, _)| key.document.branch).collect()
+        })
+        .await
     }
 
     /// Digests of all views this node can make.
     pub async fn digests(&self) -> Result<Digests, NodeError> {
-        let shared = self.shared_views().await.digest();
+        let shared = self.shared_views().await?.digest();
         let mut private = BTreeMap::new();
-        for branch in self.private_branches().await {
+        for branch in self.private_branches().await? {
             private.insert(branch, self.rosters(branch).await?.digest());
         }
         Ok(Digests { shared, private })
@@ -108,75 +108,70 @@ impl Node {
 
     /// Figures about the node.
     pub async fn status(&self) -> Result<Status, NodeError> {
-        let reached = self.store.reached(self.city).await?;
         let bytes = self.store.size_bytes().await?;
-        let branch = self.branch().await;
-        let frontiers = self.frontiers().await;
-        let state = self.state.lock().await;
-        let mut status = Status {
-            kind: if self.is_city() { "city" } else { "branch" },
-            branch,
-            documents: 0,
-            lines: state.lines.len(),
-            changes: 0,
-            events: 0,
-            bytes,
-            not_at_upstream: 0,
-            not_at_city: 0,
-            upstream: state.upstream_live,
-            city_heard: state.city_heard,
-            frontiers,
-        };
-        let mut last_document = None;
-        for ((document, actor), line) in &state.lines {
-            status.documents += usize::from(last_document != Some(*document));
-            last_document = Some(*document);
-            status.changes += line.position.seq;
-            status.events += line.position.next_op - 1;
-            if !self.is_city() {
-                let (upstream, city) = reached.get(&(*document, *actor)).copied().unwrap_or((0, 0));
-                status.not_at_upstream += line.position.seq.saturating_sub(upstream);
-                status.not_at_city += line.position.seq.saturating_sub(city);
+        let frontiers = self.frontiers().await?;
+        let (is_city, branch, was_put_back) = (self.is_city(), self.branch(), self.was_put_back());
+        self.look(move |core| {
+            let mut status = Status {
+                kind: if is_city { "city" } else { "branch" },
+                branch,
+                documents: 0,
+                lines: 0,
+                forked: 0,
+                changes: 0,
+                events: 0,
+                bytes,
+                not_at_upstream: 0,
+                not_at_city: 0,
+                upstream: core.upstream_live,
+                city_heard: core.city_heard,
+                connections: core.senders.len(),
+                refused: core.refused.iter().map(|(key, why)| (key.to_string(), why.clone())).collect(),
+                was_put_back,
+                frontiers,
+            };
+            let mut last_document = None;
+            for (key, log) in core.peer.ledger().iter() {
+                status.documents += usize::from(last_document != Some(key.document));
+                last_document = Some(key.document);
+                status.forked += usize::from(log.lines().len() > 1);
+                for (number, line) in log.lines().iter().enumerate() {
+                    status.lines += 1;
+                    status.changes += line.head.seq - line.from.seq;
+                    status.events += line.head.next_op - line.from.next_op;
+                    if !is_city {
+                        let reach = core.peer.reach(*key, number as u8);
+                        let upstream = reach.upstream.map_or(0, |(seq, _)| seq);
+                        let missing =
+                            |reached: u64| line.head.seq - reached.clamp(line.from.seq, line.head.seq);
+                        status.not_at_upstream += missing(upstream);
+                        status.not_at_city += missing(reach.city);
+                    }
+                }
             }
-        }
-        Ok(status)
+            status
+        })
+        .await
     }
 
     /// What a decision was taken on: a hash over the heads of shared and decisions documents.
-    pub async fn frontier(&self) -> ChangeHash {
-        self.frontiers().await.shared
+    pub async fn frontier(&self) -> Result<ChangeHash, NodeError> {
+        Ok(self.frontiers().await?.shared)
     }
 
-    async fn frontiers(&self) -> Frontiers {
-        let heads = self.heads_for(None).await;
-        let hash = |wanted: &dyn Fn(&DocumentId) -> bool| frontier(self.city, &heads, wanted);
-        let branches: BTreeSet<BranchId> = heads
-            .iter()
-            .filter(|(document, _)| document.scope == Scope::Private)
-            .map(|(document, _)| document.branch)
-            .collect();
-        let of_branch =
-            |branch| hash(&|document| document.scope == Scope::Private && document.branch == branch);
-        Frontiers {
-            shared: hash(&|document| document.scope != Scope::Private),
-            private: branches.into_iter().map(|branch| (branch, of_branch(branch))).collect(),
-        }
+    async fn frontiers(&self) -> Result<Frontiers, NodeError> {
+        let city = self.city;
+        self.look(move |core| {
+            let ledger = core.peer.ledger();
+            let mut private: BTreeMap<BranchId, Frontier> = BTreeMap::new();
+            for (document, heads) in ledger.heads(|document| document.scope == Scope::Private).0 {
+                private.entry(document.branch).or_default().0.insert(document, heads);
+            }
+            Frontiers {
+                shared: ledger.heads(|document| document.scope != Scope::Private).digest(city),
+                private: private.into_iter().map(|(branch, heads)| (branch, heads.digest(city))).collect(),
+            }
+        })
+        .await
     }
-}
-
-fn frontier(
-    city: CityId,
-    heads: &[(DocumentId, Vec<Head>)],
-    wanted: &dyn Fn(&DocumentId) -> bool,
-) -> ChangeHash {
-    let mut hasher = Sha256::new();
-    for (document, heads) in heads.iter().filter(|(document, _)| wanted(document)) {
-        hasher.update(document.to_bytes(city));
-        for Head { actor, seq, hash } in heads {
-            hasher.update(actor.0);
-            hasher.update(seq.to_be_bytes());
-            hasher.update(hash.0);
-        }
-    }
-    ChangeHash(hasher.finalize().into())
 }

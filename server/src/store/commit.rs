@@ -1,70 +1,61 @@
-//! Writing: everything one action changes, in one transaction.
+//! Writing: everything one batch holds, in one durable transaction.
 
 use super::{Engine, Store, StoreError, number};
 use client_core::event::DocumentId;
-use client_core::ids::{ActorId, ChangeHash, CityId};
-use client_core::log::Run;
+use client_core::ids::{CityId, EventId};
+use client_core::log::{LogKey, Place};
+use client_core::peer::{Batch, Placed};
 use client_core::sealed::SealedRow;
-use client_core::sync::Head;
+use client_core::sync::Reach;
 use sqlx::{Any, Row, Transaction};
-use std::collections::BTreeMap;
-
-/// What one action writes.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// Introductions of lines that begin with a run of this batch.
-    pub introductions: Vec<(DocumentId, ActorId, Vec<u8>)>,
-    /// Runs, each continuing its line.
-    pub runs: Vec<Run>,
-    /// Sealed rows; the larger stamp counts, then the smaller content hash.
-    pub sealed: Vec<SealedRow>,
-    /// Heads that the upstream (`false`) or the city (`true`) holds.
-    pub reached: Vec<(DocumentId, Head, bool)>,
-    /// The city's last word on a document, encoded.
-    pub statements: Vec<(DocumentId, Vec<u8>)>,
-    /// Small values of the node itself.
-    pub meta: Vec<(String, Vec<u8>)>,
-}
 
 impl Store {
-    /// Writes a batch in one durable transaction, or nothing of it. Runs stored already are skipped.
-    pub async fn commit(&self, city: CityId, batch: &Batch) -> Result<(), StoreError> {
+    /// Writes a batch in one durable transaction, or nothing of it. Returns the number of the run
+    /// stored last.
+    pub async fn commit(&self, city: CityId, batch: &Batch) -> Result<u64, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let mut counters = None;
-        if !batch.runs.is_empty() || !batch.sealed.is_empty() {
-            counters = Some(self.counters(&mut transaction, city).await?);
-        }
-        if let Some((feed, sealed)) = &mut counters {
-            let introductions: BTreeMap<_, _> = batch
-                .introductions
-                .iter()
-                .map(|(document, actor, bytes)| ((*document, *actor), bytes.as_slice()))
-                .collect();
-            for run in &batch.runs {
-                write_run(&mut transaction, city, run, &introductions, feed).await?;
+        let mut feed = None;
+        if !batch.runs.is_empty() || !batch.rows.is_empty() {
+            let (mut runs, mut rows) = self.counters(&mut transaction, city).await?;
+            for (document, actor, bytes) in &batch.introductions {
+                sqlx::query("INSERT INTO actors (city, document, actor, introduction) VALUES ($1, $2, $3, $4) ON CONFLICT (city, document, actor) DO NOTHING")
+                    .bind(city.0.as_slice())
+                    .bind(document.to_string())
+                    .bind(actor.0.as_slice())
+                    .bind(bytes.as_slice())
+                    .execute(&mut *transaction)
+                    .await?;
             }
-            for row in &batch.sealed {
-                write_sealed(&mut transaction, city, row, sealed).await?;
+            for placed in &batch.runs {
+                runs += 1;
+                write_run(&mut transaction, city, placed, runs).await?;
+            }
+            for row in &batch.rows {
+                write_sealed(&mut transaction, city, row, &mut rows).await?;
             }
             sqlx::query("UPDATE counters SET feed = $1, sealed = $2 WHERE city = $3")
-                .bind(*feed)
-                .bind(*sealed)
+                .bind(runs)
+                .bind(rows)
                 .bind(city.0.as_slice())
                 .execute(&mut *transaction)
                 .await?;
+            feed = Some(runs.unsigned_abs());
         }
-        for (document, head, at_city) in &batch.reached {
-            write_reached(&mut transaction, city, document, head, *at_city).await?;
+        for (key, line, reach) in &batch.reach {
+            write_reach(&mut transaction, city, key, *line, *reach).await?;
         }
-        for (document, bytes) in &batch.statements {
+        for statement in &batch.statements {
+            let bytes = rmp_serde::to_vec(statement).expect("a statement always encodes");
             sqlx::query("INSERT INTO statements (city, document, bytes) VALUES ($1, $2, $3) ON CONFLICT (city, document) DO UPDATE SET bytes = excluded.bytes")
                 .bind(city.0.as_slice())
-                .bind(document.to_string())
-                .bind(bytes.as_slice())
+                .bind(statement.document.to_string())
+                .bind(bytes)
                 .execute(&mut *transaction)
                 .await?;
         }
-        for (name, bytes) in &batch.meta {
+        let cursor = batch.cursor.map(|cursor| rmp_serde::to_vec(&cursor).expect("a cursor always encodes"));
+        let cursor = cursor.map(|bytes| ("cursor".to_owned(), bytes));
+        for (name, bytes) in batch.notes.iter().chain(&cursor) {
             sqlx::query("INSERT INTO meta (city, name, bytes) VALUES ($1, $2, $3) ON CONFLICT (city, name) DO UPDATE SET bytes = excluded.bytes")
                 .bind(city.0.as_slice())
                 .bind(name.as_str())
@@ -72,13 +63,17 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        match feed {
+            Some(feed) => Ok(feed),
+            None => self.feed_head(city).await,
+        }
     }
 
     /// Keeps one small value of the node itself.
     pub async fn put_meta(&self, city: CityId, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let meta = vec![(name.to_owned(), bytes.to_vec())];
-        self.commit(city, &Batch { meta, ..Batch::default() }).await
+        let notes = vec![(name.to_owned(), bytes.to_vec())];
+        self.commit(city, &Batch { notes, ..Batch::default() }).await.map(drop)
     }
 
     /// The city's feed offsets, locked until the transaction ends: so they follow commit order.
@@ -102,84 +97,85 @@ impl Store {
     }
 }
 
+/// Continues a line or begins one. A line that does not stand where the run begins is refused, with
+/// the whole batch: the node that placed it was wrong.
 async fn write_run(
     transaction: &mut Transaction<'_, Any>,
     city: CityId,
-    run: &Run,
-    introductions: &BTreeMap<(DocumentId, ActorId), &[u8]>,
-    feed: &mut i64,
+    placed: &Placed,
+    feed: i64,
 ) -> Result<(), StoreError> {
+    let Placed { place, begins, run } = placed;
+    let (start, end, line) = (run.start(), run.end(), i64::from(place.line()));
     let document = run.document.to_string();
-    let row = sqlx::query("SELECT seq, hash FROM lines WHERE city = $1 AND document = $2 AND actor = $3")
-        .bind(city.0.as_slice())
-        .bind(document.as_str())
-        .bind(run.actor.0.as_slice())
-        .fetch_optional(&mut **transaction)
-        .await?;
-    let (stored_seq, stored_hash) = match &row {
-        Some(row) => (row.try_get::<i64, _>(0)?, row.try_get::<Vec<u8>, _>(1)?),
-        None => (0, ChangeHash([0; 32]).0.to_vec()),
+    let parent = match (place, begins) {
+        (Place::Parts { parent, .. }, _) => Some(*parent),
+        (Place::On(_), true) => Some(0),
+        (Place::On(_), false) => None,
     };
-    if number(run.first_seq) != stored_seq + 1 || run.before.0.as_slice() != stored_hash {
-        if is_stored(transaction, city, run).await? {
-            return Ok(());
+    let done = match parent {
+        Some(parent) => {
+            sqlx::query("INSERT INTO lines (city, document, actor, line, parent, from_seq, from_hash, from_op, seq, hash, next_op) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (city, document, actor, line) DO NOTHING")
+                .bind(city.0.as_slice())
+                .bind(document.as_str())
+                .bind(run.actor.0.as_slice())
+                .bind(line)
+                .bind(i64::from(parent))
+                .bind(number(start.seq))
+                .bind(start.hash.0.as_slice())
+                .bind(number(start.next_op))
+                .bind(number(end.seq))
+                .bind(end.hash.0.as_slice())
+                .bind(number(end.next_op))
+                .execute(&mut **transaction)
+                .await?
         }
+        None => {
+            sqlx::query("UPDATE lines SET seq = $1, hash = $2, next_op = $3 WHERE city = $4 AND document = $5 AND actor = $6 AND line = $7 AND seq = $8 AND hash = $9")
+                .bind(number(end.seq))
+                .bind(end.hash.0.as_slice())
+                .bind(number(end.next_op))
+                .bind(city.0.as_slice())
+                .bind(document.as_str())
+                .bind(run.actor.0.as_slice())
+                .bind(line)
+                .bind(number(start.seq))
+                .bind(start.hash.0.as_slice())
+                .execute(&mut **transaction)
+                .await?
+        }
+    };
+    if done.rows_affected() != 1 {
         return Err(StoreError::NotContiguous {
             document: Box::new(run.document),
             actor: run.actor,
             first_seq: run.first_seq,
-            stored_seq: stored_seq.unsigned_abs(),
         });
     }
-    let introduction = introductions.get(&(run.document, run.actor)).copied().unwrap_or_default();
-    let end = run.end();
-    sqlx::query("INSERT INTO lines (city, document, actor, seq, hash, next_op, introduction) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (city, document, actor) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, next_op = excluded.next_op")
+    let (first_id, last_id) = id_range(placed)?;
+    sqlx::query("INSERT INTO runs (city, document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, first_id, last_id, attestation, bytes, feed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
         .bind(city.0.as_slice())
         .bind(document.as_str())
         .bind(run.actor.0.as_slice())
-        .bind(number(end.seq))
-        .bind(end.hash.0.as_slice())
-        .bind(number(end.next_op))
-        .bind(introduction)
-        .execute(&mut **transaction)
-        .await?;
-    *feed += 1;
-    sqlx::query("INSERT INTO runs (city, document, actor, first_seq, last_seq, before_hash, last_hash, first_op, events, attestation, bytes, feed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
-        .bind(city.0.as_slice())
-        .bind(document.as_str())
-        .bind(run.actor.0.as_slice())
+        .bind(line)
         .bind(number(run.first_seq))
         .bind(number(run.last_seq))
         .bind(run.before.0.as_slice())
         .bind(run.last_hash.0.as_slice())
         .bind(number(run.first_op))
         .bind(i64::from(run.events))
+        .bind(first_id.0.as_slice())
+        .bind(last_id.0.as_slice())
         .bind(run.attestation.0.as_slice())
         .bind(run.bytes.as_slice())
-        .bind(*feed)
+        .bind(feed)
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-async fn is_stored(
-    transaction: &mut Transaction<'_, Any>,
-    city: CityId,
-    run: &Run,
-) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "SELECT last_hash FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND last_seq = $4",
-    )
-    .bind(city.0.as_slice())
-    .bind(run.document.to_string())
-    .bind(run.actor.0.as_slice())
-    .bind(number(run.last_seq))
-    .fetch_optional(&mut **transaction)
-    .await?;
-    Ok(match row {
-        Some(row) => row.try_get::<Vec<u8>, _>(0)? == run.last_hash.0.as_slice(),
-        None => false,
-    })
+fn id_range(placed: &Placed) -> Result<(EventId, EventId), StoreError> {
+    placed.id_range().ok_or_else(|| StoreError::Damaged("a run without events".into()))
 }
 
 async fn write_sealed(
@@ -208,21 +204,23 @@ async fn write_sealed(
     Ok(())
 }
 
-async fn write_reached(
+async fn write_reach(
     transaction: &mut Transaction<'_, Any>,
     city: CityId,
-    document: &DocumentId,
-    head: &Head,
-    at_city: bool,
+    key: &LogKey,
+    line: u8,
+    reach: Reach,
 ) -> Result<(), StoreError> {
-    let (upstream, at_city) = (number(head.seq), if at_city { number(head.seq) } else { 0 });
-    // CASE, since the two databases name the larger of two values differently.
-    sqlx::query("INSERT INTO reached (city, document, actor, upstream_seq, city_seq) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (city, document, actor) DO UPDATE SET upstream_seq = CASE WHEN excluded.upstream_seq > reached.upstream_seq THEN excluded.upstream_seq ELSE reached.upstream_seq END, city_seq = CASE WHEN excluded.city_seq > reached.city_seq THEN excluded.city_seq ELSE reached.city_seq END")
+    let (upstream_seq, upstream_hash) = reach.upstream.map_or((0, [0; 32]), |(seq, hash)| (seq, hash.0));
+    let document: &DocumentId = &key.document;
+    sqlx::query("INSERT INTO reached (city, document, actor, line, upstream_seq, upstream_hash, city_seq) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (city, document, actor, line) DO UPDATE SET upstream_seq = excluded.upstream_seq, upstream_hash = excluded.upstream_hash, city_seq = excluded.city_seq")
         .bind(city.0.as_slice())
         .bind(document.to_string())
-        .bind(head.actor.0.as_slice())
-        .bind(upstream)
-        .bind(at_city)
+        .bind(key.actor.0.as_slice())
+        .bind(i64::from(line))
+        .bind(number(upstream_seq))
+        .bind(upstream_hash.as_slice())
+        .bind(number(reach.city))
         .execute(&mut **transaction)
         .await?;
     Ok(())

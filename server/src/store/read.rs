@@ -2,66 +2,75 @@
 
 use super::{Engine, Store, StoreError, number};
 use client_core::event::DocumentId;
-use client_core::ids::{ActorId, BranchId, ChangeHash, CityId, DeviceId, PersonId, Signature};
-use client_core::log::Run;
+use client_core::identity::{Certificate, Introduction};
+use client_core::ids::{ActorId, BranchId, ChangeHash, CityId, DeviceId, EventId, PersonId, Signature};
+use client_core::log::{FeedItem, Ledger, LogKey, Place, Position, Run};
+use client_core::peer::Stored;
 use client_core::sealed::SealedRow;
+use client_core::sync::{CityStatement, Cursor, Reach, Reached};
 use client_core::time::Stamp;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 use std::collections::BTreeMap;
 
-/// Where a stored line stands.
-#[derive(Clone, Debug)]
-pub struct StoredLine {
-    /// The document.
-    pub document: DocumentId,
-    /// The line.
-    pub actor: ActorId,
-    /// Sequence number of the last change.
-    pub seq: u64,
-    /// Its hash.
-    pub hash: ChangeHash,
-    /// Number of the next operation.
-    pub next_op: u64,
-    /// Introduction, encoded.
-    pub introduction: Vec<u8>,
-}
+/// The columns of a run, as [`run_of`] reads them.
+const RUN: &str = "document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, attestation, bytes, feed";
 
 impl Store {
-    /// Every line of the city.
-    pub async fn lines(&self, city: CityId) -> Result<Vec<StoredLine>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT document, actor, seq, hash, next_op, introduction FROM lines WHERE city = $1",
-        )
-        .bind(city.0.as_slice())
-        .fetch_all(&self.pool)
-        .await?;
+    /// Everything a peer starts from.
+    pub async fn stored(&self, city: CityId) -> Result<Stored, StoreError> {
+        let cursor = match self.meta(city, "cursor").await? {
+            Some(bytes) => read_back(&bytes)?,
+            None => Cursor::default(),
+        };
+        Ok(Stored {
+            ledger: self.ledger(city).await?,
+            reached: self.reached(city).await?,
+            cursor,
+            statements: self.statements(city).await?,
+        })
+    }
+
+    async fn ledger(&self, city: CityId) -> Result<Ledger, StoreError> {
+        let introductions = self.introductions(city).await?;
+        let rows = sqlx::query("SELECT document, actor, line, parent, from_seq, from_hash, from_op, seq, hash, next_op FROM lines WHERE city = $1 ORDER BY document, actor, line")
+            .bind(city.0.as_slice())
+            .fetch_all(&self.pool)
+            .await?;
+        let mut ledger = Ledger::default();
+        for row in &rows {
+            let key = LogKey { document: document(row, 0)?, actor: ActorId(fixed(row, 1)?) };
+            let author = introductions.get(&key).and_then(|introduction| introduction.chain.last());
+            let author = author.ok_or_else(|| StoreError::Damaged(format!("{key} has no introduction")))?;
+            let (line, parent) = (count(row, 2)? as u8, count(row, 3)? as u8);
+            let from = position(row, 4)?;
+            let place = if line == 0 { Place::On(0) } else { Place::Parts { parent, line } };
+            ledger.push(key, author, place, from, position(row, 7)?);
+        }
+        Ok(ledger)
+    }
+
+    /// What travels ahead of every actor's changes.
+    pub async fn introductions(&self, city: CityId) -> Result<BTreeMap<LogKey, Introduction>, StoreError> {
+        let rows = sqlx::query("SELECT document, actor, introduction FROM actors WHERE city = $1")
+            .bind(city.0.as_slice())
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter()
             .map(|row| {
-                Ok(StoredLine {
-                    document: document(row, 0)?,
-                    actor: ActorId(fixed(row, 1)?),
-                    seq: count(row, 2)?,
-                    hash: ChangeHash(fixed(row, 3)?),
-                    next_op: count(row, 4)?,
-                    introduction: row.try_get(5)?,
-                })
+                let key = LogKey { document: document(row, 0)?, actor: ActorId(fixed(row, 1)?) };
+                Ok((key, read_back(&row.try_get::<Vec<u8>, _>(2)?)?))
             })
             .collect()
     }
 
-    /// The introduction of a line, encoded.
-    pub async fn introduction(
-        &self,
-        city: CityId,
-        document: &DocumentId,
-        actor: ActorId,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The introduction of an actor, encoded.
+    pub async fn introduction(&self, city: CityId, key: &LogKey) -> Result<Option<Vec<u8>>, StoreError> {
         let row =
-            sqlx::query("SELECT introduction FROM lines WHERE city = $1 AND document = $2 AND actor = $3")
+            sqlx::query("SELECT introduction FROM actors WHERE city = $1 AND document = $2 AND actor = $3")
                 .bind(city.0.as_slice())
-                .bind(document.to_string())
-                .bind(actor.0.as_slice())
+                .bind(key.document.to_string())
+                .bind(key.actor.0.as_slice())
                 .fetch_optional(&self.pool)
                 .await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
@@ -72,35 +81,29 @@ impl Store {
     pub async fn runs_after(
         &self,
         city: CityId,
-        document_id: &DocumentId,
-        actor: ActorId,
+        key: &LogKey,
+        line: u8,
         after: u64,
         max_bytes: usize,
     ) -> Result<Vec<Run>, StoreError> {
-        const AT_ONCE: i64 = 256;
-        let rows = sqlx::query("SELECT first_seq, last_seq, before_hash, last_hash, first_op, events, attestation, bytes FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND last_seq > $4 ORDER BY last_seq LIMIT $5")
+        // One byte asks for the first run alone.
+        let at_once: i64 = if max_bytes <= 1 { 1 } else { 256 };
+        let text = format!(
+            "SELECT {RUN} FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = $4 AND last_seq > $5 ORDER BY last_seq LIMIT $6"
+        );
+        let rows = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
-            .bind(document_id.to_string())
-            .bind(actor.0.as_slice())
+            .bind(key.document.to_string())
+            .bind(key.actor.0.as_slice())
+            .bind(i64::from(line))
             .bind(number(after))
-            .bind(AT_ONCE)
+            .bind(at_once)
             .fetch_all(&self.pool)
             .await?;
         let mut runs = Vec::new();
         let mut bytes = 0;
         for row in &rows {
-            let run = Run {
-                document: *document_id,
-                actor,
-                first_seq: count(row, 0)?,
-                last_seq: count(row, 1)?,
-                before: ChangeHash(fixed(row, 2)?),
-                last_hash: ChangeHash(fixed(row, 3)?),
-                first_op: count(row, 4)?,
-                events: count(row, 5)? as u32,
-                attestation: Signature(fixed(row, 6)?),
-                bytes: row.try_get(7)?,
-            };
+            let run = run_of(row)?.run;
             bytes += run.bytes.len();
             if !runs.is_empty() && bytes > max_bytes {
                 break;
@@ -108,6 +111,65 @@ impl Store {
             runs.push(run);
         }
         Ok(runs)
+    }
+
+    /// The run whose range of ids holds this one, and its line, for every line that may hold it.
+    pub async fn runs_with(&self, city: CityId, event: EventId) -> Result<Vec<FeedItem>, StoreError> {
+        let text = format!("SELECT {RUN} FROM runs WHERE city = $1 AND first_id <= $2 AND last_id >= $2");
+        let rows = sqlx::query(AssertSqlSafe(text))
+            .bind(city.0.as_slice())
+            .bind(event.0.as_slice())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(run_of).collect()
+    }
+
+    /// The number of the run stored last.
+    pub async fn feed_head(&self, city: CityId) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT feed FROM counters WHERE city = $1")
+            .bind(city.0.as_slice())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map_or(Ok(0), |row| count(&row, 0))
+    }
+
+    /// Runs after a number of the feed that `reader` may read, about `max_bytes` of them, at least one
+    /// if there is any, and the number up to which they were looked for.
+    pub async fn feed_after(
+        &self,
+        city: CityId,
+        after: u64,
+        reader: &Certificate,
+        max_bytes: usize,
+    ) -> Result<(Vec<FeedItem>, u64), StoreError> {
+        const AT_ONCE: i64 = 1024;
+        let rows = sqlx::query("SELECT feed, document, LENGTH(bytes) FROM runs WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT $3")
+            .bind(city.0.as_slice())
+            .bind(number(after))
+            .bind(AT_ONCE)
+            .fetch_all(&self.pool)
+            .await?;
+        let (mut wanted, mut bytes, mut upto) = (Vec::new(), 0, after);
+        for row in &rows {
+            let (feed, size) = (count(row, 0)?, length(row, 2, self.engine)?);
+            if reader.may_read(&document(row, 1)?) {
+                if !wanted.is_empty() && bytes + size > max_bytes {
+                    break;
+                }
+                bytes += size;
+                wanted.push(feed.to_string());
+            }
+            upto = feed;
+        }
+        if wanted.is_empty() {
+            return Ok((Vec::new(), upto));
+        }
+        let text = format!(
+            "SELECT {RUN} FROM runs WHERE city = $1 AND feed IN ({}) ORDER BY feed",
+            wanted.join(",")
+        );
+        let rows = sqlx::query(AssertSqlSafe(text)).bind(city.0.as_slice()).fetch_all(&self.pool).await?;
+        Ok((rows.iter().map(run_of).collect::<Result<_, _>>()?, upto))
     }
 
     /// Sealed rows after an offset, at most `limit`, and the offset they reach.
@@ -138,32 +200,27 @@ impl Store {
         rows.iter().map(sealed_row).collect()
     }
 
-    /// How far each line has reached: at the upstream, at the city.
-    pub async fn reached(
-        &self,
-        city: CityId,
-    ) -> Result<BTreeMap<(DocumentId, ActorId), (u64, u64)>, StoreError> {
-        let rows = sqlx::query("SELECT document, actor, upstream_seq, city_seq FROM reached WHERE city = $1")
+    async fn reached(&self, city: CityId) -> Result<Reached, StoreError> {
+        let rows = sqlx::query("SELECT document, actor, line, upstream_seq, upstream_hash, city_seq FROM reached WHERE city = $1")
             .bind(city.0.as_slice())
             .fetch_all(&self.pool)
             .await?;
-        rows.iter()
-            .map(|row| Ok(((document(row, 0)?, ActorId(fixed(row, 1)?)), (count(row, 2)?, count(row, 3)?))))
-            .collect()
+        let mut reached = Reached::default();
+        for row in &rows {
+            let key = LogKey { document: document(row, 0)?, actor: ActorId(fixed(row, 1)?) };
+            let upstream = (count(row, 3)?, ChangeHash(fixed(row, 4)?));
+            let reach = Reach { upstream: Some(upstream).filter(|(seq, _)| *seq > 0), city: count(row, 5)? };
+            reached.0.insert((key, count(row, 2)? as u8), reach);
+        }
+        Ok(reached)
     }
 
-    /// The city's last word on a document, encoded.
-    pub async fn statement(
-        &self,
-        city: CityId,
-        document: &DocumentId,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query("SELECT bytes FROM statements WHERE city = $1 AND document = $2")
+    async fn statements(&self, city: CityId) -> Result<BTreeMap<DocumentId, CityStatement>, StoreError> {
+        let rows = sqlx::query("SELECT document, bytes FROM statements WHERE city = $1")
             .bind(city.0.as_slice())
-            .bind(document.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_all(&self.pool)
             .await?;
-        row.map(|row| Ok(row.try_get(0)?)).transpose()
+        rows.iter().map(|row| Ok((document(row, 0)?, read_back(&row.try_get::<Vec<u8>, _>(1)?)?))).collect()
     }
 
     /// One small value of the node itself.
@@ -174,6 +231,17 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// All small values whose name begins so.
+    pub async fn meta_under(&self, city: CityId, prefix: &str) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = sqlx::query("SELECT bytes FROM meta WHERE city = $1 AND name >= $2 AND name < $3")
+            .bind(city.0.as_slice())
+            .bind(prefix)
+            .bind(format!("{prefix}\u{7f}"))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// What the store takes on disk, in bytes.
@@ -193,6 +261,40 @@ impl Store {
             }
         }
     }
+}
+
+fn run_of(row: &AnyRow) -> Result<FeedItem, StoreError> {
+    let run = Run {
+        document: document(row, 0)?,
+        actor: ActorId(fixed(row, 1)?),
+        first_seq: count(row, 3)?,
+        last_seq: count(row, 4)?,
+        before: ChangeHash(fixed(row, 5)?),
+        last_hash: ChangeHash(fixed(row, 6)?),
+        first_op: count(row, 7)?,
+        events: count(row, 8)? as u32,
+        attestation: Signature(fixed(row, 9)?),
+        bytes: row.try_get(10)?,
+    };
+    Ok(FeedItem { offset: count(row, 11)?, line: count(row, 2)? as u8, run })
+}
+
+fn position(row: &AnyRow, column: usize) -> Result<Position, StoreError> {
+    let (seq, hash) = (count(row, column)?, ChangeHash(fixed(row, column + 1)?));
+    Ok(Position { seq, hash, next_op: count(row, column + 2)? })
+}
+
+/// PostgreSQL counts lengths in 32 bits.
+fn length(row: &AnyRow, column: usize, engine: Engine) -> Result<usize, StoreError> {
+    let length = match engine {
+        Engine::Sqlite => row.try_get::<i64, _>(column)?,
+        Engine::Postgres => i64::from(row.try_get::<i32, _>(column)?),
+    };
+    Ok(length.unsigned_abs() as usize)
+}
+
+fn read_back<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    rmp_serde::from_slice(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 fn sealed_row(row: &AnyRow) -> Result<SealedRow, StoreError> {

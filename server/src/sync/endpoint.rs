@@ -1,19 +1,27 @@
 //! The WebSocket endpoint of a node, for its devices and the nodes below it.
 
-use super::peer::drive;
+use super::Opening;
+use super::carrier::carry;
 use crate::app::App;
-use axum::extract::State;
+use crate::error::Problem;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
 use axum::response::Response;
-use client_core::sync::{MAX_FRAME_BYTES, Side};
+use client_core::sync::MAX_FRAME_BYTES;
 use futures_util::{SinkExt, StreamExt, future};
+use tokio::sync::mpsc;
 
-/// `GET /sync`
-pub async fn sync(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(MAX_FRAME_BYTES).on_upgrade(|socket| serve(app, socket))
+/// `GET /sync?nonce=…`
+pub async fn sync(
+    State(app): State<App>,
+    Query(opening): Query<Opening>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Problem> {
+    let nonce = opening.bytes().map_err(|wrong| Problem::bad_request("no_nonce", wrong))?;
+    Ok(upgrade.max_message_size(MAX_FRAME_BYTES).on_upgrade(move |socket| serve(app, nonce, socket)))
 }
 
-async fn serve(app: App, socket: WebSocket) {
+async fn serve(app: App, nonce: [u8; 32], socket: WebSocket) {
     let (sink, stream) = socket.split();
     let outgoing =
         sink.with(|bytes: Vec<u8>| future::ready(Ok::<_, axum::Error>(Message::Binary(bytes.into()))));
@@ -24,6 +32,8 @@ async fn serve(app: App, socket: WebSocket) {
             Err(error) => Some(Err(error.to_string())),
         })
     });
-    let ended = drive(&app.node, Side::Server, incoming, outgoing).await;
-    tracing::info!(reason = %ended, "peer disconnected");
+    let (sender, frames) = mpsc::unbounded_channel();
+    let Ok(connection) = app.node.accepted(nonce, sender).await else { return };
+    let reason = carry(&app.node, connection, frames, incoming, outgoing).await;
+    tracing::info!(connection, reason, "peer disconnected");
 }

@@ -1,41 +1,44 @@
 //! A branch node's line to its upstream: connects, syncs, waits with jitter, connects again.
 
-use super::peer::{Ended, drive, now};
+use super::carrier::carry;
+use super::now;
 use crate::node::Node;
-use client_core::sync::{MAX_FRAME_BYTES, Side};
+use client_core::sync::{Backoff, MAX_FRAME_BYTES, opening_query};
 use futures_util::{SinkExt, StreamExt, future};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 
-const FIRST_WAIT_MILLIS: u64 = 250;
-const LONGEST_WAIT_MILLIS: u64 = 30_000;
+/// A line that stood this long lets the next wait begin small again.
+const STOOD_MILLIS: i64 = 10_000;
 
 /// Keeps the line to `upstream` (`http://host:port`) up until the task is dropped.
 pub async fn run(node: Arc<Node>, upstream: String) {
     let address = format!("{}/sync", upstream.trim_end_matches('/').replacen("http", "ws", 1));
-    let mut wait = FIRST_WAIT_MILLIS;
+    let mut backoff = Backoff::default();
     loop {
         let began = now();
-        let ended = connect(&node, &address).await;
-        node.upstream(false, now()).await;
-        if now().0 - began.0 > 10_000 {
-            wait = FIRST_WAIT_MILLIS;
+        let reason = connect(&node, &address).await;
+        if now().0 - began.0 > STOOD_MILLIS {
+            backoff.reset();
         }
-        let jitter = u64::from(crate::keys::random_bytes()[0]) * wait / 255;
-        tracing::info!(%address, reason = %ended, wait_ms = wait / 2 + jitter, "upstream line is down");
-        tokio::time::sleep(Duration::from_millis(wait / 2 + jitter)).await;
-        wait = (wait * 2).min(LONGEST_WAIT_MILLIS);
+        let wait = backoff.wait(crate::keys::random_bytes()[0]).unsigned_abs();
+        tracing::info!(%address, reason, wait_ms = wait, "upstream line is down");
+        tokio::time::sleep(Duration::from_millis(wait)).await;
     }
 }
 
-async fn connect(node: &Arc<Node>, address: &str) -> Ended {
+/// One connection to the upstream, until it ends; the text says how.
+pub async fn connect(node: &Arc<Node>, address: &str) -> String {
+    let nonce = crate::keys::random_bytes();
+    let address = format!("{address}{}", opening_query(&nonce));
     let config = WebSocketConfig::default().max_message_size(Some(MAX_FRAME_BYTES));
     let connecting = tokio_tungstenite::connect_async_with_config(address, Some(config), true);
     let socket = match tokio::time::timeout(Duration::from_secs(20), connecting).await {
         Ok(Ok((socket, _))) => socket,
-        Ok(Err(error)) => return Ended::Carrier(error.to_string()),
-        Err(_) => return Ended::Carrier("no answer for 20 s".into()),
+        Ok(Err(error)) => return error.to_string(),
+        Err(_) => return "no answer for 20 s".into(),
     };
     let (sink, stream) = socket.split();
     let outgoing = sink.with(|bytes: Vec<u8>| {
@@ -48,5 +51,7 @@ async fn connect(node: &Arc<Node>, address: &str) -> Ended {
             Err(error) => Some(Err(error.to_string())),
         })
     });
-    drive(node, Side::Client, incoming, outgoing).await
+    let (sender, frames) = mpsc::unbounded_channel();
+    let Ok(connection) = node.connected(nonce, sender).await else { return "the node is stopping".into() };
+    carry(node, connection, frames, incoming, outgoing).await
 }

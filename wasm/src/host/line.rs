@@ -2,6 +2,7 @@
 
 use super::{Host, random};
 use client_core::replica::Input;
+use client_core::sync::opening_query;
 use futures_channel::{mpsc, oneshot};
 use futures_util::{FutureExt, StreamExt, future, select_biased};
 use gloo_timers::future::{IntervalStream, TimeoutFuture};
@@ -53,7 +54,8 @@ enum Wire {
 
 /// One connection from opening to its end; says whether it ever opened.
 async fn carry(host: &Rc<Host>) -> bool {
-    let Some(socket) = open() else { return false };
+    let nonce = random();
+    let Some(socket) = open(&nonce) else { return false };
     let (sender, mut wire) = mpsc::unbounded();
     let opened = sender.clone();
     let on_open = Closure::<dyn FnMut()>::new(move || drop(opened.unbounded_send(Wire::Open)));
@@ -82,7 +84,7 @@ async fn carry(host: &Rc<Host>) -> bool {
             Wire::Open => {
                 was_open = true;
                 host.socket.replace(Some(socket.clone()));
-                host.input(Input::Connected { nonce: random() });
+                host.input(Input::Connected { nonce });
             }
             Wire::Bytes(bytes) => host.input(Input::Received(bytes)),
             Wire::Closed => break,
@@ -96,10 +98,11 @@ async fn carry(host: &Rc<Host>) -> bool {
     was_open
 }
 
-fn open() -> Option<WebSocket> {
+fn open(nonce: &[u8; 32]) -> Option<WebSocket> {
     let location = super::window().location();
     let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
-    let socket = WebSocket::new(&format!("{scheme}://{}/sync", location.host().ok()?)).ok()?;
+    let socket =
+        WebSocket::new(&format!("{scheme}://{}/sync{}", location.host().ok()?, opening_query(nonce))).ok()?;
     socket.set_binary_type(BinaryType::Arraybuffer);
     Some(socket)
 }

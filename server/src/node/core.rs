@@ -1,0 +1,283 @@
+//! The one thread that changes the node: it takes messages, lets the peer work them out, and makes
+//! what came of them durable in as few transactions as possible.
+
+use super::writing::{InFlight, WriteRequest};
+use super::{Kind, News, NodeError, Writer};
+use crate::store::Store;
+use client_core::author::Author;
+use client_core::event::{DocumentId, LoggedEvent, Scope};
+use client_core::fold::{History, SharedViews};
+use client_core::identity::{Certificate, Chain, Introduction};
+use client_core::ids::{CityId, DeviceId};
+use client_core::log::{Changes, FeedItem, LogKey, Run, Shelf, ShelfError};
+use client_core::peer::{Batch, Connection, Effect, Input, Peer};
+use client_core::sealed::{SealedBatch, SealedRow};
+use client_core::time::Millis;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
+
+/// The most messages whose outcome is made durable together.
+const MOST_AT_ONCE: usize = 512;
+
+/// What others ask of the thread.
+pub enum Message {
+    /// Something happened on a connection; the permit lets the next frame of it in.
+    Input(Input, Option<OwnedSemaphorePermit>),
+    /// A connection was made; frames to it go here.
+    Open(Input, mpsc::UnboundedSender<Vec<u8>>),
+    /// Somebody wants to write.
+    Write(Box<WriteRequest>),
+    /// Somebody wants to look.
+    Look(Box<dyn FnOnce(&mut Core) + Send>),
+    /// The node is closing.
+    Stop,
+}
+
+/// The runs in the store, read on the thread that may wait for them.
+pub struct StoreShelf {
+    pub store: Arc<Store>,
+    pub city: CityId,
+    pub runtime: Handle,
+    pub feed_head: u64,
+}
+
+impl Shelf for StoreShelf {
+    fn runs_after(
+        &self,
+        key: &LogKey,
+        line: u8,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Run>, ShelfError> {
+        let read = self.store.runs_after(self.city, key, line, after, max_bytes);
+        self.runtime.block_on(read).map_err(|error| ShelfError(error.to_string()))
+    }
+
+    fn introduction(&self, key: &LogKey) -> Result<Option<Vec<u8>>, ShelfError> {
+        let read = self.store.introduction(self.city, key);
+        self.runtime.block_on(read).map_err(|error| ShelfError(error.to_string()))
+    }
+
+    fn feed_head(&self) -> u64 {
+        self.feed_head
+    }
+
+    fn feed_after(
+        &self,
+        after: u64,
+        reader: &Certificate,
+        max_bytes: usize,
+    ) -> Result<(Vec<FeedItem>, u64), ShelfError> {
+        let read = self.store.feed_after(self.city, after, reader, max_bytes);
+        self.runtime.block_on(read).map_err(|error| ShelfError(error.to_string()))
+    }
+}
+
+/// Everything the node knows.
+pub struct Core {
+    pub kind: Kind,
+    pub city: CityId,
+    pub peer: Peer,
+    pub shelf: StoreShelf,
+    pub authors: BTreeMap<Writer, Author>,
+    pub shared: History,
+    pub views: Option<Arc<SharedViews>>,
+    pub upstream_live: Option<(bool, Millis)>,
+    pub city_heard: Option<Millis>,
+    pub chains: BTreeMap<DeviceId, Chain>,
+    pub refused: VecDeque<(LogKey, String)>,
+    pub senders: BTreeMap<Connection, mpsc::UnboundedSender<Vec<u8>>>,
+    pub storing: Vec<(u64, Batch)>,
+    pub queues: BTreeMap<Writer, VecDeque<WriteRequest>>,
+    pub in_flight: BTreeMap<Writer, InFlight>,
+    pub news: broadcast::Sender<News>,
+}
+
+/// How many refusals are remembered for whoever asks.
+const REFUSALS_KEPT: usize = 100;
+
+/// Runs until it is told to stop.
+pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
+    while let Some(message) = inbox.blocking_recv() {
+        let mut stop = core.take(message);
+        for _ in 0..MOST_AT_ONCE {
+            let Ok(message) = inbox.try_recv() else { break };
+            stop |= core.take(message);
+        }
+        core.settle();
+        if stop {
+            return;
+        }
+    }
+}
+
+impl Core {
+    /// Says whether to stop.
+    fn take(&mut self, message: Message) -> bool {
+        let now = crate::sync::now();
+        match message {
+            Message::Input(input, permit) => {
+                if let Input::Closed { connection } = &input {
+                    self.senders.remove(connection);
+                }
+                self.handle(input, now);
+                drop(permit);
+            }
+            Message::Open(input, sender) => {
+                if let Input::Connected { connection, .. } | Input::Accepted { connection, .. } = &input {
+                    self.senders.insert(*connection, sender);
+                }
+                self.handle(input, now);
+            }
+            Message::Write(request) => self.queues.entry(request.writer).or_default().push_back(*request),
+            Message::Look(look) => look(self),
+            Message::Stop => return true,
+        }
+        false
+    }
+
+    fn handle(&mut self, input: Input, now: Millis) {
+        self.peer.handle(input, now, &self.shelf);
+        self.drain(now);
+    }
+
+    /// Carries out what the peer wants done.
+    pub fn drain(&mut self, now: Millis) {
+        while let Some(effect) = self.peer.poll() {
+            self.carry_out(effect, now);
+        }
+        let live = self.peer.upstream().is_some();
+        if matches!(self.kind, Kind::Branch) && self.upstream_live.is_none_or(|(was, _)| was != live) {
+            self.upstream_live = Some((live, now));
+            let _ = self.news.send(News::Upstream(live));
+        }
+    }
+
+    /// Starts what waits to be written, and makes everything durable that waits for it.
+    fn settle(&mut self) {
+        loop {
+            let now = crate::sync::now();
+            self.start_writing(now);
+            if self.storing.is_empty() {
+                return;
+            }
+            let mut whole = Batch::default();
+            let mut tokens = Vec::with_capacity(self.storing.len());
+            for (token, batch) in std::mem::take(&mut self.storing) {
+                tokens.push(token);
+                whole.append(batch);
+            }
+            let written = self.shelf.runtime.block_on(self.shelf.store.commit(self.city, &whole));
+            match written {
+                Ok(feed_head) => {
+                    self.shelf.feed_head = feed_head;
+                    for token in tokens {
+                        self.handle(Input::Persisted(token), now);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "nothing of this could be saved");
+                    for token in tokens {
+                        self.handle(Input::NotPersisted(token, error.to_string()), now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, now: Millis) {
+        match effect {
+            Effect::Send { connection, bytes } => {
+                if let Some(sender) = self.senders.get(&connection) {
+                    // A connection that is gone says so itself.
+                    let _ = sender.send(bytes);
+                }
+            }
+            Effect::Hangup { connection, reason } => {
+                tracing::info!(connection, reason, "connection ended");
+                self.senders.remove(&connection);
+            }
+            Effect::Persist { token, batch } => self.storing.push((token, *batch)),
+            Effect::TookIn { admitted, own } => {
+                let key = admitted.author.key;
+                for author in self.authors_mut().filter(|author| !own && author.key().public() == key) {
+                    tracing::warn!(document = %admitted.run.document, actor = %admitted.run.actor, "a copy of this node's store wrote on; going on as a new actor");
+                    author.leave(&admitted.run.document);
+                }
+                if let Some(bytes) = &admitted.introduction
+                    && let Ok(introduction) = rmp_serde::from_slice::<Introduction>(bytes)
+                {
+                    self.chains.insert(admitted.author.device, introduction.chain);
+                }
+                let document = admitted.run.document;
+                if document.scope != Scope::Private {
+                    insert(&mut self.shared, &admitted.run, &admitted.author, &admitted.changes);
+                    self.views = None;
+                }
+                tracing::debug!(%document, actor = %admitted.run.actor, seq = admitted.run.last_seq, events = admitted.run.events, "stored");
+                let _ = self.news.send(News::Line(document));
+            }
+            Effect::Written(ticket) => self.written(ticket),
+            Effect::NotWritten(ticket, reason) => self.not_written(ticket, reason),
+            Effect::LoadRows { connection, peer, after } => {
+                let batch = self.rows_after(peer.as_ref(), after);
+                match batch {
+                    Ok(batch) => self.handle(Input::RowsLoaded { connection, batch }, now),
+                    Err(error) => tracing::error!(%error, "sealed rows cannot be read"),
+                }
+            }
+            Effect::Live { connection, peer } => {
+                let device = peer.map_or_else(|| "upstream".into(), |peer| peer.device.to_hex());
+                tracing::info!(connection, device, "connected");
+            }
+            Effect::UpstreamTime(time) => {
+                for author in self.authors_mut() {
+                    author.clock_mut().hear_upstream(time, now);
+                }
+            }
+            Effect::CityHeard(time) => self.city_heard = self.city_heard.max(Some(time)),
+            Effect::Refused { key, seq, reason, here } => {
+                tracing::warn!(document = %key.document, actor = %key.actor, seq, reason, here, "changes refused");
+                self.refused.push_back((key, reason));
+                if self.refused.len() > REFUSALS_KEPT {
+                    self.refused.pop_front();
+                }
+            }
+            Effect::RowsKept(_) | Effect::Changed => {}
+        }
+    }
+
+    /// Sealed rows for a peer after an offset of this store.
+    fn rows_after(&self, peer: Option<&Certificate>, after: u64) -> Result<SealedBatch, NodeError> {
+        const ROWS: usize = 2_000;
+        let read = self.shelf.store.sealed_after(self.city, after, ROWS);
+        let (rows, upto) = self.shelf.runtime.block_on(read)?;
+        let visible = |row: &SealedRow| peer.is_none_or(|peer| peer.may_read_rows_of(row.branch, row.author));
+        let rows: Vec<SealedRow> = rows.into_iter().filter(visible).collect();
+        let devices: std::collections::BTreeSet<_> = rows.iter().map(|row| row.author).collect();
+        let authors = devices.iter().filter_map(|device| self.chains.get(device).cloned()).collect();
+        Ok(SealedBatch { rows, authors, upto })
+    }
+
+    /// The views of shared and decisions documents.
+    pub fn views(&mut self) -> Arc<SharedViews> {
+        let shared = &self.shared;
+        self.views.get_or_insert_with(|| Arc::new(SharedViews::fold(shared))).clone()
+    }
+
+    /// The lines of the documents wanted, to read them elsewhere.
+    pub fn logs(&self, wanted: impl Fn(&DocumentId) -> bool) -> super::Logs {
+        let logs = self.peer.ledger().iter().filter(|(key, _)| wanted(&key.document));
+        logs.map(|(key, log)| (*key, log.clone())).collect()
+    }
+}
+
+/// Puts the events of a run into a history.
+pub fn insert(history: &mut History, run: &Run, author: &Certificate, changes: &Changes) {
+    for (index, puts) in changes.iter().enumerate() {
+        let events: Vec<_> = puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
+        history.insert(run.document, run.actor, author, run.first_seq + index as u64, &events);
+    }
+}

@@ -1,0 +1,159 @@
+//! Writing as the node's own authors: one action at a time for each, the next continues its lines.
+
+use super::core::Core;
+use super::{NodeError, Writer};
+use crate::import::SealedField;
+use client_core::author::{Author, AuthorError, OwnLine};
+use client_core::event::{DocumentId, Draft, EventRef};
+use client_core::ids::{ActionId, Entropy, UserId};
+use client_core::log::Run;
+use client_core::peer::Writing;
+use client_core::sealed::SealedRow;
+use client_core::time::Millis;
+use std::collections::BTreeMap;
+use tokio::sync::oneshot;
+
+/// What is to be written, in order.
+#[derive(Default)]
+pub struct Actions {
+    /// One change each and document, unless too large.
+    pub drafts: Vec<(ActionId, Vec<Draft>)>,
+    /// Kept in the same transaction.
+    pub fields: Vec<SealedField>,
+}
+
+/// Looks at what the node knows when its turn comes, and says what is to be written.
+pub type Drafting = Box<dyn FnOnce(&mut Core, &mut Entropy) -> Result<Actions, NodeError> + Send>;
+
+/// Somebody wants to write.
+pub struct WriteRequest {
+    /// As whom.
+    pub writer: Writer,
+    /// On whose behalf.
+    pub user: UserId,
+    /// What.
+    pub draft: Drafting,
+    /// The identities of the events, once they are durable.
+    pub reply: oneshot::Sender<Result<Vec<EventRef>, NodeError>>,
+}
+
+/// An action on its way to the disk.
+pub struct InFlight {
+    ticket: u64,
+    author: Author,
+    events: Vec<EventRef>,
+    reply: oneshot::Sender<Result<Vec<EventRef>, NodeError>>,
+}
+
+impl Core {
+    /// Starts the next action of every author that has none on its way.
+    pub fn start_writing(&mut self, now: Millis) {
+        for writer in self.queues.keys().copied().collect::<Vec<_>>() {
+            while !self.in_flight.contains_key(&writer)
+                && let Some(request) = self.queues.get_mut(&writer).and_then(|queue| queue.pop_front())
+            {
+                self.start(request, now);
+            }
+        }
+    }
+
+    fn start(&mut self, request: WriteRequest, now: Millis) {
+        let WriteRequest { writer, user, draft, reply } = request;
+        let mut entropy = Entropy::new(crate::keys::random_bytes());
+        let prepared = draft(self, &mut entropy)
+            .and_then(|actions| self.prepare(writer, user, actions, now, &mut entropy));
+        match prepared {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok((_, _, events)) if events.is_empty() => drop(reply.send(Ok(events))),
+            Ok((author, writing, events)) => {
+                let ticket = writer as u64;
+                self.in_flight.insert(writer, InFlight { ticket, author, events, reply });
+                self.peer.write(ticket, writing, now, &self.shelf);
+                self.drain(now);
+            }
+        }
+    }
+
+    /// Writes the actions on a copy of the author, which takes its place once they are durable.
+    fn prepare(
+        &self,
+        writer: Writer,
+        user: UserId,
+        actions: Actions,
+        now: Millis,
+        entropy: &mut Entropy,
+    ) -> Result<(Author, Writing, Vec<EventRef>), NodeError> {
+        let mut author = self.authors[&writer].clone();
+        let mut rows = Vec::with_capacity(actions.fields.len());
+        for field in actions.fields {
+            let stamp = author.clock_mut().tick(now);
+            let (device, place) = (author.certificate().device, (field.branch, field.person));
+            rows.push(SealedRow::write(
+                self.city,
+                author.key(),
+                device,
+                place,
+                &field.field,
+                stamp,
+                field.value.into_bytes(),
+            ));
+        }
+        let mut events = Vec::new();
+        let mut by_document: BTreeMap<DocumentId, (Vec<Run>, Option<Vec<u8>>)> = BTreeMap::new();
+        for (action, drafts) in actions.drafts.iter().filter(|(_, drafts)| !drafts.is_empty()) {
+            let written = author.write(drafts, *action, user, now, entropy)?;
+            events.extend(&written.events);
+            for (run, introduction) in author.introduced(&written) {
+                let (runs, introduced) = by_document.entry(run.document).or_default();
+                runs.push(run);
+                *introduced = introduced.take().or(introduction);
+            }
+            author.accept(written);
+        }
+        let last = author.clock_mut().last();
+        let mut notes = vec![("clock".to_owned(), rmp_serde::to_vec(&last).expect("a stamp always encodes"))];
+        let mut runs = Vec::with_capacity(by_document.len());
+        for (document, (parts, introduction)) in by_document {
+            let joined = Run::join(&parts).map_err(AuthorError::from)?;
+            runs.extend(joined.map(|run| (run, introduction)));
+            notes.push(own_line_note(&author, &document));
+        }
+        Ok((author.clone(), Writing { author: author.certificate().clone(), runs, rows, notes }, events))
+    }
+
+    /// The authors' oldest action on its way is durable.
+    pub fn written(&mut self, ticket: u64) {
+        let Some(writer) = self.writer_of(ticket) else { return };
+        let Some(InFlight { author, events, reply, .. }) = self.in_flight.remove(&writer) else { return };
+        self.authors.insert(writer, author);
+        // Whoever asked may be gone.
+        let _ = reply.send(Ok(events));
+    }
+
+    /// Nothing of it was stored: the author stays where it was.
+    pub fn not_written(&mut self, ticket: u64, reason: String) {
+        if let Some(writer) = self.writer_of(ticket)
+            && let Some(in_flight) = self.in_flight.remove(&writer)
+        {
+            let _ = in_flight.reply.send(Err(NodeError::NotSaved(reason)));
+        }
+    }
+
+    /// Every author, and the copies that take their place once their action is durable.
+    pub fn authors_mut(&mut self) -> impl Iterator<Item = &mut Author> {
+        self.authors.values_mut().chain(self.in_flight.values_mut().map(|flying| &mut flying.author))
+    }
+
+    fn writer_of(&self, ticket: u64) -> Option<Writer> {
+        self.in_flight.iter().find(|(_, flying)| flying.ticket == ticket).map(|(writer, _)| *writer)
+    }
+}
+
+/// Where the notes of own lines begin.
+pub const OWN_LINES: &str = "own/";
+
+fn own_line_note(author: &Author, document: &DocumentId) -> (String, Vec<u8>) {
+    let line: &OwnLine = &author.lines()[document];
+    let value = rmp_serde::to_vec(&(document, line)).expect("a line always encodes");
+    (format!("{OWN_LINES}{}/{document}", author.certificate().device), value)
+}
