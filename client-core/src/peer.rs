@@ -66,7 +66,7 @@ pub enum Input {
         /// The rows.
         batch: SealedBatch,
     },
-    /// Time passes; about every five seconds.
+    /// Time passes; every second to every five seconds.
     Tick,
 }
 
@@ -594,7 +594,7 @@ impl Peer {
 
     fn hand_on(&mut self, statement: &CityStatement, now: Millis, shelf: &dyn Shelf) {
         for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
-            self.with_session(connection, now, shelf, |session, _| session.at_city(statement));
+            self.with_session(connection, now, shelf, |session, _| session.at_city(statement, now));
         }
     }
 

@@ -192,25 +192,25 @@ impl Replica {
         match input {
             Input::Command { id, command, entropy } => self.waiting.push_back((id, command, entropy)),
             Input::Connected { nonce } => {
-                self.to_peer(peer::Input::Connected { connection: UPSTREAM, nonce }, now);
+                self.tell_peer(peer::Input::Connected { connection: UPSTREAM, nonce }, now);
             }
             Input::Received(bytes) => {
-                self.to_peer(peer::Input::Received { connection: UPSTREAM, bytes }, now);
+                self.tell_peer(peer::Input::Received { connection: UPSTREAM, bytes }, now);
             }
             Input::Disconnected => {
-                self.to_peer(peer::Input::Closed { connection: UPSTREAM }, now);
+                self.tell_peer(peer::Input::Closed { connection: UPSTREAM }, now);
             }
             Input::Persisted(token) => {
                 for placed in self.keep(token) {
                     self.shelf.push(placed.place, placed.run);
                 }
-                self.to_peer(peer::Input::Persisted(token), now);
+                self.tell_peer(peer::Input::Persisted(token), now);
             }
             Input::NotPersisted(token, reason) => {
                 self.storing.remove(&token);
-                self.to_peer(peer::Input::NotPersisted(token, reason), now);
+                self.tell_peer(peer::Input::NotPersisted(token, reason), now);
             }
-            Input::Tick => self.to_peer(peer::Input::Tick, now),
+            Input::Tick => self.tell_peer(peer::Input::Tick, now),
         }
         self.run_next(now);
         self.look_at_line(now);
@@ -322,7 +322,7 @@ impl Replica {
         }
     }
 
-    fn to_peer(&mut self, input: peer::Input, now: Millis) {
+    fn tell_peer(&mut self, input: peer::Input, now: Millis) {
         self.peer.handle(input, now, &self.shelf);
         self.drain(now);
     }

@@ -292,9 +292,9 @@ impl Node {
         self.send(Message::Input(input, permit)).await
     }
 
-    /// Time passes; called every five seconds.
+    /// Says every second that time passes.
     pub async fn keep_time(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(std::time::Duration::from_secs(5));
+        let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
         loop {
             ticks.tick().await;
             if self.input(Input::Tick, None).await.is_err() {

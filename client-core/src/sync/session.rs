@@ -143,6 +143,7 @@ enum Phase {
 
 const PING_AFTER: i64 = 15_000;
 const SILENT_AFTER: i64 = 45_000;
+const GATHER_STATEMENTS: i64 = 1_000;
 /// Frames a client may send before it is welcomed.
 const MOST_BEFORE_WELCOME: usize = 8;
 /// How often a peer may say that a chunk stands on nothing before its actor is left alone.
@@ -203,6 +204,7 @@ pub struct Session {
     before_welcome: Vec<Frame>,
     contributed: BTreeSet<DocumentId>,
     statements: BTreeMap<DocumentId, CityStatement>,
+    statements_sent: Millis,
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
@@ -255,6 +257,7 @@ impl Session {
             before_welcome: Vec::new(),
             contributed: BTreeSet::new(),
             statements: BTreeMap::new(),
+            statements_sent: Millis(0),
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
@@ -326,7 +329,7 @@ impl Session {
         }
     }
 
-    /// Time passes; call about every five seconds.
+    /// Time passes; call every second to every five seconds.
     pub fn tick(&mut self, here: &Here<'_>) {
         let now = here.now;
         // A server holds a client in `Waiting` itself.
@@ -342,9 +345,7 @@ impl Session {
             self.send(Frame::Ping);
         }
         if self.is_live() {
-            for statement in std::mem::take(&mut self.statements).into_values() {
-                self.send(Frame::AtCity(statement));
-            }
+            self.send_statements(now);
             if self.side == Side::Server && self.feed.marked < self.feed.at && self.is_idle() {
                 self.mark(self.feed.at);
             }
@@ -430,13 +431,27 @@ impl Session {
         self.reached_cursor(upto, here);
     }
 
-    /// The city's word: at once for documents the peer wrote to, else with the next tick.
-    pub fn at_city(&mut self, statement: &CityStatement) {
+    /// The city's word: at once on documents the peer wrote to, on others at most once a second.
+    pub fn at_city(&mut self, statement: &CityStatement, now: Millis) {
         if self.is_live() && self.side == Side::Server && self.peer_may_read(&statement.document) {
             if self.contributed.contains(&statement.document) {
                 self.send(Frame::AtCity(statement.clone()));
             } else {
                 self.statements.insert(statement.document, statement.clone());
+                self.send_statements(now);
+            }
+        }
+    }
+
+    /// The city's word on documents the peer only reads: what gathered in a second at once.
+    fn send_statements(&mut self, now: Millis) {
+        if self.is_live()
+            && now.0 - self.statements_sent.0 >= GATHER_STATEMENTS
+            && !self.statements.is_empty()
+        {
+            self.statements_sent = now;
+            for statement in std::mem::take(&mut self.statements).into_values() {
+                self.send(Frame::AtCity(statement));
             }
         }
     }
