@@ -140,6 +140,11 @@ id!(
     32
 );
 id!(
+    /// SHA-256 of a segment's file: its address.
+    SegmentId,
+    32
+);
+id!(
     /// An Ed25519 public key.
     PublicKey,
     32

@@ -1,0 +1,40 @@
+//! Compaction: many small runs of one line become few, with the same changes under the last signature.
+
+use super::{Run, RunError, unpack};
+
+/// The size runs are joined up to: the smallest chunk a session sends, so that no line is too slow for one.
+pub const COMPACT_BYTES: usize = 16 * 1024;
+
+/// Joins runs that follow each other on one line, as long as a joined run stays within
+/// [`COMPACT_BYTES`]; larger runs stay as they are. Every joined run ends where one of `runs` ended.
+pub fn compact(mut runs: Vec<Run>) -> Result<Vec<Run>, RunError> {
+    // Small runs compress badly alone: what is joined leaves room for more.
+    loop {
+        let before = runs.len();
+        let mut joined = Vec::new();
+        let mut group: Vec<Run> = Vec::new();
+        let mut bytes = 0;
+        for run in runs {
+            let follows = group.last().is_some_and(|last| last.key() == run.key() && last.end() == run.start());
+            if !follows || bytes + run.bytes.len() > COMPACT_BYTES {
+                joined.append(&mut join(std::mem::take(&mut group))?);
+                bytes = 0;
+            }
+            bytes += run.bytes.len();
+            group.push(run);
+        }
+        joined.append(&mut join(group)?);
+        if joined.len() == before {
+            return Ok(joined);
+        }
+        runs = joined;
+    }
+}
+
+/// Runs that would expand to too much together stay apart.
+fn join(group: Vec<Run>) -> Result<Vec<Run>, RunError> {
+    match Run::join(&group)? {
+        Some(joined) if group.len() > 1 && unpack(&joined.bytes) != Err(RunError::TooLarge) => Ok(vec![joined]),
+        _ => Ok(group),
+    }
+}
