@@ -1,11 +1,13 @@
 //! The log: lines of canonical changes, and the Automerge document they make up.
 
 mod change;
+mod columns;
 mod leb;
 mod ledger;
 mod merged;
 mod run;
 mod shelf;
+mod token;
 
 pub use change::{
     ChangeError, MAX_CHANGE_BYTES, Position, Put, decode as decode_change, encode as encode_change,
