@@ -1,6 +1,7 @@
 //! Events: what happened, never what follows from it. One file a subject.
 
 mod asset;
+mod bench;
 mod branch;
 mod course;
 mod decision;
@@ -13,6 +14,7 @@ mod session;
 mod teacher;
 
 pub use asset::*;
+pub use bench::*;
 pub use branch::*;
 pub use course::*;
 pub use decision::*;
@@ -85,6 +87,7 @@ events! {
         "learner.registered" 1 LearnerRegistered,
         "attendance.checked_in" 1 AttendanceCheckedIn,
         "import.applied" 1 ImportApplied,
+        "bench.recorded" 1 BenchRecorded,
     }
     Shared {
         "branch.profile" 1 BranchProfile,

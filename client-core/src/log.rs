@@ -1,6 +1,7 @@
 //! The log: lines of canonical changes, and the Automerge document they make up.
 
 mod change;
+mod columns;
 mod compact;
 mod leb;
 mod ledger;
@@ -8,6 +9,7 @@ mod merged;
 mod run;
 mod segment;
 mod shelf;
+mod token;
 
 pub use change::{
     ChangeError, MAX_CHANGE_BYTES, Position, Put, decode as decode_change, encode as encode_change,

@@ -6,6 +6,7 @@
 
 mod admission;
 mod batch;
+mod segment;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,7 @@ pub use batch::{Batch, Placed};
 use crate::door::{self, Admission, Admitted, City};
 use crate::event::DocumentId;
 use crate::identity::{self, Certificate, SecretKey};
-use crate::log::{Head, Ledger, LogKey, Run, Shelf};
+use crate::log::{Head, Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::sealed::{SealedBatch, SealedRow};
 use crate::sync::{CityStatement, Cursor, Here, Local, Output, Reach, Reached, Session, Side};
 use crate::time::Millis;
@@ -54,6 +55,13 @@ pub enum Input {
     Closed {
         /// The connection.
         connection: Connection,
+    },
+    /// Runs of a segment, in its order; [`Effect::SegmentTaken`] follows.
+    Segment {
+        /// Names the answer.
+        ticket: u64,
+        /// The runs.
+        runs: Vec<SegmentRun>,
     },
     /// The batch of this token is durable and on the shelf.
     Persisted(u64),
@@ -105,6 +113,13 @@ pub enum Effect {
     Written(u64),
     /// What was written under this ticket was not stored and never happened.
     NotWritten(u64, String),
+    /// What passed the door of these runs of a segment is durable; the error says why nothing is.
+    SegmentTaken {
+        /// Which runs.
+        ticket: u64,
+        /// How many of them were new, or why they could not be stored.
+        outcome: Result<usize, String>,
+    },
     /// Sealed rows are durable here.
     RowsKept(Vec<SealedRow>),
     /// Answer with [`Input::RowsLoaded`]: rows for the peer after this offset. `None`: the upstream.
@@ -146,6 +161,7 @@ pub enum Effect {
 enum Waiting {
     Chunk { connection: Connection, introduction: Option<Vec<u8>>, run: Run, upto: Option<u64> },
     Own { ticket: u64, writing: Writing },
+    Segment { ticket: u64, runs: Vec<SegmentRun>, taken: usize },
 }
 
 /// What [`Peer::write`] is given.
@@ -165,6 +181,7 @@ enum Pending {
     Own { ticket: u64, admitted: Vec<Admitted>, rows: Vec<SealedRow> },
     Chunk { connection: Connection, admitted: Box<Admitted>, upto: Option<u64> },
     Rows { connection: Connection, rows: Vec<SealedRow>, upto: u64 },
+    Segment { ticket: u64, admitted: Vec<Admitted>, rest: Vec<SegmentRun>, taken: usize },
     Note,
 }
 
@@ -289,6 +306,7 @@ impl Peer {
                 self.upstream = self.upstream.filter(|upstream| *upstream != connection);
                 self.effects.push_back(Effect::Changed);
             }
+            Input::Segment { ticket, runs } => self.take_segment(ticket, runs, 0, now, shelf),
             Input::Persisted(token) => self.persisted(token, now, shelf),
             Input::NotPersisted(token, reason) => self.not_persisted(token, &reason, now, shelf),
             Input::RowsLoaded { connection, batch } => {
@@ -548,6 +566,10 @@ impl Peer {
                 self.rows_kept(rows, Some(connection), now, shelf);
                 self.with_session(connection, now, shelf, |session, _| session.rows_stored(upto));
             }
+            Some(Pending::Segment { ticket, admitted, rest, taken }) => {
+                self.segment_persisted(admitted, now, shelf);
+                self.take_segment(ticket, rest, taken, now, shelf);
+            }
             Some(Pending::Note) | None => {}
         }
         self.effects.push_back(Effect::Changed);
@@ -635,6 +657,10 @@ impl Peer {
                 self.hang_up(connection, reason);
             }
             Some(Pending::Rows { connection, .. }) => self.hang_up(connection, reason),
+            Some(Pending::Segment { ticket, admitted, .. }) => {
+                free(admitted.iter().map(|one| one.run.key()).collect());
+                self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Err(reason.to_owned()) });
+            }
             Some(Pending::Note) | None => {}
         }
         self.go_on(now, shelf);
@@ -655,6 +681,9 @@ impl Peer {
                     }
                 }
                 Waiting::Own { ticket, writing } => self.write(ticket, writing, now, shelf),
+                Waiting::Segment { ticket, runs, taken } => {
+                    self.take_segment(ticket, runs, taken, now, shelf);
+                }
             }
         }
     }

@@ -373,6 +373,7 @@ impl Replica {
                     self.line.refused.push((key.document, reason));
                 }
             }
+            peer::Effect::SegmentTaken { .. } => {} // a device starts from its session alone
             peer::Effect::Changed => self.effects.push_back(Effect::Changed),
         }
     }

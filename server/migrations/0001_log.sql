@@ -46,6 +46,19 @@ CREATE TABLE runs (
     PRIMARY KEY (city, document, actor, line, last_seq)
 );
 CREATE UNIQUE INDEX runs_feed ON runs (city, feed);
+-- A segment is a recipe: the runs of a document with feed numbers after one and up to another, in key
+-- order. They are not changed any more.
+CREATE TABLE segments (
+    city BYTES NOT NULL,
+    document TEXT NOT NULL,
+    upto_feed BIGINT NOT NULL,
+    after_feed BIGINT NOT NULL,
+    hash BYTES NOT NULL,
+    size BIGINT NOT NULL,
+    header BYTES NOT NULL,
+    PRIMARY KEY (city, document, upto_feed)
+);
+CREATE UNIQUE INDEX segments_hash ON segments (city, hash);
 CREATE TABLE sealed_rows (
     city BYTES NOT NULL,
     branch BYTES NOT NULL,

@@ -6,8 +6,10 @@ mod lock;
 mod people;
 mod read;
 mod schema;
+mod segments;
 
 pub use people::Grant;
+pub use segments::{COMPACTED_AT_ONCE, Fed, Reading, Segment};
 
 use client_core::event::DocumentId;
 use client_core::ids::ActorId;
@@ -127,8 +129,9 @@ impl Store {
             .acquire_timeout(Duration::from_secs(60))
             .connect(&format!("sqlite://{}?mode=rwc", path.display()))
             .await?;
+        // Before the first table is made: pages that compaction frees can be given back.
         for pragma in
-            ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000"]
+            ["auto_vacuum = INCREMENTAL", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000"]
         {
             sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"))).execute(&pool).await?;
         }

@@ -34,7 +34,7 @@ pub fn compact(mut runs: Vec<Run>) -> Result<Vec<Run>, RunError> {
 /// Runs that would expand to too much together stay apart.
 fn join(group: Vec<Run>) -> Result<Vec<Run>, RunError> {
     match Run::join(&group)? {
-        Some(joined) if group.len() > 1 && unpack(&joined.bytes) != Err(RunError::TooLarge) => Ok(vec![joined]),
+        Some(joined) if group.len() > 1 && unpack(&joined.bytes).is_ok() => Ok(vec![joined]),
         _ => Ok(group),
     }
 }

@@ -1,22 +1,30 @@
 //! Runs: consecutive changes of one line, compressed, as they are stored and sent.
 //!
 //! A run leaves out what the chain implies. Layout before compression, numbers in LEB128: version 1,
-//! count of changes, puts per change, then for all puts their lengths, their ids, their values.
+//! count of changes, puts per change as (how many changes, puts in each), then the puts in columns.
+//! A first byte says whether this is deflated.
 
-use super::change::{self, ChangeError, MAX_CHANGE_BYTES, Position, Put};
+use super::change::{self, ChangeError, Position, Put};
+use super::columns;
 use super::leb::{Reader, put_unsigned};
 use super::ledger::{Head, LogKey};
 use crate::event::DocumentId;
 use crate::identity::{self, Certificate, SecretKey};
-use crate::ids::{ActorId, ChangeHash, CityId, EventId, Signature};
+use crate::ids::{ActorId, ChangeHash, CityId, Signature};
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::io::{Read, Write};
 
 /// The most bytes a run may expand to.
 pub const MAX_RUN_BYTES: usize = 4 * 1024 * 1024;
 
 const VERSION: u64 = 1;
+/// The first byte of a run says how the rest is kept.
+const PLAIN: u8 = 0;
+const DEFLATED: u8 = 1;
+/// Below this many bytes deflating costs more than it saves.
+const LEAST_DEFLATED: usize = 256;
 
 /// The changes of a run, in order; each is its puts.
 pub type Changes = Vec<Vec<Put>>;
@@ -194,73 +202,75 @@ pub enum RunError {
 
 /// Compresses changes that follow each other on one line.
 pub fn pack(changes: &[Vec<Put>]) -> Vec<u8> {
-    let puts = || changes.iter().flatten();
     let mut plain = Vec::new();
     put_unsigned(&mut plain, VERSION);
     put_unsigned(&mut plain, changes.len() as u64);
-    for change in changes {
-        put_unsigned(&mut plain, change.len() as u64);
+    for alike in changes.chunk_by(|one, next| one.len() == next.len()) {
+        put_unsigned(&mut plain, alike.len() as u64);
+        put_unsigned(&mut plain, alike[0].len() as u64);
     }
-    for put in puts() {
-        put_unsigned(&mut plain, put.value.len() as u64);
+    columns::write(&mut plain, changes.iter().flatten());
+    if plain.len() < LEAST_DEFLATED {
+        plain.insert(0, PLAIN);
+        return plain;
     }
-    for put in puts() {
-        plain.extend_from_slice(&put.id.0);
-    }
-    for put in puts() {
-        plain.extend_from_slice(&put.value);
-    }
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
+    let mut encoder = DeflateEncoder::new(vec![DEFLATED], Compression::new(6));
     encoder.write_all(&plain).expect("writing to memory");
     encoder.finish().expect("writing to memory")
 }
 
 /// Expands a run without checking it against a line.
 pub fn unpack(bytes: &[u8]) -> Result<Changes, RunError> {
-    const SHORT: RunError = RunError::Malformed("it ends early");
+    const SHORT: RunError = RunError::Malformed(columns::SHORT);
+    let plain = match bytes.split_first().ok_or(SHORT)? {
+        (&PLAIN, plain) => Cow::Borrowed(plain),
+        (&DEFLATED, packed) => Cow::Owned(inflate(packed)?),
+        _ => return Err(RunError::Malformed("its first byte says neither plain nor deflated")),
+    };
+    let mut reader = Reader::new(&plain);
+    if reader.unsigned().ok_or(SHORT)? != VERSION {
+        return Err(RunError::Malformed("its version is unknown; a newer program wrote it"));
+    }
+    let counts = put_counts(&mut reader, plain.len())?;
+    let puts = columns::read(&mut reader, counts.iter().sum(), MAX_RUN_BYTES).map_err(RunError::Malformed)?;
+    if reader.remaining() != 0 {
+        return Err(RunError::Malformed("bytes follow its end"));
+    }
+    let mut puts = puts.into_iter();
+    Ok(counts.into_iter().map(|count| puts.by_ref().take(count).collect()).collect())
+}
+
+fn inflate(packed: &[u8]) -> Result<Vec<u8>, RunError> {
     let mut plain = Vec::new();
-    DeflateDecoder::new(bytes)
+    DeflateDecoder::new(packed)
         .take(MAX_RUN_BYTES as u64 + 1)
         .read_to_end(&mut plain)
         .map_err(|_| RunError::Malformed("it does not decompress"))?;
     if plain.len() > MAX_RUN_BYTES {
         return Err(RunError::TooLarge);
     }
-    let mut reader = Reader::new(&plain);
-    if reader.unsigned().ok_or(SHORT)? != VERSION {
-        return Err(RunError::Malformed("its version is unknown; a newer program wrote it"));
-    }
-    let change_count = reader.unsigned().ok_or(SHORT)?;
-    let mut put_counts = Vec::new();
-    for _ in 0..change_count {
-        let count = reader.unsigned().ok_or(SHORT)?;
-        if count as usize > MAX_CHANGE_BYTES {
-            return Err(RunError::Malformed("a change has too many events"));
+    Ok(plain)
+}
+
+/// How many puts each change has. Every put takes bytes, so `most` bounds their sum.
+fn put_counts(reader: &mut Reader<'_>, most: usize) -> Result<Vec<usize>, RunError> {
+    const SHORT: RunError = RunError::Malformed(columns::SHORT);
+    const WRONG: RunError = RunError::Malformed("its counts do not fit its changes");
+    let number = |reader: &mut Reader<'_>| {
+        let number = reader.unsigned().ok_or(SHORT)?;
+        usize::try_from(number).ok().filter(|number| (1..=most).contains(number)).ok_or(WRONG)
+    };
+    let changes = number(reader)?;
+    let (mut counts, mut puts) = (Vec::new(), 0usize);
+    while counts.len() < changes {
+        let (alike, count) = (number(reader)?, number(reader)?);
+        puts = alike.checked_mul(count).and_then(|more| puts.checked_add(more)).ok_or(WRONG)?;
+        if puts > most || counts.len() + alike > changes {
+            return Err(WRONG);
         }
-        put_counts.push(count as usize);
+        counts.extend(std::iter::repeat_n(count, alike));
     }
-    let total = put_counts.iter().try_fold(0usize, |sum, n| sum.checked_add(*n)).ok_or(SHORT)?;
-    let mut lengths = Vec::new();
-    for _ in 0..total {
-        lengths.push(reader.unsigned().ok_or(SHORT)? as usize);
-    }
-    let ids = reader.take(total.checked_mul(EventId::LEN).ok_or(SHORT)?).ok_or(SHORT)?;
-    let mut ids = ids.chunks_exact(EventId::LEN);
-    let mut lengths = lengths.into_iter();
-    let mut changes = Vec::with_capacity(put_counts.len());
-    for count in put_counts {
-        let mut puts = Vec::with_capacity(count);
-        for _ in 0..count {
-            let id = ids.next().and_then(|bytes| EventId::from_slice(bytes).ok()).ok_or(SHORT)?;
-            let value = reader.take(lengths.next().ok_or(SHORT)?).ok_or(SHORT)?.to_vec();
-            puts.push(Put { id, value });
-        }
-        changes.push(puts);
-    }
-    if reader.remaining() != 0 {
-        return Err(RunError::Malformed("bytes follow its end"));
-    }
-    Ok(changes)
+    Ok(counts)
 }
 
 /// Expands a run and rebuilds every change on the line it continues. Returns the changes and where

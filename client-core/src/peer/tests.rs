@@ -287,3 +287,85 @@ fn noise_closes_the_connection_with_a_reason_and_harms_nobody() {
     meet(&mut device, &mut city, 6);
     assert_eq!(device.frontier(), city.frontier());
 }
+
+/// What a segment of everything a peer holds would carry.
+fn segment_of(node: &Node) -> Vec<crate::log::SegmentRun> {
+    let mut runs = Vec::new();
+    for (key, log) in node.peer.ledger.iter() {
+        for (number, line) in log.lines().iter().enumerate() {
+            for run in node.shelf.runs_after(key, number as u8, line.from.seq, usize::MAX).unwrap() {
+                let introduction = (run.first_seq == 1).then(|| node.shelf.introduction(key).unwrap().unwrap());
+                runs.push((run, introduction));
+            }
+        }
+    }
+    runs
+}
+
+#[test]
+fn a_segment_with_a_fork_goes_through_the_door_and_leaves_the_session_only_the_tail() {
+    let given = Given::nothing();
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    let mut office = Node::new(&given, branch(1), PROTOCOL);
+    (0..30).for_each(|n| office.write(n));
+    let mut twin = office.copied(&given, branch(1));
+    (30..40).for_each(|n| office.write(n));
+    (130..140).for_each(|n| twin.write(n));
+    meet(&mut office, &mut city, 1);
+    meet(&mut twin, &mut city, 2);
+    let sealed = segment_of(&city);
+    let changes: usize = sealed.iter().map(|(run, _)| (run.last_seq + 1 - run.first_seq) as usize).sum();
+    assert!(changes >= 50);
+    (200..203).for_each(|n| office.write(n));
+    meet(&mut office, &mut city, 3);
+
+    let mut fresh = Node::new(&given, branch(1), PROTOCOL);
+    fresh.handle(Input::Segment { ticket: 1, runs: sealed.clone() });
+    assert_eq!(fresh.took_in, changes);
+    // Once more: everything is known.
+    fresh.handle(Input::Segment { ticket: 2, runs: sealed });
+    assert_eq!(fresh.took_in, changes);
+    meet(&mut fresh, &mut city, 4);
+    assert_eq!(fresh.took_in, changes + 3);
+    assert_eq!(fresh.frontier(), city.frontier());
+    let at_upstream = fresh.peer.ledger.iter().all(|(key, log)| {
+        (0..log.lines().len() as u8).all(|line| {
+            let held = fresh.peer.reach(*key, line).upstream.map(|(seq, _)| seq);
+            held == Some(log.lines()[usize::from(line)].head.seq)
+        })
+    });
+    assert!(at_upstream, "the comparison tells what the upstream holds");
+}
+
+#[test]
+fn a_tampered_run_in_a_segment_harms_its_own_line_and_no_other() {
+    let given = Given::nothing();
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    for n in 1..=2 {
+        let mut office = Node::new(&given, branch(n), PROTOCOL);
+        (0..10).for_each(|n| office.write(n));
+        meet(&mut office, &mut city, u64::from(n));
+    }
+    let mut runs = segment_of(&city);
+    let last = runs.last_mut().unwrap();
+    last.0.attestation.0[5] ^= 1;
+    let spoiled = last.0.key();
+    let mut zero = runs[0].clone();
+    zero.0.first_seq = 0;
+    runs.insert(1, zero);
+    let mut fresh = Node::new(&given, branch(3), PROTOCOL);
+    fresh.peer.handle(Input::Segment { ticket: 1, runs }, NOW, &fresh.shelf);
+    let mut refused = Vec::new();
+    let effects: Vec<Effect> = std::iter::from_fn(|| fresh.peer.poll()).collect();
+    for effect in effects {
+        match effect {
+            Effect::Persist { token, batch } => drop(fresh.storing.insert(token, *batch)),
+            Effect::Refused { key, here, .. } => refused.push((key, here)),
+            _ => {}
+        }
+    }
+    fresh.carry_out();
+    assert!(refused.contains(&(spoiled, true)), "{refused:?}");
+    meet(&mut fresh, &mut city, 9);
+    assert_eq!(fresh.frontier(), city.frontier(), "the session supplies what the file spoiled");
+}

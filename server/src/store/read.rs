@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Row};
 use std::collections::BTreeMap;
 
 /// The columns of a run, as [`run_of`] reads them.
-const RUN: &str = "document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, attestation, bytes, feed";
+pub(super) const RUN: &str = "document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, attestation, bytes, feed";
 
 impl Store {
     /// Everything a peer starts from.
@@ -263,7 +263,7 @@ impl Store {
     }
 }
 
-fn run_of(row: &AnyRow) -> Result<FeedItem, StoreError> {
+pub(super) fn run_of(row: &AnyRow) -> Result<FeedItem, StoreError> {
     let run = Run {
         document: document(row, 0)?,
         actor: ActorId(fixed(row, 1)?),
@@ -285,7 +285,7 @@ fn position(row: &AnyRow, column: usize) -> Result<Position, StoreError> {
 }
 
 /// PostgreSQL counts lengths in 32 bits.
-fn length(row: &AnyRow, column: usize, engine: Engine) -> Result<usize, StoreError> {
+pub(super) fn length(row: &AnyRow, column: usize, engine: Engine) -> Result<usize, StoreError> {
     let length = match engine {
         Engine::Sqlite => row.try_get::<i64, _>(column)?,
         Engine::Postgres => i64::from(row.try_get::<i32, _>(column)?),
@@ -320,7 +320,7 @@ pub(super) fn count(row: &AnyRow, column: usize) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("a count is {value}")))
 }
 
-fn document(row: &AnyRow, column: usize) -> Result<DocumentId, StoreError> {
+pub(super) fn document(row: &AnyRow, column: usize) -> Result<DocumentId, StoreError> {
     let text: String = row.try_get(column)?;
     text.parse().map_err(StoreError::Damaged)
 }

@@ -1,0 +1,88 @@
+//! Runs of a segment: the same door as for a connection, many runs in one transaction, nobody to answer.
+
+use super::{Batch, Effect, Peer, Pending, Waiting};
+use crate::door::{self, Admission, Admitted};
+use crate::log::{Ledger, LogKey, Run, SegmentRun, Shelf};
+use crate::time::Millis;
+use std::collections::BTreeSet;
+
+impl Peer {
+    /// Lets in what passes the door. What is refused is reported; what stands on changes that are not
+    /// here is left to the next connection.
+    pub(super) fn take_segment(
+        &mut self,
+        ticket: u64,
+        runs: Vec<SegmentRun>,
+        taken: usize,
+        now: Millis,
+        shelf: &dyn Shelf,
+    ) {
+        if runs.iter().any(|(run, _)| self.busy.contains_key(&run.key())) {
+            self.waiting.push_back(Waiting::Segment { ticket, runs, taken });
+            return;
+        }
+        let (admitted, batch, rest) = self.admit_ahead(runs, shelf);
+        if admitted.is_empty() {
+            self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Ok(taken) });
+            return;
+        }
+        for one in &admitted {
+            *self.busy.entry(one.run.key()).or_default() += 1;
+        }
+        // A cursor speaks of what came down its feed; after this the next connection compares heads.
+        if self.cursor.since.take().is_some() {
+            self.cursor_is_unsaved = true;
+        }
+        let taken = taken + admitted.len();
+        self.persist(batch, Pending::Segment { ticket, admitted, rest, taken });
+        self.let_in(now, shelf);
+    }
+
+    /// Admits run after run on lines that stand where the runs before leave them. The rest begins
+    /// where a run needs to look at one that is not durable yet.
+    fn admit_ahead(
+        &mut self,
+        runs: Vec<SegmentRun>,
+        shelf: &dyn Shelf,
+    ) -> (Vec<Admitted>, Batch, Vec<SegmentRun>) {
+        let (mut ahead, mut grown) = (Ledger::default(), BTreeSet::new());
+        let (mut admitted, mut batch) = (Vec::new(), Batch::default());
+        let mut runs = runs.into_iter();
+        while let Some((run, introduction)) = runs.next() {
+            let (key, seq) = (run.key(), run.first_seq);
+            if let Some(log) = self.ledger.get(&key).filter(|_| ahead.get(&key).is_none()) {
+                ahead.put(key, log.clone());
+            }
+            let follows = |run: &Run| {
+                let start = run.start();
+                ahead.get(&key).is_some_and(|log| log.line_at(start.seq, start.hash).is_some())
+            };
+            if grown.contains(&key) && run.check_numbers().is_ok() && !follows(&run) {
+                let rest = std::iter::once((run, introduction)).chain(runs).collect();
+                return (admitted, batch, rest);
+            }
+            match door::admit(self.city, &ahead, shelf, introduction, run) {
+                Ok(Admission::New(new)) => {
+                    batch.push(&new, &ahead);
+                    ahead.push(key, &new.author, new.place, new.run.start(), new.run.end());
+                    grown.insert(key);
+                    admitted.push(*new);
+                }
+                Ok(Admission::Known | Admission::Behind(_)) => {}
+                Err(error) => {
+                    let reason = error.to_string();
+                    self.effects.push_back(Effect::Refused { key, seq, reason, here: true });
+                }
+            }
+        }
+        (admitted, batch, Vec::new())
+    }
+
+    pub(super) fn segment_persisted(&mut self, admitted: Vec<Admitted>, now: Millis, shelf: &dyn Shelf) {
+        let keys: BTreeSet<LogKey> = admitted.iter().map(|one| one.run.key()).collect();
+        for one in admitted {
+            self.took_in(one, false);
+        }
+        self.spread(keys, now, shelf);
+    }
+}
