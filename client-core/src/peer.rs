@@ -263,6 +263,11 @@ impl Peer {
         &self.reached
     }
 
+    /// The place in the upstream's feeds.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
     /// The connection to the upstream, once greeted.
     pub fn upstream(&self) -> Option<&Session> {
         self.sessions.get(&self.upstream?).filter(|session| session.is_live())

@@ -5,6 +5,7 @@ mod commands;
 mod enrol;
 mod import;
 mod round;
+mod segments;
 mod views;
 
 use crate::app::App;
@@ -31,6 +32,10 @@ pub fn routes(app: App) -> Router<App> {
         .route("/api/why/{event}", get(views::why))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .route_layer(middleware::from_fn_with_state(app, require_token));
-    let open = Router::new().route("/enrol", post(enrol::enrol)).route("/api/health", get(views::health));
+    let open = Router::new()
+        .route("/enrol", post(enrol::enrol))
+        .route("/segments", get(segments::list))
+        .route("/segments/{hash}", get(segments::file))
+        .route("/api/health", get(views::health));
     guarded.merge(open)
 }

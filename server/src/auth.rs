@@ -1,4 +1,6 @@
-//! Who may use the API of a node: whoever holds its token.
+//! Who may use the API of a node: whoever holds its token; for segments, whoever proves its certificate.
+
+pub mod proof;
 
 use crate::app::App;
 use crate::error::Problem;

@@ -60,6 +60,11 @@ impl DataFolder {
         format!("sqlite://{}", self.0.join("lianxiao.db").display())
     }
 
+    /// Where parts of segments wait until they are whole.
+    pub fn segments(&self) -> PathBuf {
+        self.0.join("segments")
+    }
+
     fn generation(&self) -> PathBuf {
         self.0.join("store.generation")
     }

@@ -27,6 +27,16 @@ impl Problem {
         Self { status: StatusCode::UNAUTHORIZED, code: "no_token".into(), detail: detail.into() }
     }
 
+    /// Whoever asks did not prove who it is.
+    pub fn unproven(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, code: "no_proof".into(), detail: detail.into() }
+    }
+
+    /// Whoever asks is known and may not.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code: "not_allowed".into(), detail: detail.into() }
+    }
+
     /// There is nothing of that name.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, code: "not_found".into(), detail: detail.into() }

@@ -1,3 +1,4 @@
-//! Work the city node does by itself.
+//! Work a node does by itself.
 
 pub mod arbiter;
+pub mod sealer;

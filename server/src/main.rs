@@ -31,14 +31,18 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             let folder = DataFolder::open(&data)?;
             let app = config::open_city(&folder, database.as_deref()).await?;
             let arbiter = tokio::spawn(jobs::arbiter::run(app.node.clone()));
+            let sealer = tokio::spawn(jobs::sealer::run(app.node.clone()));
             serve(&folder, app, listen).await?;
+            sealer.abort();
             arbiter.abort();
         }
         Task::Branch { data, listen, upstream, code } => {
             let folder = DataFolder::open(&data)?;
             let (app, upstream) = config::open_branch(&folder, upstream.as_deref(), code.as_deref()).await?;
-            let line = tokio::spawn(sync::upstream::run(app.node.clone(), upstream));
+            let line = tokio::spawn(sync::upstream::run(app.node.clone(), upstream, folder.segments()));
+            let sealer = tokio::spawn(jobs::sealer::run(app.node.clone()));
             serve(&folder, app, listen).await?;
+            sealer.abort();
             line.abort();
         }
         Task::Code { data, branch, role, label } => {

@@ -6,12 +6,14 @@
 mod core;
 mod devices;
 mod import;
+mod segments;
 mod views;
 mod whereabouts;
 mod writing;
 
 pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::ImportOutcome;
+pub use segments::{ListedSegment, SegmentFile, SegmentList};
 pub use views::{Digests, Status};
 pub use whereabouts::Whereabouts;
 pub use writing::Actions;
@@ -199,6 +201,7 @@ impl Node {
             storing: Vec::new(),
             queues: BTreeMap::new(),
             in_flight: BTreeMap::new(),
+            segments: BTreeMap::new(),
             news: news.clone(),
         };
         let thread = std::thread::Builder::new().name("node".into());
@@ -224,6 +227,16 @@ impl Node {
     /// The city this node belongs to.
     pub fn city(&self) -> CityId {
         self.city
+    }
+
+    /// The city's public key.
+    pub fn city_key(&self) -> PublicKey {
+        self.city_key
+    }
+
+    /// The key and the chain by which this node is known.
+    pub fn identity(&self) -> (&SecretKey, &Chain) {
+        (&self.node_key, &self.node_chain)
     }
 
     /// The epoch of this node's store: random, made with the store and new when it is put back.

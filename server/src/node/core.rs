@@ -9,14 +9,14 @@ use client_core::event::{DocumentId, LoggedEvent, Scope};
 use client_core::fold::{History, SharedViews};
 use client_core::identity::{Certificate, Chain, Introduction};
 use client_core::ids::{CityId, DeviceId};
-use client_core::log::{Changes, FeedItem, LogKey, Run, Shelf, ShelfError};
+use client_core::log::{Changes, FeedItem, LogKey, Run, SegmentRun, Shelf, ShelfError};
 use client_core::peer::{Batch, Connection, Effect, Input, Peer};
 use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot};
 
 /// The most messages whose outcome is made durable together.
 const MOST_AT_ONCE: usize = 512;
@@ -29,6 +29,8 @@ pub enum Message {
     Open(Input, mpsc::UnboundedSender<Vec<u8>>),
     /// Somebody wants to write.
     Write(Box<WriteRequest>),
+    /// Runs of a segment; the answer says how many of them were new.
+    Segment(Vec<SegmentRun>, oneshot::Sender<Result<usize, NodeError>>),
     /// Somebody wants to look.
     Look(Box<dyn FnOnce(&mut Core) + Send>),
     /// The node is closing.
@@ -92,6 +94,7 @@ pub struct Core {
     pub storing: Vec<(u64, Batch)>,
     pub queues: BTreeMap<Writer, VecDeque<WriteRequest>>,
     pub in_flight: BTreeMap<Writer, InFlight>,
+    pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
     pub news: broadcast::Sender<News>,
 }
 
@@ -132,6 +135,11 @@ impl Core {
                 self.handle(input, now);
             }
             Message::Write(request) => self.queues.entry(request.writer).or_default().push_back(*request),
+            Message::Segment(runs, reply) => {
+                let ticket = self.segments.last_key_value().map_or(0, |(last, _)| last + 1);
+                self.segments.insert(ticket, reply);
+                self.handle(Input::Segment { ticket, runs }, now);
+            }
             Message::Look(look) => look(self),
             Message::Stop => return true,
         }
@@ -221,6 +229,12 @@ impl Core {
             }
             Effect::Written(ticket) => self.written(ticket),
             Effect::NotWritten(ticket, reason) => self.not_written(ticket, reason),
+            Effect::SegmentTaken { ticket, outcome } => {
+                if let Some(reply) = self.segments.remove(&ticket) {
+                    // Whoever asked may be gone.
+                    let _ = reply.send(outcome.map_err(NodeError::NotSaved));
+                }
+            }
             Effect::LoadRows { connection, peer, after } => {
                 let batch = self.rows_after(peer.as_ref(), after);
                 match batch {

@@ -2,10 +2,10 @@
 //! longer change; and compaction, which joins small runs before they are sealed.
 
 use super::read::{count, document, fixed, length, run_of};
-use super::{Store, StoreError, number};
+use super::{Engine, Store, StoreError, number};
 use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId, SegmentId};
-use client_core::log::{FeedItem, LogKey, Place, Run, SegmentHeader};
+use client_core::log::{COMPACT_BYTES, FeedItem, LogKey, Place, Run, SegmentHeader};
 use client_core::peer::Placed;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -64,6 +64,23 @@ impl Store {
         let text = format!("SELECT {SEGMENT} FROM segments WHERE city = $1 ORDER BY document, upto_feed");
         let rows = sqlx::query(AssertSqlSafe(text)).bind(city.0.as_slice()).fetch_all(&self.pool).await?;
         rows.iter().map(segment_of).collect()
+    }
+
+    /// The last segment of a document.
+    pub async fn last_segment(
+        &self,
+        city: CityId,
+        document: DocumentId,
+    ) -> Result<Option<Segment>, StoreError> {
+        let text = format!(
+            "SELECT {SEGMENT} FROM segments WHERE city = $1 AND document = $2 ORDER BY upto_feed DESC LIMIT 1"
+        );
+        let row = sqlx::query(AssertSqlSafe(text))
+            .bind(city.0.as_slice())
+            .bind(document.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(segment_of).transpose()
     }
 
     /// The segment at an address.
@@ -142,16 +159,17 @@ impl Store {
         rows.iter().map(|row| Ok(ActorId(fixed(row, 0)?))).collect()
     }
 
-    /// Runs of line 0 with feed numbers above `fed` and changes after `seq`, in order, a stretch of them.
-    pub async fn runs_fed_after(
+    /// Small runs of line 0 with feed numbers above `fed` and changes after `seq`, in order, at most
+    /// [`COMPACTED_AT_ONCE`] of them.
+    pub async fn small_runs(
         &self,
         city: CityId,
         key: &LogKey,
         fed: u64,
         seq: u64,
-    ) -> Result<Vec<FeedItem>, StoreError> {
+    ) -> Result<Vec<Run>, StoreError> {
         let text = format!(
-            "SELECT {} FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = 0 AND last_seq > $4 AND feed > $5 ORDER BY last_seq LIMIT {COMPACTED_AT_ONCE}",
+            "SELECT {} FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = 0 AND last_seq > $4 AND feed > $5 AND LENGTH(bytes) < {COMPACT_BYTES} ORDER BY last_seq LIMIT {COMPACTED_AT_ONCE}",
             super::read::RUN
         );
         let rows = sqlx::query(AssertSqlSafe(text))
@@ -162,7 +180,7 @@ impl Store {
             .bind(number(fed))
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(run_of).collect()
+        rows.iter().map(|row| Ok(run_of(row)?.run)).collect()
     }
 
     /// Puts joined runs in the place of those they were joined from, in one transaction. A joined run
@@ -205,10 +223,17 @@ impl Store {
         Ok(())
     }
 
-    /// Gives pages that hold nothing back to the file system, a part of them at a time.
+    /// Gives pages that hold nothing back to the file system, a part of them at a time so that others
+    /// can write in between; PostgreSQL uses them again by itself.
     pub async fn shrink(&self) -> Result<(), StoreError> {
-        if self.engine == super::Engine::Sqlite {
-            sqlx::query("PRAGMA incremental_vacuum(1000)").execute(&self.pool).await?;
+        const KEPT: i64 = 256;
+        while self.engine == Engine::Sqlite {
+            let free: i64 =
+                sqlx::query("PRAGMA freelist_count").fetch_one(&self.pool).await?.try_get(0)?;
+            if free <= KEPT {
+                return Ok(());
+            }
+            sqlx::query("PRAGMA incremental_vacuum(256)").execute(&self.pool).await?;
         }
         Ok(())
     }

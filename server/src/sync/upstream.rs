@@ -1,10 +1,13 @@
-//! A branch node's line to its upstream: connects, syncs, waits with jitter, connects again.
+//! A branch node's line to its upstream: starts from segments, connects, syncs, waits with jitter,
+//! connects again.
 
 use super::carrier::carry;
 use super::now;
+use super::segments::Fetcher;
 use crate::node::Node;
 use client_core::sync::{Backoff, MAX_FRAME_BYTES, opening_query};
 use futures_util::{SinkExt, StreamExt, future};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -13,13 +16,27 @@ use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 /// A line that stood this long lets the next wait begin small again.
 const STOOD_MILLIS: i64 = 10_000;
 
-/// Keeps the line to `upstream` (`http://host:port`) up until the task is dropped.
-pub async fn run(node: Arc<Node>, upstream: String) {
+/// Keeps the line to `upstream` (`http://host:port`) up until the task is dropped; parts of segments
+/// wait in `folder`.
+pub async fn run(node: Arc<Node>, upstream: String, folder: PathBuf) {
     let address = format!("{}/sync", upstream.trim_end_matches('/').replacen("http", "ws", 1));
     let mut backoff = Backoff::default();
+    let mut fetcher = Fetcher::new(node.clone(), &upstream, folder);
     loop {
         let began = now();
-        let reason = connect(&node, &address).await;
+        let came = fetcher.fetched().bytes;
+        let reason = match fetcher.run().await {
+            // A download that gets on is worth going on with; one that does not must not keep the rest away.
+            Err(error) if fetcher.fetched().bytes > came => {
+                backoff.reset();
+                error.to_string()
+            }
+            Err(error) => {
+                tracing::info!(%error, "going on without segments");
+                connect(&node, &address).await
+            }
+            Ok(()) => connect(&node, &address).await,
+        };
         if now().0 - began.0 > STOOD_MILLIS {
             backoff.reset();
         }

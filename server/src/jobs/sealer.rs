@@ -1,0 +1,203 @@
+//! The sealer: joins the small runs of documents that have come to rest, and seals what is enough for
+//! a segment.
+
+use crate::node::{Node, NodeError};
+use crate::store::{COMPACTED_AT_ONCE, Segment};
+use crate::sync::now;
+use client_core::event::DocumentId;
+use client_core::ids::SegmentId;
+use client_core::log::{LogKey, Run, SegmentHeader, compact, segment_record};
+use client_core::time::{Day, Quarter};
+use serde_bytes::ByteBuf;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the sealer looks; what grew since its last look is left alone.
+const PERIOD: Duration = Duration::from_secs(5);
+/// So many runs since they were last joined are worth it.
+const MANY_RUNS: usize = 32;
+/// A document of a quarter that is over is sealed from here on, in bytes of changes.
+const CLOSED_BYTES: usize = 16 * 1024;
+/// A document that is still written in.
+const OPEN_BYTES: usize = 1024 * 1024;
+/// A segment ends once it has so many; the sealer holds them in memory.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// What of a document is not sealed.
+#[derive(Debug, Default)]
+struct Tail {
+    /// The number of the feed all before which is sealed.
+    sealed: u64,
+    /// Runs since they were last joined.
+    runs: usize,
+    /// Bytes of changes.
+    bytes: usize,
+}
+
+/// The job's own memory.
+pub struct Sealer {
+    node: Arc<Node>,
+    scanned: u64,
+    tails: BTreeMap<DocumentId, Tail>,
+}
+
+/// Looks again and again. Runs until dropped.
+pub async fn run(node: Arc<Node>) {
+    let mut sealer = match Sealer::open(node).await {
+        Ok(sealer) => sealer,
+        Err(error) => return tracing::error!(%error, "the sealer cannot start"),
+    };
+    let mut looks = tokio::time::interval(PERIOD);
+    loop {
+        looks.tick().await;
+        match sealer.look(now().day()).await {
+            Ok(()) => {}
+            Err(NodeError::Stopping) => return,
+            Err(error) => tracing::error!(%error, "the sealer could not finish"),
+        }
+    }
+}
+
+impl Sealer {
+    /// Goes on where segments end.
+    pub async fn open(node: Arc<Node>) -> Result<Self, NodeError> {
+        let mut tails: BTreeMap<DocumentId, Tail> = BTreeMap::new();
+        for segment in node.store().segments(node.city()).await? {
+            tails.entry(segment.document).or_default().sealed = segment.upto;
+        }
+        Ok(Self { node, scanned: 0, tails })
+    }
+
+    /// Joins and seals what did not grow since the last look.
+    pub async fn look(&mut self, today: Day) -> Result<(), NodeError> {
+        let grown = self.scan().await?;
+        let resting: Vec<DocumentId> =
+            self.tails.keys().filter(|document| !grown.contains(document)).copied().collect();
+        for document in resting {
+            let tail = &self.tails[&document];
+            let enough = if document.period < Quarter::of(today) { CLOSED_BYTES } else { OPEN_BYTES };
+            if tail.runs >= MANY_RUNS || (tail.bytes >= enough && tail.runs > 1) {
+                self.join(document).await?;
+            }
+            while self.tails[&document].bytes >= enough {
+                self.seal(document).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads on in the feed; says which documents grew.
+    async fn scan(&mut self) -> Result<BTreeSet<DocumentId>, NodeError> {
+        let mut grown = BTreeSet::new();
+        loop {
+            let fed = self.node.store().fed_after(self.node.city(), self.scanned).await?;
+            let Some(last) = fed.last() else { return Ok(grown) };
+            self.scanned = last.feed;
+            for run in fed {
+                let tail = self.tails.entry(run.document).or_default();
+                if run.feed > tail.sealed {
+                    tail.runs += 1;
+                    tail.bytes += run.bytes;
+                    grown.insert(run.document);
+                }
+            }
+        }
+    }
+
+    /// Joins the small runs of every actor whose line never parted: a line that parts from another
+    /// must come after it in the feed, and a joined run moves to where its last part was.
+    async fn join(&mut self, document: DocumentId) -> Result<(), NodeError> {
+        let (store, city) = (self.node.store(), self.node.city());
+        let sealed = self.tails[&document].sealed;
+        let mut gone = 0;
+        for actor in store.single_lines(city, document).await? {
+            let (key, mut after) = (LogKey { document, actor }, 0);
+            loop {
+                let small = store.small_runs(city, &key, sealed, after).await?;
+                let as_they_were: BTreeSet<(u64, u64)> =
+                    small.iter().map(|run| (run.first_seq, run.last_seq)).collect();
+                let joined = tokio::task::spawn_blocking(move || compact(small)).await;
+                let joined = joined.map_err(|error| NodeError::Damaged(error.to_string()))?;
+                let joined = joined.map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
+                let is_new = |run: &&Run| !as_they_were.contains(&(run.first_seq, run.last_seq));
+                let changed: Vec<Run> = joined.iter().filter(is_new).cloned().collect();
+                store.replace_runs(city, &changed).await?;
+                gone += as_they_were.len() - joined.len();
+                if as_they_were.len() < COMPACTED_AT_ONCE {
+                    break;
+                }
+                // The last may take in more of what follows.
+                after = joined.iter().rev().nth(1).map_or(after, |run| run.last_seq);
+            }
+        }
+        if gone > 0 {
+            store.shrink().await?;
+            tracing::debug!(%document, gone, "small runs joined");
+        }
+        self.count(document).await
+    }
+
+    /// Counts what is not sealed anew.
+    async fn count(&mut self, document: DocumentId) -> Result<(), NodeError> {
+        let sealed = self.tails[&document].sealed;
+        let fed = self.node.store().fed_of_document(self.node.city(), document, sealed).await?;
+        let bytes = fed.iter().filter(|run| run.feed <= self.scanned).map(|run| run.bytes).sum();
+        self.tails.insert(document, Tail { sealed, runs: 0, bytes });
+        Ok(())
+    }
+
+    /// Seals the next stretch.
+    async fn seal(&mut self, document: DocumentId) -> Result<(), NodeError> {
+        let (store, city) = (self.node.store(), self.node.city());
+        let (after, mut upto, mut bytes) = (self.tails[&document].sealed, 0, 0);
+        for run in store.fed_of_document(city, document, after).await? {
+            if bytes >= MOST_BYTES || run.feed > self.scanned {
+                break;
+            }
+            (upto, bytes) = (run.feed, bytes + run.bytes);
+        }
+        if bytes == 0 {
+            return self.count(document).await;
+        }
+        let mut segment =
+            Segment { document, after, upto, hash: SegmentId([0; 32]), size: 0, header: Vec::new() };
+        let runs = self.runs_of(&segment).await?;
+        let from = match store.last_segment(city, document).await? {
+            Some(last) => last.describe()?.to,
+            None => Vec::new(),
+        };
+        let mut header = SegmentHeader::over(city, document, from, &runs);
+        for run in runs.iter().filter(|run| run.first_seq == 1) {
+            let introduction = store.introduction(city, &run.key()).await?;
+            let missing = || NodeError::Damaged(format!("{} has no introduction", run.key()));
+            header.introductions.push((run.actor, ByteBuf::from(introduction.ok_or_else(missing)?)));
+        }
+        segment.header = header.encode();
+        let mut hasher = Sha256::new_with_prefix(&segment.header);
+        segment.size = segment.header.len() as u64;
+        for run in &runs {
+            let record = segment_record(run);
+            hasher.update(&record);
+            segment.size += record.len() as u64;
+        }
+        segment.hash = SegmentId(hasher.finalize().into());
+        store.put_segment(city, &segment).await?;
+        tracing::info!(%document, hash = %segment.hash, runs = runs.len(), bytes = segment.size, "segment sealed");
+        let tail = self.tails.entry(document).or_default();
+        tail.sealed = upto;
+        tail.bytes -= bytes;
+        Ok(())
+    }
+
+    async fn runs_of(&self, segment: &Segment) -> Result<Vec<Run>, NodeError> {
+        let (mut runs, mut reading) = (Vec::new(), None);
+        loop {
+            let items = self.node.store().segment_runs(self.node.city(), segment, reading).await?;
+            let Some(last) = items.last() else { return Ok(runs) };
+            reading = Some((last.run.actor, last.line, last.run.last_seq));
+            runs.extend(items.into_iter().map(|item| item.run));
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Starting from segments: what is sealed at the upstream and lacks here whole is fetched as files,
+//! resumed where a download broke off, checked, and let in through the door. The session that follows
+//! brings the rest.
+
+use crate::auth::proof::{self, LIST, purpose_of};
+use crate::node::{ListedSegment, Node, NodeError, SegmentList};
+use client_core::ids::SegmentId;
+use client_core::log::{SegmentError, SegmentReader, SegmentRun};
+use futures_util::StreamExt;
+use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, IF_RANGE, RANGE, WWW_AUTHENTICATE};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::fs::{self, File, OpenOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Nothing heard for so long ends a download; the next one goes on where it stood.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The file is read in pieces of this size.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Runs are made durable together, about so many bytes of them.
+const BATCH_BYTES: usize = 512 * 1024;
+
+/// Why a segment could not be had; nothing that is held is touched by it.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The line broke.
+    #[error("the line to {upstream} broke: {error}")]
+    Line {
+        /// Where.
+        upstream: String,
+        /// How.
+        error: reqwest::Error,
+    },
+    /// The upstream answers no, or something else.
+    #[error("{upstream} does not give {what}: {answer}")]
+    Refused {
+        /// Where.
+        upstream: String,
+        /// What was asked for.
+        what: String,
+        /// What it said.
+        answer: String,
+    },
+    /// The bytes are not those of the address.
+    #[error(
+        "segment {hash} from {upstream} is damaged: its {bytes} bytes have the hash {found}; they were thrown away, and what they should hold comes over the line instead"
+    )]
+    WrongBytes {
+        /// The address.
+        hash: SegmentId,
+        /// The hash of what came.
+        found: SegmentId,
+        /// How much came.
+        bytes: u64,
+        /// Where from.
+        upstream: String,
+    },
+    /// The bytes are those of the address, and no segment.
+    #[error("segment {hash} from {upstream} cannot be read: {error}")]
+    Unreadable {
+        /// The address.
+        hash: SegmentId,
+        /// What is wrong.
+        error: SegmentError,
+        /// Where from.
+        upstream: String,
+    },
+    /// A file here could not be written or read.
+    #[error("{path}: {error}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What went wrong.
+        error: std::io::Error,
+    },
+    /// The node could not store it.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+impl FetchError {
+    /// Whether this one file is at fault, and others may be good.
+    fn is_of_the_file(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::WrongBytes { .. } | Self::Unreadable { .. })
+    }
+}
+
+/// What starting from segments brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Files that were let in.
+    pub segments: usize,
+    /// Bytes that came over the line for them.
+    pub bytes: u64,
+    /// Runs that were new.
+    pub runs: usize,
+}
+
+/// Fetches segments from one upstream; keeps what came of unfinished ones in a folder.
+pub struct Fetcher {
+    node: Arc<Node>,
+    upstream: String,
+    folder: PathBuf,
+    http: reqwest::Client,
+    nonce: Option<[u8; 32]>,
+    spoiled: BTreeSet<SegmentId>,
+    fetched: Fetched,
+}
+
+impl Fetcher {
+    /// For `upstream` (`http://host:port`); parts wait in `folder`.
+    pub fn new(node: Arc<Node>, upstream: &str, folder: PathBuf) -> Self {
+        let http = reqwest::Client::builder().connect_timeout(SILENCE).read_timeout(SILENCE).build();
+        let http = http.expect("a client without special wishes can be made");
+        let upstream = upstream.trim_end_matches('/').to_owned();
+        Self { node, upstream, folder, http, nonce: None, spoiled: BTreeSet::new(), fetched: Fetched::default() }
+    }
+
+    /// What came so far.
+    pub fn fetched(&self) -> Fetched {
+        self.fetched
+    }
+
+    /// Before the node has a place in the upstream's feed: lets in every segment of which nothing is
+    /// held here, and goes on with those that were begun. Damaged ones are reported and left to the
+    /// session; a broken line ends it, to be called again.
+    pub async fn run(&mut self) -> Result<(), FetchError> {
+        let mut begun = self.begun().await?;
+        if begun.is_empty() && self.node.follows_upstream().await? {
+            return Ok(());
+        }
+        for listed in self.list().await?.segments {
+            let part = begun.remove(&listed.hash);
+            let wanted = self.node.wants_segment(&listed, part.is_some()).await?;
+            let path = self.folder.join(format!("{}.part", listed.hash));
+            if wanted && !self.spoiled.contains(&listed.hash) {
+                match self.take(&listed, &path).await {
+                    Ok(()) => {}
+                    Err(error) if error.is_of_the_file() => {
+                        tracing::warn!(%error, document = %listed.document, "segment left out");
+                        self.spoiled.insert(listed.hash);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            remove(&path).await?;
+        }
+        // What nobody lists any more is of no use.
+        for path in begun.into_values() {
+            remove(&path).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, listed: &ListedSegment, path: &Path) -> Result<(), FetchError> {
+        self.download(listed, path).await?;
+        self.check(listed, path).await?;
+        self.fetched.runs += self.let_in(listed, path).await?;
+        self.fetched.segments += 1;
+        tracing::info!(document = %listed.document, hash = %listed.hash, bytes = listed.bytes, "segment taken in");
+        Ok(())
+    }
+
+    async fn list(&mut self) -> Result<SegmentList, FetchError> {
+        let what = "the list of segments";
+        let response = self.ask("segments", LIST, |request| request).await?;
+        if !response.status().is_success() {
+            return Err(self.refused(what, response.status().to_string()));
+        }
+        let list: SegmentList =
+            response.json().await.map_err(|error| self.refused(what, error.to_string()))?;
+        if list.city != self.node.city() {
+            return Err(self.refused(what, "it is of another city".into()));
+        }
+        Ok(list)
+    }
+
+    /// Parts of files that came before.
+    async fn begun(&self) -> Result<BTreeMap<SegmentId, PathBuf>, FetchError> {
+        let failed = at(&self.folder);
+        fs::create_dir_all(&self.folder).await.map_err(&failed)?;
+        let mut entries = fs::read_dir(&self.folder).await.map_err(&failed)?;
+        let mut begun = BTreeMap::new();
+        while let Some(entry) = entries.next_entry().await.map_err(&failed)? {
+            let hash = entry.path().file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            begun.extend(hash.map(|hash: SegmentId| (hash, entry.path())));
+        }
+        Ok(begun)
+    }
+
+    /// Brings the file to its full length, from the byte where it stands.
+    async fn download(&mut self, listed: &ListedSegment, path: &Path) -> Result<(), FetchError> {
+        let failed = at(path);
+        let options = OpenOptions::new().create(true).append(true).open(path).await;
+        let mut file = options.map_err(&failed)?;
+        let mut have = file.metadata().await.map_err(&failed)?.len();
+        if have >= listed.bytes {
+            return Ok(());
+        }
+        let hash = listed.hash;
+        let response = self
+            .ask(&format!("segments/{hash}"), &purpose_of(hash), |request| match have {
+                0 => request,
+                _ => request.header(RANGE, format!("bytes={have}-")).header(IF_RANGE, format!("\"{hash}\"")),
+            })
+            .await?;
+        let what = format!("segment {hash}");
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => {
+                let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+                let goes_on = range.is_some_and(|range| range.starts_with(&format!("bytes {have}-")));
+                if !goes_on {
+                    return Err(self.refused(&what, format!("it sent {range:?} for bytes from {have} on")));
+                }
+            }
+            StatusCode::OK => {
+                file.set_len(0).await.map_err(&failed)?;
+                have = 0;
+            }
+            status => return Err(self.refused(&what, status.to_string())),
+        }
+        let mut pieces = response.bytes_stream();
+        while let Some(piece) = pieces.next().await {
+            let written = match piece {
+                Ok(piece) => file.write_all(&piece).await.map(|()| piece.len() as u64),
+                Err(error) => {
+                    file.flush().await.map_err(&failed)?;
+                    return Err(self.broken(error));
+                }
+            };
+            let written = written.map_err(&failed)?;
+            have += written;
+            self.fetched.bytes += written;
+            if have > listed.bytes {
+                break;
+            }
+        }
+        file.flush().await.map_err(&failed)
+    }
+
+    /// The address is the hash of the bytes.
+    async fn check(&self, listed: &ListedSegment, path: &Path) -> Result<(), FetchError> {
+        let failed = at(path);
+        let mut file = File::open(path).await.map_err(&failed)?;
+        let (mut hasher, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; PIECE_BYTES]);
+        loop {
+            let read = file.read(&mut piece).await.map_err(&failed)?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(&piece[..read]);
+            bytes += read as u64;
+        }
+        let (hash, found) = (listed.hash, SegmentId(hasher.finalize().into()));
+        if hash == found {
+            return Ok(());
+        }
+        Err(FetchError::WrongBytes { hash, found, bytes, upstream: self.upstream.clone() })
+    }
+
+    /// Reads the file run by run into the node.
+    async fn let_in(&self, listed: &ListedSegment, path: &Path) -> Result<usize, FetchError> {
+        let failed = at(path);
+        let hash = listed.hash;
+        let unreadable = |error| FetchError::Unreadable { hash, error, upstream: self.upstream.clone() };
+        let mut file = File::open(path).await.map_err(&failed)?;
+        let (mut reader, mut piece) = (SegmentReader::default(), vec![0; PIECE_BYTES]);
+        let (mut batch, mut bytes, mut taken): (Vec<SegmentRun>, usize, usize) = (Vec::new(), 0, 0);
+        loop {
+            let read = file.read(&mut piece).await.map_err(&failed)?;
+            reader.push(&piece[..read]);
+            while let Some((run, introduction)) = reader.next_run().map_err(unreadable)? {
+                bytes += run.bytes.len();
+                batch.push((run, introduction));
+                if bytes >= BATCH_BYTES {
+                    taken += self.node.take_segment(std::mem::take(&mut batch)).await?;
+                    bytes = 0;
+                }
+            }
+            if read == 0 {
+                break;
+            }
+        }
+        reader.finish().map_err(unreadable)?;
+        taken += self.node.take_segment(batch).await?;
+        Ok(taken)
+    }
+
+    /// Asks with proof; a nonce that is missing or old is asked for first.
+    async fn ask(
+        &mut self,
+        path: &str,
+        purpose: &str,
+        with: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, FetchError> {
+        let url = format!("{}/{path}", self.upstream);
+        let mut is_first = true;
+        loop {
+            let mut request = with(self.http.get(&url));
+            if let Some(nonce) = &self.nonce {
+                request = request.header(AUTHORIZATION, proof::prove(&self.node, purpose, nonce));
+            }
+            let response = request.send().await.map_err(|error| self.broken(error))?;
+            let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+            let nonce = challenge.filter(|_| response.status() == StatusCode::UNAUTHORIZED);
+            match nonce.and_then(proof::nonce_in) {
+                Some(nonce) if is_first => self.nonce = Some(nonce),
+                _ => return Ok(response),
+            }
+            is_first = false;
+        }
+    }
+
+    fn broken(&self, error: reqwest::Error) -> FetchError {
+        FetchError::Line { upstream: self.upstream.clone(), error }
+    }
+
+    fn refused(&self, what: &str, answer: String) -> FetchError {
+        FetchError::Refused { upstream: self.upstream.clone(), what: what.to_owned(), answer }
+    }
+}
+
+fn at(path: &Path) -> impl Fn(std::io::Error) -> FetchError {
+    let path = path.to_owned();
+    move |error| FetchError::File { path: path.clone(), error }
+}
+
+async fn remove(path: &Path) -> Result<(), FetchError> {
+    match fs::remove_file(path).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}
