@@ -2,11 +2,13 @@
 
 mod city;
 mod postgres;
+mod valve;
 
 pub use city::{CityWithBranch, command, converged, node_program};
 pub use lianxiao::demo::line::Line;
 pub use lianxiao::demo::processes::NodeProcess;
 pub use postgres::Postgres;
+pub use valve::Valve;
 
 use std::io::Write;
 use std::path::PathBuf;

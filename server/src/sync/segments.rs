@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, IF_RANGE, RANGE, WWW_AUTHENTICATE};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +107,7 @@ pub struct Fetcher {
     folder: PathBuf,
     http: reqwest::Client,
     nonce: Option<[u8; 32]>,
-    spoiled: BTreeSet<SegmentId>,
+    left_out: BTreeMap<SegmentId, String>,
     fetched: Fetched,
 }
 
@@ -117,12 +117,17 @@ impl Fetcher {
         let http = reqwest::Client::builder().connect_timeout(SILENCE).read_timeout(SILENCE).build();
         let http = http.expect("a client without special wishes can be made");
         let upstream = upstream.trim_end_matches('/').to_owned();
-        Self { node, upstream, folder, http, nonce: None, spoiled: BTreeSet::new(), fetched: Fetched::default() }
+        Self { node, upstream, folder, http, nonce: None, left_out: BTreeMap::new(), fetched: Fetched::default() }
     }
 
     /// What came so far.
     pub fn fetched(&self) -> Fetched {
         self.fetched
+    }
+
+    /// Segments that are not fetched again by this process, and why.
+    pub fn left_out(&self) -> &BTreeMap<SegmentId, String> {
+        &self.left_out
     }
 
     /// Before the node has a place in the upstream's feed: lets in every segment of which nothing is
@@ -137,12 +142,12 @@ impl Fetcher {
             let part = begun.remove(&listed.hash);
             let wanted = self.node.wants_segment(&listed, part.is_some()).await?;
             let path = self.folder.join(format!("{}.part", listed.hash));
-            if wanted && !self.spoiled.contains(&listed.hash) {
+            if wanted && !self.left_out.contains_key(&listed.hash) {
                 match self.take(&listed, &path).await {
                     Ok(()) => {}
                     Err(error) if error.is_of_the_file() => {
                         tracing::warn!(%error, document = %listed.document, "segment left out");
-                        self.spoiled.insert(listed.hash);
+                        self.left_out.insert(listed.hash, error.to_string());
                     }
                     Err(error) => return Err(error),
                 }
