@@ -6,14 +6,16 @@ mod lock;
 mod people;
 mod read;
 mod schema;
+mod script;
 
 pub use people::Grant;
 
 use client_core::event::DocumentId;
-use client_core::ids::ActorId;
+use client_core::ids::{ActorId, CityId};
 use lock::Lock;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -100,6 +102,7 @@ pub struct Store {
     engine: Engine,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
+    counters: Mutex<BTreeMap<CityId, commit::Counters>>,
 }
 
 impl Store {
@@ -124,6 +127,7 @@ impl Store {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(60))
             .connect(&format!("sqlite://{}?mode=rwc", path.display()))
             .await?;
@@ -142,7 +146,7 @@ impl Store {
         lock: Lock,
     ) -> Result<Self, StoreError> {
         schema::migrate(&pool, engine).await?;
-        Ok(Self { pool, engine, file, lock: Mutex::new(Some(lock)) })
+        Ok(Self { pool, engine, file, lock: Mutex::new(Some(lock)), counters: Mutex::default() })
     }
 
     /// Which database it is.

@@ -1,0 +1,149 @@
+//! The driver: requests of the harness, answered by its clients.
+
+use crate::client::{Client, Failure};
+use crate::monotonic;
+use crate::rows::{self, Files};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::Mutex;
+
+/// A request; which fields are there depends on the command.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Request {
+    id: u64,
+    cmd: String,
+    c: String,
+    dir: PathBuf,
+    name: Option<String>,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    file: String,
+    from: usize,
+    to: usize,
+    batch: usize,
+    every: f64,
+    url: String,
+    count: u64,
+    q: String,
+    eid: String,
+}
+
+#[derive(Default)]
+struct Driver {
+    clients: Mutex<BTreeMap<String, Arc<Client>>>,
+    files: Mutex<Files>,
+}
+
+/// Answers requests until standard input closes. Requests overlap.
+pub async fn run() -> Result<(), Box<dyn Error>> {
+    let driver = Arc::new(Driver::default());
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        let Ok(request) = serde_json::from_str::<Request>(&line) else { continue };
+        let is_last = request.cmd == "exit";
+        let (id, driver) = (request.id, driver.clone());
+        let answered = tokio::spawn(async move {
+            let answer = match driver.answer(request).await {
+                Ok(Value::Object(fields)) => with(fields, id, true),
+                Ok(_) => with(Map::new(), id, true),
+                Err(error) => with(Map::from_iter([("error".into(), json!(error.to_string()))]), id, false),
+            };
+            println!("{answer}");
+        });
+        if is_last {
+            answered.await?;
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn with(mut fields: Map<String, Value>, id: u64, ok: bool) -> Value {
+    fields.insert("id".into(), json!(id));
+    fields.insert("ok".into(), json!(ok));
+    Value::Object(fields)
+}
+
+impl Driver {
+    async fn answer(&self, request: Request) -> Result<Value, Failure> {
+        if request.cmd == "open" {
+            return self.open(&request).await;
+        }
+        if request.cmd == "exit" {
+            return Ok(Value::Null);
+        }
+        let client = self.clients.lock().await.get(&request.c).cloned();
+        let client = client.ok_or_else(|| format!("no client {:?} is open", request.c))?;
+        match request.cmd.as_str() {
+            "append" => self.append(&client, &request).await,
+            "tick" => self.tick(&client, &request).await,
+            "connect" => {
+                let t0 = monotonic();
+                client.connect(&request.url);
+                Ok(json!({ "t0": t0 }))
+            }
+            "disconnect" => client.disconnect().await.map(|()| Value::Null),
+            "acked" => Ok(json!({ "t": client.acked().await? })),
+            "wait" => Ok(json!({ "t": client.wait(request.count).await? })),
+            "watch" => client.watch().await.map(|()| Value::Null),
+            "seen" => Ok(json!({ "seen": client.seen() })),
+            "query" => {
+                let t0 = monotonic();
+                let result = match request.q.as_str() {
+                    "get" => client.get(&request.eid).await?,
+                    _ => client.attendance().await?,
+                };
+                Ok(json!({ "t0": t0, "t1": monotonic(), "result": result }))
+            }
+            "flush" => Ok(json!({ "t": monotonic() })),
+            "close" => {
+                self.clients.lock().await.remove(&request.c);
+                client.close().await?;
+                Ok(json!({ "t": monotonic() }))
+            }
+            other => Err(format!("no command {other:?}").into()),
+        }
+    }
+
+    async fn open(&self, request: &Request) -> Result<Value, Failure> {
+        let t0 = monotonic();
+        let name = request.reference.as_ref().or(request.name.as_ref()).ok_or("a document has a name")?;
+        let client = Client::open(&request.dir, name).await?;
+        let count = client.count().await?;
+        self.clients.lock().await.insert(request.c.clone(), Arc::new(client));
+        Ok(json!({ "ref": name, "count": count, "t0": t0, "t1": monotonic() }))
+    }
+
+    async fn append(&self, client: &Client, request: &Request) -> Result<Value, Failure> {
+        let lines = self.files.lock().await.lines(&request.file)?;
+        let lines = lines.get(request.from..request.to).ok_or("the file has fewer lines")?;
+        let t0 = monotonic();
+        client.append(lines, request.batch).await?;
+        let t1 = monotonic();
+        Ok(json!({ "t0": t0, "t1": t1, "t2": t1 }))
+    }
+
+    async fn tick(&self, client: &Client, request: &Request) -> Result<Value, Failure> {
+        let lines = self.files.lock().await.lines(&request.file)?;
+        let lines = lines.get(request.from..request.to).ok_or("the file has fewer lines")?;
+        let mut wrote = Map::new();
+        let start = monotonic();
+        for (n, line) in lines.iter().enumerate() {
+            let wait = start + n as f64 * request.every - monotonic();
+            if wait > 0.0 {
+                tokio::time::sleep(Duration::from_secs_f64(wait / 1e3)).await;
+            }
+            let at = monotonic();
+            let id = client.append_one(line).await?;
+            wrote.insert(rows::text_of(id), json!(at));
+        }
+        Ok(json!({ "wrote": wrote }))
+    }
+}
