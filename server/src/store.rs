@@ -13,8 +13,8 @@ pub use people::Grant;
 use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId};
 use lock::Lock;
-use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -96,9 +96,13 @@ impl StoreError {
     }
 }
 
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
+
 /// An open store. Only one process has it open at a time.
 pub struct Store {
     pool: AnyPool,
+    /// SQLite has one writer: this connection. The pool's others read beside it.
+    writer: Mutex<Option<AnyConnection>>,
     engine: Engine,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
@@ -122,20 +126,17 @@ impl Store {
 
     async fn open_file(path: &Path) -> Result<Self, StoreError> {
         let lock = lock::lock_file(path)?;
-        // One connection: SQLite has one writer, and the node is the only process.
         let pool = AnyPoolOptions::new()
-            .max_connections(1)
+            .max_connections(2)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(60))
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SQLITE_SETTINGS).await.map(drop) })
+            })
             .connect(&format!("sqlite://{}?mode=rwc", path.display()))
             .await?;
-        for pragma in
-            ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000"]
-        {
-            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"))).execute(&pool).await?;
-        }
         Self::ready(pool, Engine::Sqlite, Some(path.to_owned()), lock).await
     }
 
@@ -146,7 +147,18 @@ impl Store {
         lock: Lock,
     ) -> Result<Self, StoreError> {
         schema::migrate(&pool, engine).await?;
-        Ok(Self { pool, engine, file, lock: Mutex::new(Some(lock)), counters: Mutex::default() })
+        let writer = match engine {
+            Engine::Sqlite => Some(pool.acquire().await?.detach()),
+            Engine::Postgres => None,
+        };
+        Ok(Self {
+            pool,
+            writer: Mutex::new(writer),
+            engine,
+            file,
+            lock: Mutex::new(Some(lock)),
+            counters: Mutex::default(),
+        })
     }
 
     /// Which database it is.
@@ -157,6 +169,10 @@ impl Store {
     /// Closes the store and frees its lock.
     pub async fn close(&self) {
         self.pool.close().await;
+        if let Some(writer) = self.writer.lock().await.take() {
+            // Closing folds the WAL into the file; without it the next start does.
+            let _ = writer.close().await;
+        }
         if let Some(lock) = self.lock.lock().await.take() {
             lock.release().await;
         }

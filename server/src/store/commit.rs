@@ -31,9 +31,8 @@ impl Store {
             None => self.read_counters(city).await?,
         };
         let script = script_of(city, batch, counts, &mut counters)?;
-        let mut transaction = self.pool.begin().await?;
-        script.run(&mut transaction, self.engine).await?;
-        transaction.commit().await?;
+        let mut writer = self.writer.lock().await;
+        script.commit(writer.as_mut(), &self.pool).await?;
         given.insert(city, counters);
         Ok(counters.feed)
     }

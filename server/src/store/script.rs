@@ -1,16 +1,16 @@
-//! A script: statements of one transaction. SQLite runs them in one go, because every trip to its
-//! thread costs more than a small statement; PostgreSQL runs them one by one.
+//! A script: the statements of one transaction. SQLite gets them in one go, because every trip to
+//! its thread costs more than a small statement; PostgreSQL gets them one by one.
 
-use super::{Engine, StoreError};
+use super::StoreError;
 use futures_util::TryStreamExt;
 use sqlx::any::AnyArguments;
-use sqlx::{Any, Arguments, AssertSqlSafe, Either, Executor, Transaction};
+use sqlx::{AnyConnection, AnyPool, Arguments, AssertSqlSafe, Either, Executor};
 use std::fmt::Write;
 
 /// The most statements SQLite gets at once.
 const MOST_AT_ONCE: usize = 64;
 /// Scripts up to this length have few forms, which are worth keeping prepared.
-const MOST_PREPARED: usize = 8;
+const MOST_PREPARED: usize = 10;
 
 /// A bound value.
 pub enum Value {
@@ -77,48 +77,88 @@ impl Script {
         self.0.push(Statement { sql, values: values.into(), or_else: Some(or_else) });
     }
 
-    /// Runs all of it.
-    pub async fn run(self, transaction: &mut Transaction<'_, Any>, engine: Engine) -> Result<(), StoreError> {
-        let at_once = if engine == Engine::Sqlite { MOST_AT_ONCE } else { 1 };
-        let mut statements = self.0.into_iter().peekable();
-        while statements.peek().is_some() {
-            run_some(statements.by_ref().take(at_once), transaction).await?;
+    /// Runs all of it in one durable transaction, or nothing. `writer` is SQLite's.
+    pub async fn commit(self, writer: Option<&mut AnyConnection>, pool: &AnyPool) -> Result<(), StoreError> {
+        if let Some(writer) = writer {
+            return self.commit_at_once(writer).await;
         }
-        Ok(())
+        let mut transaction = pool.begin().await?;
+        for Statement { sql, values, or_else } in self.0 {
+            let query = sqlx::query_with(sql, arguments(values)?);
+            let done = query.execute(&mut *transaction).await?;
+            if let Some(wrong) = or_else.filter(|_| done.rows_affected() != 1) {
+                return Err(wrong);
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// SQLite: `BEGIN` and `COMMIT` go with the rest.
+    async fn commit_at_once(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let mut statements = self.0.into_iter().peekable();
+        let mut text = "BEGIN IMMEDIATE".to_owned();
+        let mut wrong = None;
+        while statements.peek().is_some() && wrong.is_none() {
+            let (mut values, mut checks) = (Vec::new(), vec![None]);
+            for statement in statements.by_ref().take(MOST_AT_ONCE) {
+                append(&mut text, statement.sql, values.len());
+                values.extend(statement.values);
+                checks.push(None);
+                if let Some(or_else) = statement.or_else {
+                    append(&mut text, ONE_ROW, 0);
+                    checks.push(Some(or_else));
+                }
+            }
+            if statements.peek().is_none() {
+                append(&mut text, "COMMIT", 0);
+            }
+            wrong = run(&std::mem::take(&mut text), values, checks, connection).await.err();
+        }
+        match wrong {
+            None => Ok(()),
+            Some(wrong) => {
+                // Where SQLite has already undone it, there is nothing to undo.
+                let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+                Err(wrong)
+            }
+        }
     }
 }
 
-async fn run_some(
-    statements: impl Iterator<Item = Statement>,
-    transaction: &mut Transaction<'_, Any>,
+/// An error unless the statement before it changed one row: SQLite has no other way to stop a script.
+const ONE_ROW: &str = "SELECT CASE WHEN changes() = 1 THEN 0 ELSE abs(-9223372036854775808) END";
+
+async fn run(
+    text: &str,
+    values: Vec<Value>,
+    checks: Vec<Option<StoreError>>,
+    connection: &mut AnyConnection,
 ) -> Result<(), StoreError> {
-    let mut text = String::new();
-    let mut arguments = AnyArguments::default();
-    let mut checks = Vec::new();
-    for Statement { sql, values, or_else } in statements {
-        append(&mut text, sql, arguments.len());
-        for value in values {
-            let added = match value {
-                Value::Number(number) => arguments.add(number),
-                Value::Bytes(bytes) => arguments.add(bytes),
-                Value::Text(text) => arguments.add(text),
-            };
-            added.map_err(sqlx::Error::Encode)?;
-        }
-        checks.push(or_else);
-    }
-    let query = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(checks.len() <= MOST_PREPARED);
-    let mut results = (&mut **transaction).fetch_many(query);
+    let is_short = checks.len() <= MOST_PREPARED;
+    let query = sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments(values)?).persistent(is_short);
+    let mut results = connection.fetch_many(query);
     let mut checks = checks.into_iter();
-    while let Some(result) = results.try_next().await? {
-        let Either::Left(done) = result else { continue };
-        if let Some(wrong) = checks.next().flatten()
-            && done.rows_affected() != 1
-        {
-            return Err(wrong);
+    loop {
+        match results.try_next().await {
+            Ok(Some(Either::Left(_))) => drop(checks.next()),
+            Ok(Some(Either::Right(_))) => {}
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(checks.next().flatten().unwrap_or(error.into())),
         }
     }
-    Ok(())
+}
+
+fn arguments(values: Vec<Value>) -> Result<AnyArguments, StoreError> {
+    let mut arguments = AnyArguments::default();
+    for value in values {
+        let added = match value {
+            Value::Number(number) => arguments.add(number),
+            Value::Bytes(bytes) => arguments.add(bytes),
+            Value::Text(text) => arguments.add(text),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
 }
 
 /// Appends a statement whose parameters follow those that are there.
