@@ -6,7 +6,7 @@ mod postgres;
 pub use city::{CityWithBranch, command, converged, node_program};
 pub use lianxiao::demo::line::Line;
 pub use lianxiao::demo::processes::NodeProcess;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, cpu_seconds};
 
 use std::io::Write;
 use std::path::PathBuf;

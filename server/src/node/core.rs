@@ -170,6 +170,10 @@ pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
             let Ok(message) = inbox.try_recv() else { break };
             stop |= core.take(message);
         }
+        if stop {
+            // What was only heard (how far lines have come) is kept before the end.
+            core.handle(Input::Tick, (core.clock)());
+        }
         core.settle();
         if stop {
             return;
