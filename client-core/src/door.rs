@@ -4,6 +4,7 @@
 use crate::identity::{Certificate, IdentityError, Introduction};
 use crate::ids::{CityId, PublicKey};
 use crate::log::{self, Changes, Head, Ledger, MAX_LINES, Place, Position, Run, RunError, Shelf, ShelfError};
+use std::sync::Arc;
 
 /// The city whose door this is.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ pub struct Admitted {
     /// The run, without what was known of it.
     pub run: Run,
     /// Its changes, expanded.
-    pub changes: Changes,
+    pub changes: Arc<Changes>,
     /// Who wrote them.
     pub author: Certificate,
     /// The introduction to keep, where the actor is new here.
@@ -132,7 +133,7 @@ fn passed(
     author: Certificate,
     introduction: Option<Vec<u8>>,
 ) -> Result<Admission, DoorError> {
-    let changes = run.admit(city.id, &author)?;
+    let changes = Arc::new(run.admit(city.id, &author)?);
     Ok(Admission::New(Box::new(Admitted { place, run, changes, author, introduction })))
 }
 
@@ -161,7 +162,7 @@ pub fn place_own(
             }
         },
     };
-    let changes = log::unpack(&run.bytes)?;
+    let changes = Arc::new(log::unpack(&run.bytes)?);
     Ok(Admitted { place, run, changes, author: author.clone(), introduction })
 }
 

@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod branches;
+mod course_attendance;
 mod course_library;
 mod history;
 mod requests;
@@ -13,6 +14,7 @@ mod teacher_pool;
 
 pub use anomalies::{Anomaly, AnomalyKind};
 pub use branches::{Branch, Branches, Device, Policy};
+pub use course_attendance::{CourseAttendance, CourseTally};
 pub use course_library::{Course, CourseLibrary, CourseUse};
 pub use history::{Entry, History, Kept, Unfolded, check};
 pub use requests::{Lodged, Outcome, OutcomeKind, Requests, Round, State};

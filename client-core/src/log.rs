@@ -19,8 +19,8 @@ pub use ledger::{ActorLog, Frontier, Head, Ledger, Line, LogKey, MAX_LINES, Plac
 pub use merged::{MergeError, events as events_of_merged, merge};
 pub use run::{Changes, MAX_RUN_BYTES, Run, RunError, admit as admit_run, chunks, pack, unpack};
 pub use segment::{
-    MAX_HEADER_BYTES, MAX_RECORD_BYTES, SEGMENT_MAGIC, SegmentError, SegmentHeader, SegmentReader, SegmentRun,
-    segment_id, segment_record,
+    MAX_HEADER_BYTES, MAX_RECORD_BYTES, SEGMENT_MAGIC, SegmentError, SegmentHeader, SegmentReader,
+    SegmentRun, segment_id, segment_record,
 };
 pub use shelf::{FeedItem, MemoryShelf, Shelf, ShelfError, locate, points, position_in};
 

@@ -273,6 +273,11 @@ impl Peer {
         self.sessions.get(&self.upstream?).filter(|session| session.is_live())
     }
 
+    /// The number of the connection to the upstream, greeted or not.
+    pub fn upstream_connection(&self) -> Option<Connection> {
+        self.upstream
+    }
+
     /// One connection.
     pub fn session(&self, connection: Connection) -> Option<&Session> {
         self.sessions.get(&connection)

@@ -1,9 +1,4 @@
 -- One text for SQLite and PostgreSQL; BYTES stands for BLOB or BYTEA. City id leads every key.
-CREATE TABLE counters (
-    city BYTES NOT NULL PRIMARY KEY,
-    feed BIGINT NOT NULL,
-    sealed BIGINT NOT NULL
-);
 CREATE TABLE actors (
     city BYTES NOT NULL,
     document TEXT NOT NULL,
@@ -94,6 +89,16 @@ CREATE TABLE meta (
     name TEXT NOT NULL,
     bytes BYTES NOT NULL,
     PRIMARY KEY (city, name)
+);
+-- A projection: made again from the runs at any time.
+CREATE TABLE course_attendance (
+    city BYTES NOT NULL,
+    document TEXT NOT NULL,
+    actor BYTES NOT NULL,
+    course TEXT NOT NULL,
+    recorded BIGINT NOT NULL,
+    attended BIGINT NOT NULL,
+    PRIMARY KEY (city, document, actor, course)
 );
 CREATE TABLE codes (
     city BYTES NOT NULL,

@@ -10,6 +10,7 @@ use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{BranchId, CityId, DeviceId, PublicKey};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,7 @@ pub async fn open_city(folder: &DataFolder, database: Option<&str>) -> Result<Ap
         kind: Kind::City(city_key),
         writers,
         generation: folder.generation(),
+        clock: Arc::new(now),
     };
     let node = Node::open(setup, store).await?;
     crate::jobs::arbiter::begin_term(&node).await?;
@@ -177,6 +179,7 @@ pub async fn open_branch(
         city_key: enrolment.city_key,
         writers: vec![(Writer::Node, key, enrolment.chain)],
         generation: folder.generation(),
+        clock: Arc::new(now),
     };
     let node = Node::open(setup, store).await?;
     Ok((App::new(node, &folder.token()?), enrolment.upstream))

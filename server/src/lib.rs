@@ -18,6 +18,7 @@ mod page;
 
 pub mod keys;
 pub mod node;
+pub mod projection;
 pub mod store;
 
 pub mod import;

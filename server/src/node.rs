@@ -11,25 +11,28 @@ mod views;
 mod whereabouts;
 mod writing;
 
+pub use core::insert_run;
 pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::ImportOutcome;
 pub use segments::{ListedSegment, SegmentFile, SegmentList};
-pub use views::{Digests, Status};
+pub use views::{Digests, Held, Status};
 pub use whereabouts::Whereabouts;
 pub use writing::Actions;
 
+use crate::projection::CourseProjection;
 use crate::store::{Store, StoreError};
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::command::{self, Asker, Command, CommandError};
 use client_core::event::{DocumentId, Draft, EventRef, Scope};
-use client_core::fold::History;
-use client_core::identity::{self, Chain, SecretKey};
+use client_core::fold::{CourseAttendance, History};
+use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{ActionId, BranchId, CityId, PublicKey, UserId};
 use client_core::log::{ActorLog, LogKey};
 use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis, Stamp};
-use core::{Core, Message, StoreShelf, insert};
+use core::{Core, Message, StoreShelf};
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,7 +69,12 @@ pub struct Setup {
     pub writers: Vec<(Writer, SecretKey, Chain)>,
     /// A file beside the store that tells whether the store was put back from a copy.
     pub generation: PathBuf,
+    /// Tells the wall-clock time.
+    pub clock: Clock,
 }
+
+/// Tells the wall-clock time: the system's, but where a program replays what happened at other times.
+pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
 /// Something others at this node may want to know.
 #[derive(Clone, Debug)]
@@ -189,7 +197,7 @@ impl Node {
             kind: setup.kind.clone(),
             city,
             peer: Peer::open(local, city_key, stored),
-            shelf: StoreShelf { store: store.clone(), city, runtime, feed_head },
+            shelf: StoreShelf::new(store.clone(), city, runtime, feed_head),
             authors,
             shared,
             views: None,
@@ -202,6 +210,8 @@ impl Node {
             queues: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             segments: BTreeMap::new(),
+            courses: CourseProjection::default(),
+            clock: setup.clock,
             news: news.clone(),
         };
         let thread = std::thread::Builder::new().name("node".into());
@@ -259,9 +269,19 @@ impl Node {
         self.branch
     }
 
+    /// The node's own certificate.
+    pub fn certificate(&self) -> &Certificate {
+        self.node_chain.last().expect("a writer has a certificate")
+    }
+
     /// The store, for reading.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Attendances by course in the private documents of a branch.
+    pub async fn course_attendance(&self, branch: BranchId) -> Result<CourseAttendance, NodeError> {
+        Ok(self.store.course_attendance(self.city, branch).await?)
     }
 
     /// News from now on.
@@ -303,6 +323,17 @@ impl Node {
     /// Something happened on a connection. The permit is given back when it was worked out.
     pub async fn input(&self, input: Input, permit: Option<OwnedSemaphorePermit>) -> Result<(), NodeError> {
         self.send(Message::Input(input, permit)).await
+    }
+
+    /// Ends the connection to the upstream, if there is one.
+    pub async fn disconnect(&self) -> Result<(), NodeError> {
+        self.look(|core| {
+            // The carrier notices that nothing more can come to it and says that the connection is gone.
+            let upstream = core.peer.upstream_connection();
+            upstream.map(|connection| core.senders.remove(&connection))
+        })
+        .await
+        .map(drop)
     }
 
     /// Says every second that time passes.
@@ -414,7 +445,7 @@ async fn read_history(store: &Store, city: CityId, logs: &Logs) -> Result<Histor
                 for run in &runs {
                     let changes = client_core::log::unpack(&run.bytes)
                         .map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
-                    insert(&mut history, run, &log.author, &changes);
+                    insert_run(&mut history, run, &log.author, &changes);
                 }
             }
         }

@@ -6,16 +6,18 @@ mod lock;
 mod people;
 mod read;
 mod schema;
+mod script;
 mod segments;
 
 pub use people::Grant;
 pub use segments::{COMPACTED_AT_ONCE, Fed, Reading, Segment};
 
 use client_core::event::DocumentId;
-use client_core::ids::ActorId;
+use client_core::ids::{ActorId, CityId};
 use lock::Lock;
-use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyConnection, AnyPool, Connection, Executor};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -96,12 +98,18 @@ impl StoreError {
     }
 }
 
+/// The first counts before the first table is made: pages that joined runs leave free can be given back.
+const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
+
 /// An open store. Only one process has it open at a time.
 pub struct Store {
     pool: AnyPool,
+    /// SQLite has one writer: this connection. The pool's others read beside it.
+    writer: Mutex<Option<AnyConnection>>,
     engine: Engine,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
+    counters: Mutex<BTreeMap<CityId, commit::Counters>>,
 }
 
 impl Store {
@@ -121,20 +129,17 @@ impl Store {
 
     async fn open_file(path: &Path) -> Result<Self, StoreError> {
         let lock = lock::lock_file(path)?;
-        // One connection: SQLite has one writer, and the node is the only process.
         let pool = AnyPoolOptions::new()
-            .max_connections(1)
+            .max_connections(2)
             .idle_timeout(None)
             .max_lifetime(None)
+            .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(60))
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SQLITE_SETTINGS).await.map(drop) })
+            })
             .connect(&format!("sqlite://{}?mode=rwc", path.display()))
             .await?;
-        // Before the first table is made: pages that compaction frees can be given back.
-        for pragma in
-            ["auto_vacuum = INCREMENTAL", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 10000"]
-        {
-            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"))).execute(&pool).await?;
-        }
         Self::ready(pool, Engine::Sqlite, Some(path.to_owned()), lock).await
     }
 
@@ -145,7 +150,18 @@ impl Store {
         lock: Lock,
     ) -> Result<Self, StoreError> {
         schema::migrate(&pool, engine).await?;
-        Ok(Self { pool, engine, file, lock: Mutex::new(Some(lock)) })
+        let writer = match engine {
+            Engine::Sqlite => Some(pool.acquire().await?.detach()),
+            Engine::Postgres => None,
+        };
+        Ok(Self {
+            pool,
+            writer: Mutex::new(writer),
+            engine,
+            file,
+            lock: Mutex::new(Some(lock)),
+            counters: Mutex::default(),
+        })
     }
 
     /// Which database it is.
@@ -156,6 +172,10 @@ impl Store {
     /// Closes the store and frees its lock.
     pub async fn close(&self) {
         self.pool.close().await;
+        if let Some(writer) = self.writer.lock().await.take() {
+            // Closing folds the WAL into the file; without it the next start does.
+            let _ = writer.close().await;
+        }
         if let Some(lock) = self.lock.lock().await.take() {
             lock.release().await;
         }

@@ -7,7 +7,7 @@ mod valve;
 pub use city::{CityWithBranch, command, converged, node_program};
 pub use lianxiao::demo::line::Line;
 pub use lianxiao::demo::processes::NodeProcess;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, cpu_seconds};
 pub use valve::Valve;
 
 use std::io::Write;

@@ -42,6 +42,19 @@ impl Postgres {
         format!("postgres://lianxiao@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// User and system time of the server and its backends; time of backends that ended is lost.
+    pub fn cpu_seconds(&self) -> f64 {
+        let data = self.folder.path().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(data).unwrap_or_default();
+        let Some(postmaster) = text.lines().next().and_then(|pid| pid.trim().parse().ok()) else {
+            return 0.0;
+        };
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        let backends = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        cpu_seconds(postmaster) + backends.map(cpu_seconds).sum::<f64>()
+    }
+
     fn wait(&self) {
         let began = Instant::now();
         loop {
@@ -66,6 +79,15 @@ impl Drop for Postgres {
         }
         let _ = self.server.wait();
     }
+}
+
+/// User and system time of a process, all its threads, in seconds (Linux; elsewhere 0).
+pub fn cpu_seconds(process: u32) -> f64 {
+    const TICKS_A_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let ticks = fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS_A_SECOND
 }
 
 fn is_root() -> bool {

@@ -224,10 +224,8 @@ async fn a_spoiled_segment_is_refused_by_its_hash_and_the_session_brings_what_it
     tokio::spawn(app.node.clone().keep_time());
     let line = tokio::spawn(upstream::run(app.node.clone(), valve.url(), parts));
     let frontier = city.node.status().await.unwrap().frontiers.shared;
-    until("the session's supply", || async {
-        app.node.status().await.unwrap().frontiers.shared == frontier
-    })
-    .await;
+    until("the session's supply", || async { app.node.status().await.unwrap().frontiers.shared == frontier })
+        .await;
     line.abort();
     assert_eq!(app.node.digests().await.unwrap().shared, city.node.digests().await.unwrap().shared);
 }

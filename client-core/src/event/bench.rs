@@ -1,15 +1,38 @@
 //! The record kind that benchmarks write: rows of a workload file, kept as they came.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One field of a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum BenchField {
     /// A whole number.
     Number(i64),
     /// A text.
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for BenchField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Field;
+        impl Visitor<'_> for Field {
+            type Value = BenchField;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number or a text")
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<BenchField, E> {
+                Ok(BenchField::Number(number))
+            }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<BenchField, E> {
+                i64::try_from(number).map(BenchField::Number).map_err(E::custom)
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<BenchField, E> {
+                Ok(BenchField::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Field)
+    }
 }
 
 /// A row of a workload file. The event's id and stamp are the row's own.

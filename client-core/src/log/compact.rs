@@ -15,7 +15,8 @@ pub fn compact(mut runs: Vec<Run>) -> Result<Vec<Run>, RunError> {
         let mut group: Vec<Run> = Vec::new();
         let mut bytes = 0;
         for run in runs {
-            let follows = group.last().is_some_and(|last| last.key() == run.key() && last.end() == run.start());
+            let follows =
+                group.last().is_some_and(|last| last.key() == run.key() && last.end() == run.start());
             if !follows || bytes + run.bytes.len() > COMPACT_BYTES {
                 joined.append(&mut join(std::mem::take(&mut group))?);
                 bytes = 0;

@@ -2,10 +2,12 @@
 
 use crate::door::Admitted;
 use crate::event::DocumentId;
+use crate::identity::Certificate;
 use crate::ids::{ActorId, EventId};
-use crate::log::{self, Ledger, LogKey, Place, Run};
+use crate::log::{Changes, Ledger, LogKey, Place, Run};
 use crate::sealed::SealedRow;
 use crate::sync::{CityStatement, Cursor, Reach};
+use std::sync::Arc;
 
 /// A run with its place.
 #[derive(Clone, Debug)]
@@ -16,13 +18,16 @@ pub struct Placed {
     pub begins: bool,
     /// The run.
     pub run: Run,
+    /// Its changes, expanded.
+    pub changes: Arc<Changes>,
+    /// Who wrote it.
+    pub author: Certificate,
 }
 
 impl Placed {
-    /// The least and the greatest event id in the run; `None` if it cannot be read or is empty.
+    /// The least and the greatest event id in the run; `None` if it is empty.
     pub fn id_range(&self) -> Option<(EventId, EventId)> {
-        let changes = log::unpack(&self.run.bytes).ok()?;
-        let ids = || changes.iter().flatten().map(|put| put.id);
+        let ids = || self.changes.iter().flatten().map(|put| put.id);
         Some((ids().min()?, ids().max()?))
     }
 }
@@ -54,7 +59,13 @@ impl Batch {
         if let Some(bytes) = admitted.introduction.clone().filter(|_| begins) {
             self.introductions.push((key.document, key.actor, bytes));
         }
-        self.runs.push(Placed { place: admitted.place, begins, run: admitted.run.clone() });
+        self.runs.push(Placed {
+            place: admitted.place,
+            begins,
+            run: admitted.run.clone(),
+            changes: admitted.changes.clone(),
+            author: admitted.author.clone(),
+        });
     }
 
     /// Adds all of another batch after what is here.

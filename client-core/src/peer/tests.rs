@@ -294,7 +294,8 @@ fn segment_of(node: &Node) -> Vec<crate::log::SegmentRun> {
     for (key, log) in node.peer.ledger.iter() {
         for (number, line) in log.lines().iter().enumerate() {
             for run in node.shelf.runs_after(key, number as u8, line.from.seq, usize::MAX).unwrap() {
-                let introduction = (run.first_seq == 1).then(|| node.shelf.introduction(key).unwrap().unwrap());
+                let introduction =
+                    (run.first_seq == 1).then(|| node.shelf.introduction(key).unwrap().unwrap());
                 runs.push((run, introduction));
             }
         }

@@ -13,6 +13,7 @@ use crate::sync::{Cursor, Reach};
 use crate::time::{HybridClock, Stamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Runs by actor, line and place on it.
 type Runs = BTreeMap<(LogKey, u8, u64), (Place, Run)>;
@@ -76,7 +77,7 @@ impl Replica {
                         .is_ok_and(|found| found.is_some())
             }
         };
-        let Ok(changes) = log::unpack(&run.bytes) else { return };
+        let Ok(changes) = log::unpack(&run.bytes).map(Arc::new) else { return };
         if fits {
             stored.ledger.push(key, &author, place, start, run.end());
             self.shelf.push(place, run.clone());

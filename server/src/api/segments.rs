@@ -29,8 +29,9 @@ pub async fn file(
     Path(hash): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let hash: SegmentId =
-        hash.parse().map_err(|_| Problem::not_found("a segment has 64 hexadecimal digits").into_response())?;
+    let hash: SegmentId = hash
+        .parse()
+        .map_err(|_| Problem::not_found("a segment has 64 hexadecimal digits").into_response())?;
     let asker = proof::asker(&app.node, &headers, &purpose_of(hash), now())?;
     answer(&app, hash, &asker, &headers).await.map_err(IntoResponse::into_response)
 }

@@ -2,8 +2,9 @@
 //! what came of them durable in as few transactions as possible.
 
 use super::writing::{InFlight, WriteRequest};
-use super::{Kind, News, NodeError, Writer};
-use crate::store::Store;
+use super::{Clock, Kind, News, NodeError, Writer};
+use crate::projection::{CourseCount, CourseProjection};
+use crate::store::{Store, StoreError};
 use client_core::author::Author;
 use client_core::event::{DocumentId, LoggedEvent, Scope};
 use client_core::fold::{History, SharedViews};
@@ -37,12 +38,49 @@ pub enum Message {
     Stop,
 }
 
+/// Runs stored last, so that those who follow live are not served from the database.
+const RECENT_BYTES: usize = 2 * 1024 * 1024;
+
 /// The runs in the store, read on the thread that may wait for them.
 pub struct StoreShelf {
     pub store: Arc<Store>,
     pub city: CityId,
     pub runtime: Handle,
     pub feed_head: u64,
+    recent: VecDeque<FeedItem>,
+    recent_bytes: usize,
+}
+
+impl StoreShelf {
+    /// Over a store whose feed ends here.
+    pub fn new(store: Arc<Store>, city: CityId, runtime: Handle, feed_head: u64) -> Self {
+        Self { store, city, runtime, feed_head, recent: VecDeque::new(), recent_bytes: 0 }
+    }
+
+    /// Makes a batch durable.
+    fn commit(&mut self, batch: &Batch, counts: &[CourseCount]) -> Result<(), StoreError> {
+        let feed_head = self.runtime.block_on(self.store.commit(self.city, batch, counts))?;
+        for placed in &batch.runs {
+            self.feed_head += 1;
+            self.recent_bytes += placed.run.bytes.len();
+            let (offset, line) = (self.feed_head, placed.place.line());
+            self.recent.push_back(FeedItem { offset, line, run: placed.run.clone() });
+        }
+        assert_eq!(self.feed_head, feed_head, "runs are numbered in order");
+        while self.recent_bytes > RECENT_BYTES
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.recent_bytes -= oldest.run.bytes.len();
+        }
+        Ok(())
+    }
+
+    /// What follows `after`, if all of it was stored lately.
+    fn recent_after(&self, after: u64) -> Option<impl Iterator<Item = &FeedItem>> {
+        let first = self.recent.front()?.offset;
+        let skipped = after.checked_sub(first - 1)?;
+        Some(self.recent.iter().skip(skipped as usize))
+    }
 }
 
 impl Shelf for StoreShelf {
@@ -72,9 +110,33 @@ impl Shelf for StoreShelf {
         reader: &Certificate,
         max_bytes: usize,
     ) -> Result<(Vec<FeedItem>, u64), ShelfError> {
+        if let Some(recent) = self.recent_after(after) {
+            return Ok(feed_stretch(recent, after, reader, max_bytes));
+        }
         let read = self.store.feed_after(self.city, after, reader, max_bytes);
         self.runtime.block_on(read).map_err(|error| ShelfError(error.to_string()))
     }
+}
+
+/// The first of these that `reader` may read, about `max_bytes` of them, and up to where that goes.
+fn feed_stretch<'a>(
+    items: impl Iterator<Item = &'a FeedItem>,
+    after: u64,
+    reader: &Certificate,
+    max_bytes: usize,
+) -> (Vec<FeedItem>, u64) {
+    let (mut found, mut bytes, mut upto) = (Vec::new(), 0, after);
+    for item in items {
+        if reader.may_read(&item.run.document) {
+            bytes += item.run.bytes.len();
+            if !found.is_empty() && bytes > max_bytes {
+                break;
+            }
+            found.push(item.clone());
+        }
+        upto = item.offset;
+    }
+    (found, upto)
 }
 
 /// Everything the node knows.
@@ -95,6 +157,8 @@ pub struct Core {
     pub queues: BTreeMap<Writer, VecDeque<WriteRequest>>,
     pub in_flight: BTreeMap<Writer, InFlight>,
     pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
+    pub courses: CourseProjection,
+    pub clock: Clock,
     pub news: broadcast::Sender<News>,
 }
 
@@ -109,6 +173,10 @@ pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
             let Ok(message) = inbox.try_recv() else { break };
             stop |= core.take(message);
         }
+        if stop {
+            // What was only heard (how far lines have come) is kept before the end.
+            core.handle(Input::Tick, (core.clock)());
+        }
         core.settle();
         if stop {
             return;
@@ -119,7 +187,7 @@ pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
 impl Core {
     /// Says whether to stop.
     fn take(&mut self, message: Message) -> bool {
-        let now = crate::sync::now();
+        let now = (self.clock)();
         match message {
             Message::Input(input, permit) => {
                 if let Input::Closed { connection } = &input {
@@ -166,7 +234,7 @@ impl Core {
     /// Starts what waits to be written, and makes everything durable that waits for it.
     fn settle(&mut self) {
         loop {
-            let now = crate::sync::now();
+            let now = (self.clock)();
             self.start_writing(now);
             if self.storing.is_empty() {
                 return;
@@ -177,15 +245,14 @@ impl Core {
                 tokens.push(token);
                 whole.append(batch);
             }
-            let written = self.shelf.runtime.block_on(self.shelf.store.commit(self.city, &whole));
-            match written {
-                Ok(feed_head) => {
-                    self.shelf.feed_head = feed_head;
+            match self.commit(&whole) {
+                Ok(()) => {
                     for token in tokens {
                         self.handle(Input::Persisted(token), now);
                     }
                 }
                 Err(error) => {
+                    self.courses.forget(&whole);
                     tracing::error!(%error, "nothing of this could be saved");
                     for token in tokens {
                         self.handle(Input::NotPersisted(token, error.to_string()), now);
@@ -193,6 +260,16 @@ impl Core {
                 }
             }
         }
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), NodeError> {
+        let Self { courses, peer, shelf, .. } = self;
+        let greatest = |key: &LogKey| {
+            let read = shelf.store.greatest_id(shelf.city, key);
+            shelf.runtime.block_on(read).map_err(NodeError::from)
+        };
+        let counts = courses.of(batch, peer.ledger(), shelf, greatest)?;
+        Ok(self.shelf.commit(batch, &counts)?)
     }
 
     fn carry_out(&mut self, effect: Effect, now: Millis) {
@@ -221,7 +298,7 @@ impl Core {
                 }
                 let document = admitted.run.document;
                 if document.scope != Scope::Private {
-                    insert(&mut self.shared, &admitted.run, &admitted.author, &admitted.changes);
+                    insert_run(&mut self.shared, &admitted.run, &admitted.author, &admitted.changes);
                     self.views = None;
                 }
                 tracing::debug!(%document, actor = %admitted.run.actor, seq = admitted.run.last_seq, events = admitted.run.events, "stored");
@@ -289,7 +366,7 @@ impl Core {
 }
 
 /// Puts the events of a run into a history.
-pub fn insert(history: &mut History, run: &Run, author: &Certificate, changes: &Changes) {
+pub fn insert_run(history: &mut History, run: &Run, author: &Certificate, changes: &Changes) {
     for (index, puts) in changes.iter().enumerate() {
         let events: Vec<_> = puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
         history.insert(run.document, run.actor, author, run.first_seq + index as u64, &events);

@@ -3,8 +3,9 @@
 use super::{Node, NodeError, Scope, read_history};
 use client_core::decide::{self, Recheck};
 use client_core::fold::{Rosters, SharedViews};
+use client_core::identity::Certificate;
 use client_core::ids::{BranchId, ChangeHash};
-use client_core::log::Frontier;
+use client_core::log::{FeedItem, Frontier, Shelf};
 use client_core::time::Millis;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,17 @@ pub struct Status {
     pub was_put_back: bool,
     /// Equal frontiers mean equal logs.
     pub frontiers: Frontiers,
+}
+
+/// What a node holds and how much of it still has to go up.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// Events held.
+    pub events: u64,
+    /// Changes that the upstream has not got.
+    pub not_at_upstream: u64,
+    /// Whether the upstream has welcomed this node.
+    pub is_connected: bool,
 }
 
 /// Hashes over the heads of the documents held.
@@ -152,6 +164,35 @@ impl Node {
             status
         })
         .await
+    }
+
+    /// What the node holds and how much of it still has to go up.
+    pub async fn held(&self) -> Result<Held, NodeError> {
+        self.look(|core| {
+            let is_connected = core.peer.upstream().is_some();
+            let mut held = Held { events: 0, not_at_upstream: 0, is_connected };
+            for (key, log) in core.peer.ledger().iter() {
+                for (number, line) in log.lines().iter().enumerate() {
+                    held.events += line.head.next_op - line.from.next_op;
+                    let upstream = core.peer.reach(*key, number as u8).upstream.map_or(0, |(seq, _)| seq);
+                    held.not_at_upstream += line.head.seq - upstream.clamp(line.from.seq, line.head.seq);
+                }
+            }
+            held
+        })
+        .await
+    }
+
+    /// Runs after a number of the feed that `reader` may read, and up to where that goes.
+    pub async fn feed_after(
+        &self,
+        after: u64,
+        reader: &Certificate,
+    ) -> Result<(Vec<FeedItem>, u64), NodeError> {
+        const AT_ONCE: usize = 1024 * 1024;
+        let reader = reader.clone();
+        let read = self.look(move |core| core.shelf.feed_after(after, &reader, AT_ONCE)).await?;
+        read.map_err(|error| NodeError::Damaged(error.to_string()))
     }
 
     /// What a decision was taken on: a hash over the heads of shared and decisions documents.

@@ -23,7 +23,7 @@ impl Store {
         let next = crate::keys::random_bytes().to_vec();
         let notes =
             vec![(PREVIOUS.to_owned(), beside.unwrap_or_default()), (CURRENT.to_owned(), next.clone())];
-        self.commit(city, &Batch { notes, ..Batch::default() }).await?;
+        self.commit(city, &Batch { notes, ..Batch::default() }, &[]).await?;
         crate::keys::write_private(file, &next)
             .map_err(|error| StoreError::Folder { path: file.display().to_string(), error })?;
         Ok(!is_new && !is_same)

@@ -1,7 +1,8 @@
 //! Reading: lines, runs, sealed rows, what has reached where.
 
 use super::{Engine, Store, StoreError, number};
-use client_core::event::DocumentId;
+use client_core::event::{DocumentId, Scope};
+use client_core::fold::{CourseAttendance, CourseTally};
 use client_core::identity::{Certificate, Introduction};
 use client_core::ids::{ActorId, BranchId, ChangeHash, CityId, DeviceId, EventId, PersonId, Signature};
 use client_core::log::{FeedItem, Ledger, LogKey, Place, Position, Run};
@@ -124,15 +125,6 @@ impl Store {
         rows.iter().map(run_of).collect()
     }
 
-    /// The number of the run stored last.
-    pub async fn feed_head(&self, city: CityId) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT feed FROM counters WHERE city = $1")
-            .bind(city.0.as_slice())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.map_or(Ok(0), |row| count(&row, 0))
-    }
-
     /// Runs after a number of the feed that `reader` may read, about `max_bytes` of them, at least one
     /// if there is any, and the number up to which they were looked for.
     pub async fn feed_after(
@@ -242,6 +234,39 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Records by course in one branch's private documents.
+    pub async fn course_attendance(
+        &self,
+        city: CityId,
+        branch: BranchId,
+    ) -> Result<CourseAttendance, StoreError> {
+        let from = format!("{}:{branch}:", Scope::Private);
+        let rows = sqlx::query("SELECT course, recorded, attended FROM course_attendance WHERE city = $1 AND document >= $2 AND document < $3")
+            .bind(city.0.as_slice())
+            .bind(from.as_str())
+            .bind(format!("{from}\u{7f}"))
+            .fetch_all(&self.pool)
+            .await?;
+        let mut attendance = CourseAttendance::default();
+        for row in &rows {
+            let tally: &mut CourseTally = attendance.courses.entry(row.try_get(0)?).or_default();
+            tally.recorded += count(row, 1)?;
+            tally.attended += count(row, 2)?;
+        }
+        Ok(attendance)
+    }
+
+    /// The greatest event id among an actor's changes in a document.
+    pub async fn greatest_id(&self, city: CityId, key: &LogKey) -> Result<Option<EventId>, StoreError> {
+        let row = sqlx::query("SELECT last_id FROM runs WHERE city = $1 AND document = $2 AND actor = $3 ORDER BY last_id DESC LIMIT 1")
+            .bind(city.0.as_slice())
+            .bind(key.document.to_string())
+            .bind(key.actor.0.as_slice())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| Ok(EventId(fixed(&row, 0)?))).transpose()
     }
 
     /// What the store takes on disk, in bytes.

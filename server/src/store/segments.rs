@@ -2,11 +2,11 @@
 //! longer change; and compaction, which joins small runs before they are sealed.
 
 use super::read::{count, document, fixed, length, run_of};
-use super::{Engine, Store, StoreError, number};
+use super::script::Script;
+use super::{Store, StoreError, number};
 use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId, SegmentId};
-use client_core::log::{COMPACT_BYTES, FeedItem, LogKey, Place, Run, SegmentHeader};
-use client_core::peer::Placed;
+use client_core::log::{COMPACT_BYTES, FeedItem, LogKey, Run, SegmentHeader, unpack};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -46,17 +46,20 @@ const SEGMENT: &str = "document, after_feed, upto_feed, hash, size, header";
 impl Store {
     /// Keeps a recipe.
     pub async fn put_segment(&self, city: CityId, segment: &Segment) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO segments (city, document, upto_feed, after_feed, hash, size, header) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(city.0.as_slice())
-            .bind(segment.document.to_string())
-            .bind(number(segment.upto))
-            .bind(number(segment.after))
-            .bind(segment.hash.0.as_slice())
-            .bind(number(segment.size))
-            .bind(segment.header.as_slice())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        let mut script = Script::default();
+        script.push(
+            "INSERT INTO segments (city, document, upto_feed, after_feed, hash, size, header) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            [
+                city.0.into(),
+                segment.document.to_string().as_str().into(),
+                segment.upto.into(),
+                segment.after.into(),
+                segment.hash.0.into(),
+                segment.size.into(),
+                segment.header.as_slice().into(),
+            ],
+        );
+        self.run(script).await
     }
 
     /// Every segment, a document's in order.
@@ -186,56 +189,65 @@ impl Store {
     /// Puts joined runs in the place of those they were joined from, in one transaction. A joined run
     /// keeps the number of its last part: whoever read the feed up to there holds all of it.
     pub async fn replace_runs(&self, city: CityId, joined: &[Run]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut script = Script::default();
         for run in joined {
             let document = run.document.to_string();
-            let placed = Placed { place: Place::On(0), begins: false, run: run.clone() };
-            let (first_id, last_id) =
-                placed.id_range().ok_or_else(|| StoreError::Damaged("a run without events".into()))?;
-            let done = sqlx::query("UPDATE runs SET first_seq = $1, before_hash = $2, first_op = $3, events = $4, first_id = $5, last_id = $6, bytes = $7 WHERE city = $8 AND document = $9 AND actor = $10 AND line = 0 AND last_seq = $11 AND last_hash = $12")
-                .bind(number(run.first_seq))
-                .bind(run.before.0.as_slice())
-                .bind(number(run.first_op))
-                .bind(i64::from(run.events))
-                .bind(first_id.0.as_slice())
-                .bind(last_id.0.as_slice())
-                .bind(run.bytes.as_slice())
-                .bind(city.0.as_slice())
-                .bind(document.as_str())
-                .bind(run.actor.0.as_slice())
-                .bind(number(run.last_seq))
-                .bind(run.last_hash.0.as_slice())
-                .execute(&mut *transaction)
-                .await?;
-            if done.rows_affected() != 1 {
-                return Err(StoreError::Damaged(format!("the last part of a joined run of {} is gone", run.key())));
-            }
-            sqlx::query("DELETE FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = 0 AND last_seq >= $4 AND last_seq < $5")
-                .bind(city.0.as_slice())
-                .bind(document.as_str())
-                .bind(run.actor.0.as_slice())
-                .bind(number(run.first_seq))
-                .bind(number(run.last_seq))
-                .execute(&mut *transaction)
-                .await?;
+            let changes = unpack(&run.bytes).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            let ids = || changes.iter().flatten().map(|put| put.id);
+            let (Some(first_id), Some(last_id)) = (ids().min(), ids().max()) else { continue };
+            script.push_one(
+                "UPDATE runs SET first_seq = $1, before_hash = $2, first_op = $3, events = $4, first_id = $5, last_id = $6, bytes = $7 WHERE city = $8 AND document = $9 AND actor = $10 AND line = 0 AND last_seq = $11 AND last_hash = $12",
+                [
+                    run.first_seq.into(),
+                    run.before.0.into(),
+                    run.first_op.into(),
+                    i64::from(run.events).into(),
+                    first_id.0.into(),
+                    last_id.0.into(),
+                    run.bytes.as_slice().into(),
+                    city.0.into(),
+                    document.as_str().into(),
+                    run.actor.0.into(),
+                    run.last_seq.into(),
+                    run.last_hash.0.into(),
+                ],
+                StoreError::Damaged(format!("the last part of a joined run of {} is gone", run.key())),
+            );
+            script.push(
+                "DELETE FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = 0 AND last_seq >= $4 AND last_seq < $5",
+                [
+                    city.0.into(),
+                    document.as_str().into(),
+                    run.actor.0.into(),
+                    run.first_seq.into(),
+                    run.last_seq.into(),
+                ],
+            );
         }
-        transaction.commit().await?;
-        Ok(())
+        if joined.is_empty() { Ok(()) } else { self.run(script).await }
+    }
+
+    async fn run(&self, script: Script) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        script.commit(writer.as_mut(), &self.pool).await
     }
 
     /// Gives pages that hold nothing back to the file system, a part of them at a time so that others
     /// can write in between; PostgreSQL uses them again by itself.
     pub async fn shrink(&self) -> Result<(), StoreError> {
         const KEPT: i64 = 256;
-        while self.engine == Engine::Sqlite {
-            let free: i64 =
-                sqlx::query("PRAGMA freelist_count").fetch_one(&self.pool).await?.try_get(0)?;
-            if free <= KEPT {
+        let mut before = i64::MAX;
+        loop {
+            let mut writer = self.writer.lock().await;
+            let Some(writer) = writer.as_mut() else { return Ok(()) };
+            let free: i64 = sqlx::query("PRAGMA freelist_count").fetch_one(&mut *writer).await?.try_get(0)?;
+            // A file that was made without this setting keeps its pages.
+            if free <= KEPT || free >= before {
                 return Ok(());
             }
-            sqlx::query("PRAGMA incremental_vacuum(256)").execute(&self.pool).await?;
+            before = free;
+            sqlx::query("PRAGMA incremental_vacuum(256)").execute(writer).await?;
         }
-        Ok(())
     }
 
     fn fed_of(&self, row: &AnyRow) -> Result<Fed, StoreError> {

@@ -117,7 +117,15 @@ impl Fetcher {
         let http = reqwest::Client::builder().connect_timeout(SILENCE).read_timeout(SILENCE).build();
         let http = http.expect("a client without special wishes can be made");
         let upstream = upstream.trim_end_matches('/').to_owned();
-        Self { node, upstream, folder, http, nonce: None, left_out: BTreeMap::new(), fetched: Fetched::default() }
+        Self {
+            node,
+            upstream,
+            folder,
+            http,
+            nonce: None,
+            left_out: BTreeMap::new(),
+            fetched: Fetched::default(),
+        }
     }
 
     /// What came so far.

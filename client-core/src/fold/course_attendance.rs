@@ -1,0 +1,34 @@
+//! Attendances by course, from the benchmarks' records.
+
+use super::{Entry, Fold};
+use crate::event::{BenchRecorded, Event};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What was recorded of one course.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CourseTally {
+    /// Records of any kind.
+    pub recorded: u64,
+    /// Attendances.
+    pub attended: u64,
+}
+
+/// Records by course.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CourseAttendance {
+    /// By the course's name.
+    pub courses: BTreeMap<String, CourseTally>,
+}
+
+impl Fold for CourseAttendance {
+    fn apply(&mut self, entry: &Entry) {
+        let Event::BenchRecorded(record) = &entry.event else { return };
+        let tally = match self.courses.get_mut(&record.course) {
+            Some(tally) => tally,
+            None => self.courses.entry(record.course.clone()).or_default(),
+        };
+        tally.recorded += 1;
+        tally.attended += u64::from(record.kind == BenchRecorded::ATTENDANCE);
+    }
+}

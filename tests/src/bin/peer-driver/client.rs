@@ -1,0 +1,184 @@
+//! One client: a branch's node whose private document is the benchmark's.
+
+use crate::{monotonic, place, rows};
+use client_core::event::Draft;
+use client_core::identity::Certificate;
+use client_core::ids::{ActionId, BranchId, EventId};
+use client_core::time::Millis;
+use lianxiao::node::{Actions, Node, Writer};
+use serde_json::{Map, Value, json};
+use std::error::Error;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// How often a state is looked at while somebody waits for it.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// A branch's node.
+pub struct Client {
+    node: Arc<Node>,
+    branch: BranchId,
+    /// The time of the row being written; below zero: the system's.
+    row_time: Arc<AtomicI64>,
+    line: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    seen: Arc<Mutex<Option<Map<String, Value>>>>,
+    time: tokio::task::JoinHandle<()>,
+}
+
+impl Client {
+    /// Opens the node over its folder.
+    pub async fn open(folder: &Path, name: &str) -> Result<Self, Failure> {
+        let row_time = Arc::new(AtomicI64::new(-1));
+        let clock = row_time.clone();
+        let clock = Arc::new(move || match clock.load(Ordering::Relaxed) {
+            at if at >= 0 => Millis(at),
+            _ => lianxiao::sync::now(),
+        });
+        let branch = place::branch(name);
+        let node = place::branch_node(folder, branch, clock).await.map_err(|error| error.to_string())?;
+        let time = tokio::spawn(node.clone().keep_time());
+        let (line, seen) = (Mutex::default(), Arc::default());
+        Ok(Self { node, branch, row_time, line, seen, time })
+    }
+
+    /// How many events it holds.
+    pub async fn count(&self) -> Result<u64, Failure> {
+        Ok(self.node.held().await?.events)
+    }
+
+    /// Writes rows, `batch` of them in a transaction; they are durable when this returns.
+    pub async fn append(&self, lines: &[String], batch: usize) -> Result<(), Failure> {
+        for lines in lines.chunks(batch.max(1)) {
+            let rows =
+                lines.iter().map(|line| rows::draft(line, self.branch)).collect::<Result<Vec<_>, _>>()?;
+            self.write(rows).await?;
+        }
+        self.row_time.store(-1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes one row in a change of its own; gives back its id.
+    pub async fn append_one(&self, line: &str) -> Result<EventId, Failure> {
+        let (at, draft) = rows::draft(line, self.branch)?;
+        let id = draft.id.ok_or("a row has an id")?;
+        self.write(vec![(at, draft)]).await?;
+        self.row_time.store(-1, Ordering::Relaxed);
+        Ok(id)
+    }
+
+    async fn write(&self, rows: Vec<(Millis, Draft)>) -> Result<(), Failure> {
+        let Some((at, first)) = rows.first() else { return Ok(()) };
+        self.row_time.store(at.0, Ordering::Relaxed);
+        let action = ActionId(first.id.ok_or("a row has an id")?.0);
+        let drafts = vec![(action, rows.into_iter().map(|(_, draft)| draft).collect())];
+        self.node.write_actions(Writer::Node, Actions { drafts, ..Actions::default() }).await?;
+        Ok(())
+    }
+
+    /// Connects to `http://…`.
+    pub fn connect(&self, url: &str) {
+        let (node, address) = (self.node.clone(), format!("{}/sync", url.replacen("http", "ws", 1)));
+        let line = tokio::spawn(async move {
+            let reason = lianxiao::sync::upstream::connect(&node, &address).await;
+            tracing::info!(reason, "line ended");
+        });
+        *self.line.lock().expect("nobody panics holding it") = Some(line);
+    }
+
+    /// Cuts the line; when this returns the node knows.
+    pub async fn disconnect(&self) -> Result<(), Failure> {
+        self.node.disconnect().await?;
+        let line = self.line.lock().expect("nobody panics holding it").take();
+        if let Some(line) = line {
+            line.await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the server said that it holds everything durably.
+    pub async fn acked(&self) -> Result<f64, Failure> {
+        loop {
+            let held = self.node.held().await?;
+            if held.not_at_upstream == 0 && held.is_connected {
+                return Ok(monotonic());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until this many events are held.
+    pub async fn wait(&self, count: u64) -> Result<f64, Failure> {
+        while self.count().await? < count {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(monotonic())
+    }
+
+    /// From now on notes when events of others arrive.
+    pub async fn watch(&self) -> Result<(), Failure> {
+        *self.seen.lock().expect("nobody panics holding it") = Some(Map::new());
+        let (node, seen) = (self.node.clone(), self.seen.clone());
+        let mut news = node.subscribe();
+        let reader: Certificate = node.certificate().clone();
+        let mut after = node.store().feed_head(node.city()).await?;
+        tokio::spawn(async move {
+            while news.recv().await.is_ok() {
+                let at = monotonic();
+                let Ok((items, upto)) = node.feed_after(after, &reader).await else { return };
+                after = upto;
+                let mut seen = seen.lock().expect("nobody panics holding it");
+                let Some(seen) = seen.as_mut() else { return };
+                for changes in items.iter().filter_map(|item| client_core::log::unpack(&item.run.bytes).ok())
+                {
+                    for put in changes.iter().flatten() {
+                        seen.entry(rows::text_of(put.id)).or_insert(json!(at));
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// When each event was first seen.
+    pub fn seen(&self) -> Value {
+        json!(self.seen.lock().expect("nobody panics holding it").clone().unwrap_or_default())
+    }
+
+    /// One event by the id of its row, as JSON.
+    pub async fn get(&self, id: &str) -> Result<String, Failure> {
+        let id = rows::id(id)?;
+        for item in self.node.store().runs_with(self.node.city(), id).await? {
+            let changes = client_core::log::unpack(&item.run.bytes)?;
+            if let Some(put) = changes.iter().flatten().find(|put| put.id == id) {
+                return Ok(rows::row(id, &put.value).unwrap_or_default().to_string());
+            }
+        }
+        Ok(Value::Null.to_string())
+    }
+
+    /// Attendances by course, as JSON whose fields stand in the order in which the harness compares them.
+    pub async fn attendance(&self) -> Result<String, Failure> {
+        let attendance = self.node.course_attendance(self.branch).await?;
+        let recorded: u64 = attendance.courses.values().map(|tally| tally.recorded).sum();
+        // The answer's courses stand in the order of UTF-16 code units, as its reader sorts them.
+        let mut courses: Vec<_> = attendance.courses.iter().filter(|(_, tally)| tally.attended > 0).collect();
+        courses.sort_by_key(|(course, _)| course.encode_utf16().collect::<Vec<_>>());
+        let counts: Vec<String> = courses
+            .into_iter()
+            .map(|(course, tally)| format!("{}:{}", json!(course), tally.attended))
+            .collect();
+        Ok(format!("{{\"n\":{recorded},\"agg\":{{{}}}}}", counts.join(",")))
+    }
+
+    /// Closes the node and its store.
+    pub async fn close(&self) -> Result<(), Failure> {
+        self.disconnect().await?;
+        self.time.abort();
+        self.node.close().await;
+        Ok(())
+    }
+}
