@@ -6,6 +6,7 @@
 mod core;
 mod devices;
 mod import;
+mod joining;
 mod segments;
 mod views;
 mod whereabouts;
@@ -32,6 +33,7 @@ use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis, Stamp};
 use core::{Core, Message, StoreShelf};
+use joining::Joining;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -193,6 +195,7 @@ impl Node {
         let (inbox, receiver) = mpsc::channel(MOST_WAITING);
         let runtime = tokio::runtime::Handle::current();
         let feed_head = store.feed_head(city).await?;
+        let sealed = store.segments(city).await?.into_iter().map(|segment| (segment.document, segment.upto));
         let core = Core {
             kind: setup.kind.clone(),
             city,
@@ -211,6 +214,7 @@ impl Node {
             in_flight: BTreeMap::new(),
             segments: BTreeMap::new(),
             courses: CourseProjection::default(),
+            joining: Joining::new(sealed),
             clock: setup.clock,
             news: news.clone(),
         };

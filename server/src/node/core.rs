@@ -1,6 +1,7 @@
 //! The one thread that changes the node: it takes messages, lets the peer work them out, and makes
 //! what came of them durable in as few transactions as possible.
 
+use super::joining::Joining;
 use super::writing::{InFlight, WriteRequest};
 use super::{Clock, Kind, News, NodeError, Writer};
 use crate::projection::{CourseCount, CourseProjection};
@@ -158,6 +159,7 @@ pub struct Core {
     pub in_flight: BTreeMap<Writer, InFlight>,
     pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
     pub courses: CourseProjection,
+    pub joining: Joining,
     pub clock: Clock,
     pub news: broadcast::Sender<News>,
 }
@@ -250,6 +252,7 @@ impl Core {
                     for token in tokens {
                         self.handle(Input::Persisted(token), now);
                     }
+                    self.join_grown(&whole);
                 }
                 Err(error) => {
                     self.courses.forget(&whole);
