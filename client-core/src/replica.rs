@@ -9,7 +9,7 @@ mod records;
 use crate::author::{Author, Written};
 use crate::command::{self, Asker, Command};
 use crate::door::Admitted;
-use crate::event::{DocumentId, EventRef, LoggedEvent, Scope};
+use crate::event::{DocumentId, EventRef, Scope};
 use crate::fold::{History, Rosters, SharedViews};
 use crate::identity::{self, Certificate, Chain, IdentityError, SecretKey};
 use crate::ids::{ActionId, Entropy, PublicKey, UserId};
@@ -348,6 +348,7 @@ impl Replica {
                     self.author.leave(&admitted.run.document);
                 }
                 self.fold_in(&admitted);
+                self.settle();
             }
             peer::Effect::Written(_) => {
                 if let Some((id, written)) = self.writing.take() {
@@ -394,16 +395,19 @@ impl Replica {
         let run = &admitted.run;
         let private = run.document.scope == Scope::Private;
         let history = if private { &mut self.private } else { &mut self.shared };
-        for (index, puts) in admitted.changes.iter().enumerate() {
-            let events: Vec<_> =
-                puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
-            history.insert(run.document, run.actor, &admitted.author, run.first_seq + index as u64, &events);
-        }
-        if private {
-            self.rosters = None;
-        } else {
+        history.load(run, &admitted.author, &admitted.changes);
+        if !private {
             self.views = None;
         }
+        if run.document.scope != Scope::Shared {
+            self.rosters = None;
+        }
+    }
+
+    /// Brings both histories under the rulings that are here.
+    fn settle(&mut self) {
+        self.shared.settle();
+        self.private.follow(self.shared.rulings());
     }
 
     fn keep_rows(&mut self, rows: Vec<SealedRow>) {

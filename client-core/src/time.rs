@@ -43,6 +43,11 @@ impl Stamp {
         Millis((self.0 >> 16) as i64)
     }
 
+    /// The stamp of a clock that showed `millis` more; its counter stays.
+    pub fn shifted(self, millis: i64) -> Self {
+        Self(Self::at(Millis(self.millis().0.saturating_add(millis))).0 | (self.0 & 0xffff))
+    }
+
     fn at(now: Millis) -> Self {
         Self((now.0.clamp(0, (1 << 47) - 1) as u64) << 16)
     }

@@ -27,7 +27,7 @@ use client_core::log::{ActorLog, LogKey};
 use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis, Stamp};
-use core::{Core, Message, StoreShelf, insert};
+use core::{Core, Message, StoreShelf};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -401,10 +401,11 @@ async fn read_history(store: &Store, city: CityId, logs: &Logs) -> Result<Histor
                 for run in &runs {
                     let changes = client_core::log::unpack(&run.bytes)
                         .map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
-                    insert(&mut history, run, &log.author, &changes);
+                    history.load(run, &log.author, &changes);
                 }
             }
         }
     }
+    history.settle();
     Ok(history)
 }

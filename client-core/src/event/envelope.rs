@@ -1,7 +1,7 @@
 //! The envelope around every event, and its MessagePack form.
 
 use super::{Event, EventRef};
-use crate::ids::{ActionId, BranchId, DeviceId, EventId, UserId};
+use crate::ids::{ActionId, BranchId, DeviceId, UserId};
 use crate::time::{Millis, Stamp};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -78,13 +78,4 @@ impl Envelope {
         }
         Ok((envelope, event))
     }
-}
-
-/// An event as it stands in the log: its id and its encoded envelope.
-#[derive(Clone, Copy, Debug)]
-pub struct LoggedEvent<'a> {
-    /// The key it stands under.
-    pub id: EventId,
-    /// The encoded envelope.
-    pub value: &'a [u8],
 }

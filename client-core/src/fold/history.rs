@@ -1,20 +1,34 @@
 //! The merged history: every event a node holds, in the one order all nodes agree on.
 
-use crate::event::{DecodeError, DocumentId, Envelope, Event, EventRef, LoggedEvent};
+use super::rulings::{Concerns, Rulings};
+use super::standing::{self, Link, Standing, Verdict};
+use crate::event::{DecodeError, DocumentId, Envelope, Event, EventRef, Scope};
 use crate::identity::Certificate;
-use crate::ids::{ActionId, ActorId, BranchId, DeviceId, UserId};
+use crate::ids::{ActionId, ActorId, BranchId, ChangeHash, DeviceId, EventId, UserId};
+use crate::log::{Changes, LogKey, Put, Run, unpack};
 use crate::time::{Millis, Stamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A stamp that the city corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// As it was written.
+    pub written: Stamp,
+    /// The ruling.
+    pub ruling: EventRef,
+}
 
 /// One event as folds see it.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Its full identity.
     pub reference: EventRef,
-    /// Orders it.
+    /// Orders it, corrected where the city ruled so.
     pub stamp: Stamp,
+    /// The stamp as it was written, where it was corrected.
+    pub correction: Option<Box<Correction>>,
     /// The wall clock its author saw.
     pub claimed: Millis,
     /// Who wrote it.
@@ -44,6 +58,12 @@ code_enum! {
         Doublet = 3 "doublet",
         /// Its kind or version is newer than this program.
         UnknownKind = 4 "unknown_kind",
+        /// Its device was revoked, and nobody has ruled on it yet.
+        Quarantine = 5 "quarantine",
+        /// Its device was revoked, and it was ruled that it does not count.
+        Rejected = 6 "rejected",
+        /// Its actor was closed, and it lies on a line that was not kept.
+        Closed = 7 "closed",
     }
 }
 
@@ -54,65 +74,208 @@ pub struct Kept {
     pub reference: EventRef,
     /// Why it does not fold.
     pub why: Unfolded,
+    /// The ruling that says so, where it is one.
+    pub ruling: Option<EventRef>,
 }
 
-/// Sort key of the fold order: stamp, actor, document, seq, index in the change, hash of the event.
-type Rank = (Stamp, ActorId, DocumentId, u64, u32, [u8; 32]);
+/// Sort key of the fold order: corrected stamp, actor, document, seq, index in the change, hash of the event.
+pub type Rank = (Stamp, ActorId, DocumentId, u64, u32, [u8; 32]);
 
-/// Events in fold order. Inserting in any order gives the same history.
+/// Events in fold order. Taking runs in in any order gives the same history.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     entries: BTreeMap<Rank, Entry>,
     by_identity: BTreeMap<EventRef, Rank>,
-    kept: BTreeMap<(EventRef, [u8; 32]), Unfolded>,
+    kept: BTreeMap<(EventRef, [u8; 32]), (Unfolded, Option<EventRef>)>,
     superseding: usize,
+    rulings: Rulings,
+    written: BTreeMap<LogKey, Written>,
+    unsettled: BTreeSet<LogKey>,
+    /// Of a program older than this one.
+    #[cfg(test)]
+    pub(super) unknown_kinds: &'static [&'static str],
+}
+
+/// What an actor wrote in a document, to be judged anew when the city rules on it. Decisions are not.
+#[derive(Clone, Debug)]
+struct Written {
+    author: Certificate,
+    runs: BTreeMap<(u64, u64, ChangeHash), Run>,
+    /// Where rulings concern it.
+    standing: Option<Standing>,
 }
 
 impl History {
-    /// Takes in the events of one change, written under this certificate.
-    pub fn insert(
-        &mut self,
-        document: DocumentId,
-        actor: ActorId,
-        author: &Certificate,
-        seq: u64,
-        events: &[LoggedEvent<'_>],
-    ) {
-        for (index, put) in events.iter().enumerate() {
+    /// Takes a run in.
+    pub fn insert(&mut self, run: &Run, author: &Certificate, changes: &Changes) {
+        self.load(run, author, changes);
+        self.settle();
+    }
+
+    /// Takes one of many runs in; [`History::settle`] must follow the last.
+    pub fn load(&mut self, run: &Run, author: &Certificate, changes: &Changes) {
+        let key = run.key();
+        if key.document.scope == Scope::Decisions {
+            return self.place_all(run, author, changes);
+        }
+        let rulings = &self.rulings;
+        let written = self.written.entry(key).or_insert_with(|| {
+            if rulings.concern(&key, author) {
+                self.unsettled.insert(key);
+            }
+            Written { author: author.clone(), runs: BTreeMap::new(), standing: None }
+        });
+        written.runs.insert((run.first_seq, run.last_seq, run.last_hash), run.clone());
+        if self.unsettled.contains(&key) {
+            return;
+        }
+        let Some(standing) = &mut written.standing else { return self.place_all(run, author, changes) };
+        let links = standing::links(run, changes);
+        if !links.iter().all(|link| standing.append(*link)) {
+            self.unsettled.insert(key);
+            return;
+        }
+        let verdicts: Vec<Verdict> = links.iter().map(|link| standing.verdict(&link.hash)).collect();
+        for (n, (puts, verdict)) in changes.iter().zip(verdicts).enumerate() {
+            self.place_change(run, author, n, puts, verdict);
+        }
+    }
+
+    /// Judges anew what rulings or changes that came since concern.
+    pub fn settle(&mut self) {
+        while let Some(key) = self.unsettled.pop_first() {
+            self.judge(key);
+        }
+    }
+
+    /// The rulings in force.
+    pub fn rulings(&self) -> &Rulings {
+        &self.rulings
+    }
+
+    /// Goes by the rulings of another history, which holds the decisions.
+    pub fn follow(&mut self, rulings: &Rulings) {
+        if self.rulings != *rulings {
+            self.rulings = rulings.clone();
+            self.concern(Concerns::Anybody);
+        }
+        self.settle();
+    }
+
+    fn place_all(&mut self, run: &Run, author: &Certificate, changes: &Changes) {
+        for (n, puts) in changes.iter().enumerate() {
+            self.place_change(run, author, n, puts, Verdict::Folds(None));
+        }
+    }
+
+    fn place_change(&mut self, run: &Run, author: &Certificate, n: usize, puts: &[Put], verdict: Verdict) {
+        let (document, actor, seq) = (run.document, run.actor, run.first_seq + n as u64);
+        for (index, put) in puts.iter().enumerate() {
             let reference = EventRef { document, actor, event: put.id };
             let hash: [u8; 32] =
-                Sha256::new().chain_update(put.id.0).chain_update(put.value).finalize().into();
-            match read(&document, author, put.value) {
-                Ok((envelope, event)) => {
-                    let rank = (envelope.stamp, actor, document, seq, index as u32, hash);
-                    self.place(rank, entry(reference, envelope, event));
+                Sha256::new().chain_update(put.id.0).chain_update(&put.value).finalize().into();
+            let read = read(&document, author, &put.value);
+            #[cfg(test)]
+            let read = read.and_then(|read| match self.unknown_kinds.contains(&read.0.kind.as_str()) {
+                true => Err(Unfolded::UnknownKind),
+                false => Ok(read),
+            });
+            match (read, verdict) {
+                (Ok((envelope, event)), Verdict::Folds(corrected)) => {
+                    let mut entry = entry(reference, envelope, event);
+                    if let Some((offset, ruling)) = corrected {
+                        let written = entry.stamp;
+                        entry.stamp = written.shifted(offset);
+                        entry.correction = Some(Box::new(Correction { written, ruling }));
+                    }
+                    self.place((entry.stamp, actor, document, seq, index as u32, hash), entry);
                 }
-                Err(why) => {
-                    self.kept.insert((reference, hash), why);
-                }
+                (Ok(_), Verdict::Aside(why, ruling)) => self.set_aside(reference, hash, why, Some(ruling)),
+                (Err(why), _) => self.set_aside(reference, hash, why, None),
             }
         }
     }
 
-    /// Of two events with one identity and differing bytes the smaller hash counts.
+    /// Of two events with one identity and differing bytes the smaller hash counts; of copies the first.
     fn place(&mut self, rank: Rank, entry: Entry) {
         let reference = entry.reference;
         if let Some(existing) = self.by_identity.get(&reference).copied() {
-            if existing.5 == rank.5 {
+            if existing.5 != rank.5 {
+                self.set_aside(reference, existing.5.max(rank.5), Unfolded::Doublet, None);
+            }
+            if (existing.5, existing) <= (rank.5, rank) {
                 return;
             }
-            let (loser, winner) = if rank.5 < existing.5 { (existing, rank) } else { (rank, existing) };
-            self.kept.insert((reference, loser.5), Unfolded::Doublet);
-            if winner == existing {
-                return;
-            }
-            if let Some(gone) = self.entries.remove(&existing) {
-                self.superseding -= usize::from(gone.supersedes.is_some());
-            }
+            self.take_out(&existing);
+        }
+        if !self.kept.is_empty() {
+            self.kept.remove(&(reference, rank.5));
+        }
+        if rank.2.scope == Scope::Decisions {
+            let concerns = self.rulings.take(rank, &entry);
+            self.concern(concerns);
         }
         self.superseding += usize::from(entry.supersedes.is_some());
         self.by_identity.insert(reference, rank);
         self.entries.insert(rank, entry);
+    }
+
+    fn take_out(&mut self, rank: &Rank) {
+        let Some(gone) = self.entries.remove(rank) else { return };
+        self.by_identity.remove(&gone.reference);
+        self.superseding -= usize::from(gone.supersedes.is_some());
+        if rank.2.scope == Scope::Decisions {
+            let concerns = self.rulings.forget(*rank);
+            self.concern(concerns);
+        }
+    }
+
+    /// Of several reasons for the same bytes the one that stands first counts.
+    fn set_aside(&mut self, reference: EventRef, hash: [u8; 32], why: Unfolded, ruling: Option<EventRef>) {
+        if self.by_identity.get(&reference).is_some_and(|rank| rank.5 == hash) && why != Unfolded::Doublet {
+            return;
+        }
+        let reason = self.kept.entry((reference, hash)).or_insert((why, ruling));
+        *reason = (why, ruling).min(*reason);
+    }
+
+    /// Whoever a change of the rulings concerns is to be judged anew.
+    fn concern(&mut self, concerns: Concerns) {
+        match concerns {
+            Concerns::Nothing => {}
+            Concerns::Actor(key) => self.unsettled.extend(self.written.contains_key(&key).then_some(key)),
+            Concerns::Anybody => {
+                let rulings = &self.rulings;
+                let concerned = self.written.iter().filter(|(key, written)| {
+                    written.standing.is_some() || rulings.concern(key, &written.author)
+                });
+                self.unsettled.extend(concerned.map(|(key, _)| *key));
+            }
+        }
+    }
+
+    /// Places all an actor wrote in a document once more, as the rulings now stand.
+    fn judge(&mut self, key: LogKey) {
+        let Some(Written { author, runs, .. }) = self.written.remove(&key) else { return };
+        let identity = |event| EventRef { document: key.document, actor: key.actor, event };
+        let (first, last) = (identity(EventId([0; 16])), identity(EventId([0xff; 16])));
+        let placed: Vec<Rank> = self.by_identity.range(first..=last).map(|(_, rank)| *rank).collect();
+        placed.iter().for_each(|rank| self.take_out(rank));
+        let kept: Vec<_> = self.kept.range((first, [0; 32])..=(last, [0xff; 32])).map(|it| *it.0).collect();
+        for it in kept {
+            self.kept.remove(&it);
+        }
+        let read: Vec<(&Run, Changes)> =
+            runs.values().filter_map(|run| Some((run, unpack(&run.bytes).ok()?))).collect();
+        let links: Vec<Vec<Link>> = read.iter().map(|(run, changes)| standing::links(run, changes)).collect();
+        let standing = Standing::of(&self.rulings, &key, &author, &links.concat());
+        for ((run, changes), links) in read.iter().zip(&links) {
+            for (n, (puts, link)) in changes.iter().zip(links).enumerate() {
+                let verdict = standing.as_ref().map_or(Verdict::Folds(None), |it| it.verdict(&link.hash));
+                self.place_change(run, &author, n, puts, verdict);
+            }
+        }
+        self.written.insert(key, Written { author, runs, standing });
     }
 
     /// All folding events in fold order: an event ranks after what it supersedes, else by rank.
@@ -143,13 +306,15 @@ impl History {
 
     /// Events that are in the log and do not fold, with the reason.
     pub fn kept(&self) -> Vec<Kept> {
-        self.kept.iter().map(|((reference, _), why)| Kept { reference: *reference, why: *why }).collect()
+        let kept = self.kept.iter();
+        kept.map(|((reference, _), (why, ruling))| Kept { reference: *reference, why: *why, ruling: *ruling })
+            .collect()
     }
 
-    /// Why an event does not fold, if it is held and does not.
-    pub fn kept_aside(&self, reference: &EventRef) -> Option<Unfolded> {
+    /// Why an event does not fold, if it is held and does not; and the ruling, where it is one.
+    pub fn kept_aside(&self, reference: &EventRef) -> Option<(Unfolded, Option<EventRef>)> {
         let from = (*reference, [0; 32]);
-        self.kept.range(from..=(*reference, [0xff; 32])).next().map(|(_, why)| *why)
+        self.kept.range(from..=(*reference, [0xff; 32])).next().map(|(_, reason)| *reason)
     }
 
     /// One event by its identity.
@@ -230,6 +395,7 @@ fn entry(reference: EventRef, envelope: Envelope, event: Event) -> Entry {
     Entry {
         reference,
         stamp: envelope.stamp,
+        correction: None,
         claimed: envelope.claimed,
         device: envelope.device,
         user: envelope.user,

@@ -53,6 +53,7 @@ impl Replica {
         for (place, run) in runs.into_values() {
             self.restore_run(place, run, &mut stored);
         }
+        self.settle();
         for (document, line) in own {
             self.author.resume_if_as_left(&stored.ledger, document, line);
         }

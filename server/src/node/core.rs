@@ -5,11 +5,11 @@ use super::writing::{InFlight, WriteRequest};
 use super::{Kind, News, NodeError, Writer};
 use crate::store::Store;
 use client_core::author::Author;
-use client_core::event::{DocumentId, LoggedEvent, Scope};
+use client_core::event::{DocumentId, Scope};
 use client_core::fold::{History, SharedViews};
 use client_core::identity::{Certificate, Chain, Introduction};
 use client_core::ids::{CityId, DeviceId};
-use client_core::log::{Changes, FeedItem, LogKey, Run, Shelf, ShelfError};
+use client_core::log::{FeedItem, LogKey, Run, Shelf, ShelfError};
 use client_core::peer::{Batch, Connection, Effect, Input, Peer};
 use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::time::Millis;
@@ -213,7 +213,7 @@ impl Core {
                 }
                 let document = admitted.run.document;
                 if document.scope != Scope::Private {
-                    insert(&mut self.shared, &admitted.run, &admitted.author, &admitted.changes);
+                    self.shared.insert(&admitted.run, &admitted.author, &admitted.changes);
                     self.views = None;
                 }
                 tracing::debug!(%document, actor = %admitted.run.actor, seq = admitted.run.last_seq, events = admitted.run.events, "stored");
@@ -271,13 +271,5 @@ impl Core {
     pub fn logs(&self, wanted: impl Fn(&DocumentId) -> bool) -> super::Logs {
         let logs = self.peer.ledger().iter().filter(|(key, _)| wanted(&key.document));
         logs.map(|(key, log)| (*key, log.clone())).collect()
-    }
-}
-
-/// Puts the events of a run into a history.
-pub fn insert(history: &mut History, run: &Run, author: &Certificate, changes: &Changes) {
-    for (index, puts) in changes.iter().enumerate() {
-        let events: Vec<_> = puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
-        history.insert(run.document, run.actor, author, run.first_seq + index as u64, &events);
     }
 }
