@@ -16,7 +16,7 @@ mod teacher_pool;
 pub use anomalies::{Anomaly, AnomalyKind};
 pub use branches::{Branch, Branches, Device, Policy};
 pub use course_library::{Course, CourseLibrary, CourseUse};
-pub use history::{Correction, Entry, History, Kept, Unfolded, check};
+pub use history::{Correction, Entry, History, Kept, Unfolded};
 pub use requests::{Lodged, Outcome, OutcomeKind, Requests, Round, State};
 pub use resources::{Asset, Resources};
 pub use rosters::{Learner, Rosters};

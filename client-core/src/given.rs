@@ -31,6 +31,12 @@ impl Change {
         history.insert(&run, &self.author, &changes);
     }
 
+    /// As one of many; the history is settled afterwards.
+    pub fn load_into(&self, history: &mut History) {
+        let (run, changes) = self.run();
+        history.load(&run, &self.author, &changes);
+    }
+
     /// Its own hash.
     pub fn hash(&self) -> ChangeHash {
         self.run().0.last_hash
@@ -52,7 +58,7 @@ pub struct Given {
     /// The same as they travel, with the introduction where a line begins.
     pub runs: Vec<(Run, Option<Vec<u8>>)>,
     pub now: Millis,
-    authors: BTreeMap<BranchId, Author>,
+    pub authors: BTreeMap<BranchId, Author>,
     entropy: Entropy,
 }
 

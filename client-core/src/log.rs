@@ -13,7 +13,7 @@ pub use change::{
 pub use ledger::{ActorLog, Frontier, Head, Ledger, Line, LogKey, MAX_LINES, Place};
 pub use merged::{MergeError, events as events_of_merged, merge};
 pub use run::{Changes, MAX_RUN_BYTES, Run, RunError, admit as admit_run, chunks, pack, unpack};
-pub use shelf::{FeedItem, MemoryShelf, Shelf, ShelfError, locate, points, position_in};
+pub use shelf::{FeedItem, Link, MemoryShelf, Shelf, ShelfError, links, locate, points, position_in};
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ use client_core::ids::{ActionId, BranchId, CityId, PublicKey, UserId};
 use client_core::log::{ActorLog, LogKey};
 use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
-use client_core::time::{HybridClock, Millis, Stamp};
+use client_core::time::{HybridClock, Millis};
 use core::{Core, Message, StoreShelf};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -135,16 +135,23 @@ impl Node {
         let stored = store.stored(city).await?;
         let clock = match store.meta(city, "clock").await? {
             Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|e| NodeError::Damaged(e.to_string()))?,
-            None => Stamp::default(),
+            None => HybridClock::default(),
         };
         let (writer, key, chain) =
             setup.writers.first().cloned().ok_or_else(|| NodeError::Damaged("no writer".into()))?;
         debug_assert_eq!(writer, Writer::Node, "the node itself is the first writer");
         let mut authors: BTreeMap<Writer, Author> = BTreeMap::new();
         for (writer, key, chain) in setup.writers {
-            authors.insert(writer, Author::new(city, key, chain, HybridClock::resume(clock)));
+            authors.insert(writer, Author::new(city, key, chain, clock));
         }
         let is_city = matches!(setup.kind, Kind::City(_));
+        if !is_city {
+            let now = crate::sync::now();
+            for author in authors.values_mut() {
+                let issued = author.certificate().issued;
+                author.clock_mut().enrolled(issued, now);
+            }
+        }
         if was_put_back {
             tracing::warn!(
                 "this store was put back from a copy: the node goes on under new actors, in a new epoch"
@@ -183,16 +190,19 @@ impl Node {
         let (inbox, receiver) = mpsc::channel(MOST_WAITING);
         let runtime = tokio::runtime::Handle::current();
         let feed_head = store.feed_head(city).await?;
+        let mut peer = Peer::open(local, city_key, stored);
+        peer.follow(shared.rulings());
         let core = Core {
             kind: setup.kind.clone(),
             city,
-            peer: Peer::open(local, city_key, stored),
+            peer,
             shelf: StoreShelf { store: store.clone(), city, runtime, feed_head },
             authors,
             shared,
             views: None,
             upstream_live: None,
             city_heard: None,
+            far_ahead: Vec::new(),
             chains,
             refused: VecDeque::new(),
             senders: BTreeMap::new(),
@@ -315,6 +325,7 @@ impl Node {
             let certificate = core.authors[&Writer::Node].certificate();
             let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
             let views = core.views();
+            let command = command.as_of(core.peer.ledger(), core.shared.rulings());
             let drafts = command::draft(&command, &asker, &views, &mut || entropy.next_id())?;
             Ok(Actions { drafts: vec![(ActionId(entropy.next_id()), drafts)], ..Actions::default() })
         });

@@ -69,7 +69,8 @@ pub fn anomalies(
     }
     for kept in kept {
         let detail = Some(kept.why.word().to_owned());
-        found.push(Anomaly { kind: AnomalyKind::DoesNotFold, evidence: vec![kept.reference], detail });
+        let evidence = [kept.reference].into_iter().chain(kept.ruling).collect();
+        found.push(Anomaly { kind: AnomalyKind::DoesNotFold, evidence, detail });
     }
     for decision in &requests.surplus_decisions {
         found.push(Anomaly { kind: AnomalyKind::DecidedTwice, evidence: vec![*decision], detail: None });

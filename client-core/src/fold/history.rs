@@ -1,11 +1,11 @@
 //! The merged history: every event a node holds, in the one order all nodes agree on.
 
 use super::rulings::{Concerns, Rulings};
-use super::standing::{self, Link, Standing, Verdict};
+use super::standing::{Standing, Verdict};
 use crate::event::{DecodeError, DocumentId, Envelope, Event, EventRef, Scope};
 use crate::identity::Certificate;
 use crate::ids::{ActionId, ActorId, BranchId, ChangeHash, DeviceId, EventId, UserId};
-use crate::log::{Changes, LogKey, Put, Run, unpack};
+use crate::log::{Changes, Link, LogKey, Put, Run, links, unpack};
 use crate::time::{Millis, Stamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -106,14 +106,15 @@ struct Written {
 }
 
 impl History {
-    /// Takes a run in.
-    pub fn insert(&mut self, run: &Run, author: &Certificate, changes: &Changes) {
-        self.load(run, author, changes);
+    /// Takes a run in. Gives back the greatest stamp in it.
+    pub fn insert(&mut self, run: &Run, author: &Certificate, changes: &Changes) -> Stamp {
+        let seen = self.load(run, author, changes);
         self.settle();
+        seen
     }
 
     /// Takes one of many runs in; [`History::settle`] must follow the last.
-    pub fn load(&mut self, run: &Run, author: &Certificate, changes: &Changes) {
+    pub fn load(&mut self, run: &Run, author: &Certificate, changes: &Changes) -> Stamp {
         let key = run.key();
         if key.document.scope == Scope::Decisions {
             return self.place_all(run, author, changes);
@@ -127,18 +128,18 @@ impl History {
         });
         written.runs.insert((run.first_seq, run.last_seq, run.last_hash), run.clone());
         if self.unsettled.contains(&key) {
-            return;
+            return Stamp::default();
         }
         let Some(standing) = &mut written.standing else { return self.place_all(run, author, changes) };
-        let links = standing::links(run, changes);
+        let links = links(run, changes);
         if !links.iter().all(|link| standing.append(*link)) {
             self.unsettled.insert(key);
-            return;
+            return Stamp::default();
         }
         let verdicts: Vec<Verdict> = links.iter().map(|link| standing.verdict(&link.hash)).collect();
-        for (n, (puts, verdict)) in changes.iter().zip(verdicts).enumerate() {
-            self.place_change(run, author, n, puts, verdict);
-        }
+        let judged = changes.iter().zip(verdicts).enumerate();
+        let stamps = judged.map(|(n, (puts, verdict))| self.place_change(run, author, n, puts, verdict));
+        stamps.max().unwrap_or_default()
     }
 
     /// Judges anew what rulings or changes that came since concern.
@@ -162,18 +163,26 @@ impl History {
         self.settle();
     }
 
-    fn place_all(&mut self, run: &Run, author: &Certificate, changes: &Changes) {
-        for (n, puts) in changes.iter().enumerate() {
-            self.place_change(run, author, n, puts, Verdict::Folds(None));
-        }
+    fn place_all(&mut self, run: &Run, author: &Certificate, changes: &Changes) -> Stamp {
+        let all = changes.iter().enumerate();
+        let stamps = all.map(|(n, puts)| self.place_change(run, author, n, puts, Verdict::Folds(None)));
+        stamps.max().unwrap_or_default()
     }
 
-    fn place_change(&mut self, run: &Run, author: &Certificate, n: usize, puts: &[Put], verdict: Verdict) {
+    /// Gives back the greatest stamp of what folds, as it was written.
+    fn place_change(
+        &mut self,
+        run: &Run,
+        author: &Certificate,
+        n: usize,
+        puts: &[Put],
+        verdict: Verdict,
+    ) -> Stamp {
+        let mut greatest = Stamp::default();
         let (document, actor, seq) = (run.document, run.actor, run.first_seq + n as u64);
         for (index, put) in puts.iter().enumerate() {
             let reference = EventRef { document, actor, event: put.id };
-            let hash: [u8; 32] =
-                Sha256::new().chain_update(put.id.0).chain_update(&put.value).finalize().into();
+            let hash = hash_of(put.id, &put.value);
             let read = read(&document, author, &put.value);
             #[cfg(test)]
             let read = read.and_then(|read| match self.unknown_kinds.contains(&read.0.kind.as_str()) {
@@ -182,6 +191,7 @@ impl History {
             });
             match (read, verdict) {
                 (Ok((envelope, event)), Verdict::Folds(corrected)) => {
+                    greatest = greatest.max(envelope.stamp);
                     let mut entry = entry(reference, envelope, event);
                     if let Some((offset, ruling)) = corrected {
                         let written = entry.stamp;
@@ -194,6 +204,7 @@ impl History {
                 (Err(why), _) => self.set_aside(reference, hash, why, None),
             }
         }
+        greatest
     }
 
     /// Of two events with one identity and differing bytes the smaller hash counts; of copies the first.
@@ -267,7 +278,7 @@ impl History {
         }
         let read: Vec<(&Run, Changes)> =
             runs.values().filter_map(|run| Some((run, unpack(&run.bytes).ok()?))).collect();
-        let links: Vec<Vec<Link>> = read.iter().map(|(run, changes)| standing::links(run, changes)).collect();
+        let links: Vec<Vec<Link>> = read.iter().map(|(run, changes)| links(run, changes)).collect();
         let standing = Standing::of(&self.rulings, &key, &author, &links.concat());
         for ((run, changes), links) in read.iter().zip(&links) {
             for (n, (puts, link)) in changes.iter().zip(links).enumerate() {
@@ -311,10 +322,9 @@ impl History {
             .collect()
     }
 
-    /// Why an event does not fold, if it is held and does not; and the ruling, where it is one.
-    pub fn kept_aside(&self, reference: &EventRef) -> Option<(Unfolded, Option<EventRef>)> {
-        let from = (*reference, [0; 32]);
-        self.kept.range(from..=(*reference, [0xff; 32])).next().map(|(_, reason)| *reason)
+    /// Why these bytes of an event do not fold, if they are held and do not; and the ruling, where it is one.
+    pub fn kept_aside(&self, reference: &EventRef, value: &[u8]) -> Option<(Unfolded, Option<EventRef>)> {
+        self.kept.get(&(*reference, hash_of(reference.event, value))).copied()
     }
 
     /// One event by its identity.
@@ -349,6 +359,10 @@ impl History {
     }
 }
 
+fn hash_of(id: EventId, value: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(id.0).chain_update(value).finalize().into()
+}
+
 fn place_with_followers<'a>(
     first: &'a Entry,
     waiting: &mut BTreeMap<EventRef, Vec<&'a Entry>>,
@@ -363,11 +377,6 @@ fn place_with_followers<'a>(
             next.extend(followers.into_iter().rev());
         }
     }
-}
-
-/// Whether an event of this author may fold in the document, by its bytes alone.
-pub fn check(document: &DocumentId, author: &Certificate, bytes: &[u8]) -> Result<(), Unfolded> {
-    read(document, author, bytes).map(drop)
 }
 
 fn read(document: &DocumentId, author: &Certificate, bytes: &[u8]) -> Result<(Envelope, Event), Unfolded> {

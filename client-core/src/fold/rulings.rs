@@ -99,6 +99,17 @@ impl Rulings {
         self.revocations_of(author).next().is_some()
     }
 
+    /// Whether revoking the device revokes this certificate.
+    pub fn cover(&self, device: DeviceId, author: &Certificate) -> bool {
+        device == author.device || (self.issued(device, author) && !self.named(author))
+    }
+
+    /// Whether exactly these changes were corrected.
+    pub fn correct(&self, key: &LogKey, from: ChangeHash, to: ChangeHash) -> bool {
+        let same = |it: &OnLine| matches!(it, OnLine::Corrected(first, last, _) if (*first, *last) == (from, to));
+        self.on_line(key).any(|(_, it)| same(it))
+    }
+
     /// Every actor the city closed, with the changes kept.
     pub fn closings(&self) -> impl Iterator<Item = (LogKey, &[ChangeHash])> {
         self.on_lines.keys().filter_map(|key| {
@@ -133,11 +144,8 @@ impl Rulings {
         &'a self,
         author: &'a Certificate,
     ) -> impl Iterator<Item = (EventRef, &'a Revoked)> + 'a {
-        let of = move |revoked: &Revoked| {
-            revoked.device == author.device || (self.issued(revoked.device, author) && !self.named(author))
-        };
         let all = self.revoked.iter();
-        all.filter(move |(rank, (ruling, revoked))| of(revoked) && self.in_force(rank, ruling))
+        all.filter(|(rank, (ruling, revoked))| self.cover(revoked.device, author) && self.in_force(rank, ruling))
             .map(|(_, (ruling, revoked))| (*ruling, revoked))
     }
 
@@ -168,3 +176,6 @@ fn on_line(event: &Event) -> Option<(LogKey, OnLine)> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

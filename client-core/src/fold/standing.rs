@@ -6,7 +6,7 @@ use super::rulings::{OnLine, Rulings};
 use crate::event::EventRef;
 use crate::identity::Certificate;
 use crate::ids::ChangeHash;
-use crate::log::{Changes, LogKey, Position, Run, encode_change};
+use crate::log::{Link, LogKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the rulings make of a change.
@@ -16,27 +16,6 @@ pub enum Verdict {
     Folds(Option<(i64, EventRef)>),
     /// It is kept aside, by this ruling.
     Aside(Unfolded, EventRef),
-}
-
-/// A change on its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Its own hash.
-    pub hash: ChangeHash,
-    /// The hash of the change before it.
-    pub before: ChangeHash,
-}
-
-/// The changes of a run as links. What cannot be put together again is left out; the door saw to that.
-pub fn links(run: &Run, changes: &Changes) -> Vec<Link> {
-    let mut at: Position = run.start();
-    let mut links = Vec::with_capacity(changes.len());
-    for puts in changes {
-        let Ok((_, after)) = encode_change(run.actor, &at, puts) else { break };
-        links.push(Link { hash: after.hash, before: at.hash });
-        at = after;
-    }
-    links
 }
 
 /// The verdicts on all changes of one actor in a document.

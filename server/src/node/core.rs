@@ -5,6 +5,7 @@ use super::writing::{InFlight, WriteRequest};
 use super::{Kind, News, NodeError, Writer};
 use crate::store::Store;
 use client_core::author::Author;
+use client_core::decide::{self, FarAhead};
 use client_core::event::{DocumentId, Scope};
 use client_core::fold::{History, SharedViews};
 use client_core::identity::{Certificate, Chain, Introduction};
@@ -86,6 +87,7 @@ pub struct Core {
     pub views: Option<Arc<SharedViews>>,
     pub upstream_live: Option<(bool, Millis)>,
     pub city_heard: Option<Millis>,
+    pub far_ahead: Vec<FarAhead>,
     pub chains: BTreeMap<DeviceId, Chain>,
     pub refused: VecDeque<(LogKey, String)>,
     pub senders: BTreeMap<Connection, mpsc::UnboundedSender<Vec<u8>>>,
@@ -213,8 +215,14 @@ impl Core {
                 }
                 let document = admitted.run.document;
                 if document.scope != Scope::Private {
-                    self.shared.insert(&admitted.run, &admitted.author, &admitted.changes);
+                    let seen = self.shared.insert(&admitted.run, &admitted.author, &admitted.changes);
+                    self.authors_mut().for_each(|author| author.clock_mut().observe(seen, now));
                     self.views = None;
+                }
+                if document.scope == Scope::Decisions {
+                    self.peer.follow(self.shared.rulings());
+                } else if matches!(self.kind, Kind::City(_)) && !own {
+                    self.far_ahead.extend(decide::far_ahead(&admitted.run, &admitted.changes, now));
                 }
                 tracing::debug!(%document, actor = %admitted.run.actor, seq = admitted.run.last_seq, events = admitted.run.events, "stored");
                 let _ = self.news.send(News::Line(document));
@@ -237,7 +245,10 @@ impl Core {
                     author.clock_mut().hear_upstream(time, now);
                 }
             }
-            Effect::CityHeard(time) => self.city_heard = self.city_heard.max(Some(time)),
+            Effect::CityHeard(time) => {
+                self.authors_mut().for_each(|author| author.clock_mut().hear_city(time, now));
+                self.city_heard = self.city_heard.max(Some(time));
+            }
             Effect::Refused { key, seq, reason, here } => {
                 tracing::warn!(document = %key.document, actor = %key.actor, seq, reason, here, "changes refused");
                 self.refused.push_back((key, reason));
