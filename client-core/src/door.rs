@@ -50,7 +50,9 @@ pub enum DoorError {
     #[error("the actor's introduction does not hold: {0}")]
     Introduction(String),
     /// A device wrote more lines under one actor than anybody keeps.
-    #[error("too many lines: this actor has {MAX_LINES} already, its device was copied too often; the city closes the actor")]
+    #[error(
+        "too many lines: this actor has {MAX_LINES} already, its device was copied too often; the city closes the actor"
+    )]
     TooManyLines,
     /// The run itself is wrong.
     #[error(transparent)]

@@ -3,6 +3,7 @@
 mod anomalies;
 mod branches;
 mod course_library;
+mod entry;
 mod history;
 mod requests;
 mod resources;
@@ -16,7 +17,8 @@ mod teacher_pool;
 pub use anomalies::{Anomaly, AnomalyKind};
 pub use branches::{Branch, Branches, Device, Policy};
 pub use course_library::{Course, CourseLibrary, CourseUse};
-pub use history::{Correction, Entry, History, Kept, Unfolded};
+pub use entry::{Correction, Entry, Kept, Unfolded};
+pub use history::History;
 pub use requests::{Lodged, Outcome, OutcomeKind, Requests, Round, State};
 pub use resources::{Asset, Resources};
 pub use rosters::{Learner, Rosters};

@@ -343,7 +343,10 @@ mod tests {
             clock.hear_city(RIGHT, shown(0));
             let mut clock: HybridClock = rmp_serde::from_slice(&rmp_serde::to_vec(&clock).unwrap()).unwrap();
             let stamp = clock.tick(shown(30)).millis();
-            assert!(RIGHT <= stamp && stamp <= RIGHT.plus_minutes(30 + CLOCK_BOUND_MINUTES), "{off}: {stamp:?}");
+            assert!(
+                RIGHT <= stamp && stamp <= RIGHT.plus_minutes(30 + CLOCK_BOUND_MINUTES),
+                "{off}: {stamp:?}"
+            );
         }
     }
 

@@ -106,9 +106,10 @@ fn a_revocation_that_does_not_say_so_accepts_what_is_held_at_this_moment() {
     let author = given.certificate(HOME).1;
     ledger.push(key, &author, crate::log::Place::On(0), run.start(), run.end());
     let (views, rulings) = (given.views(), given.history().rulings().clone());
-    let revoke: Command =
-        serde_json::from_value(serde_json::json!({"command": "revoke_device", "device": device, "reason": "被盗"}))
-            .unwrap();
+    let revoke: Command = serde_json::from_value(
+        serde_json::json!({"command": "revoke_device", "device": device, "reason": "被盗"}),
+    )
+    .unwrap();
     let revoke = revoke.as_of(&ledger, &rulings);
     assert_eq!(run_as(&revoke, Role::Office, &views).unwrap_err().code(), "not_yours");
     let drafts = run_as(&revoke, Role::Arbiter, &views).unwrap();

@@ -1,6 +1,7 @@
 //! What does not fit together (对不上的事): shown with its evidence, for a person to rule on.
 
-use super::history::{History, Kept};
+use super::entry::Kept;
+use super::history::History;
 use super::requests::Requests;
 use super::schedule::Booking;
 use crate::event::EventRef;

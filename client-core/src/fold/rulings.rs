@@ -1,6 +1,6 @@
 //! The rulings in force: what the decisions documents say on devices and lines, in decision order.
 
-use super::history::{Entry, Rank};
+use super::entry::{Entry, Rank};
 use crate::event::{Accepted, Event, EventRef};
 use crate::identity::Certificate;
 use crate::ids::{ChangeHash, DeviceId, PublicKey};
@@ -106,7 +106,8 @@ impl Rulings {
 
     /// Whether exactly these changes were corrected.
     pub fn correct(&self, key: &LogKey, from: ChangeHash, to: ChangeHash) -> bool {
-        let same = |it: &OnLine| matches!(it, OnLine::Corrected(first, last, _) if (*first, *last) == (from, to));
+        let same =
+            |it: &OnLine| matches!(it, OnLine::Corrected(first, last, _) if (*first, *last) == (from, to));
         self.on_line(key).any(|(_, it)| same(it))
     }
 
@@ -135,7 +136,8 @@ impl Rulings {
     ) -> impl Iterator<Item = (EventRef, Vec<ChangeHash>)> + 'a {
         self.revocations_of(author).map(move |(ruling, revoked)| {
             let own = |accepted: &&Accepted| accepted.document == key.document && accepted.actor == key.actor;
-            let heads = revoked.accepted.iter().filter(own).flat_map(|accepted| accepted.heads.iter().copied());
+            let heads =
+                revoked.accepted.iter().filter(own).flat_map(|accepted| accepted.heads.iter().copied());
             (ruling, heads.collect())
         })
     }
@@ -145,8 +147,10 @@ impl Rulings {
         author: &'a Certificate,
     ) -> impl Iterator<Item = (EventRef, &'a Revoked)> + 'a {
         let all = self.revoked.iter();
-        all.filter(|(rank, (ruling, revoked))| self.cover(revoked.device, author) && self.in_force(rank, ruling))
-            .map(|(_, (ruling, revoked))| (*ruling, revoked))
+        all.filter(|(rank, (ruling, revoked))| {
+            self.cover(revoked.device, author) && self.in_force(rank, ruling)
+        })
+        .map(|(_, (ruling, revoked))| (*ruling, revoked))
     }
 
     /// Whether the device, a branch node, issued this certificate.

@@ -1,7 +1,7 @@
 //! How one actor's changes in a document stand under the rulings: by the chain of their hashes alone,
 //! so that forked lines are judged alike wherever and in whatever order they arrived.
 
-use super::history::Unfolded;
+use super::entry::Unfolded;
 use super::rulings::{OnLine, Rulings};
 use crate::event::EventRef;
 use crate::identity::Certificate;

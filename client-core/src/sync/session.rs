@@ -294,9 +294,7 @@ impl Session {
     pub fn is_caught_up(&self, shelf: &dyn Shelf) -> bool {
         let received = match self.side {
             Side::Client => self.promise.is_none(),
-            Side::Server => {
-                self.muted || self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty()
-            }
+            Side::Server => self.muted || self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
     }
