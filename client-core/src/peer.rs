@@ -14,6 +14,7 @@ pub use batch::{Batch, Placed};
 
 use crate::door::{self, Admission, Admitted, City};
 use crate::event::DocumentId;
+use crate::fold::Rulings;
 use crate::identity::{self, Certificate, SecretKey};
 use crate::log::{Head, Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::sealed::{SealedBatch, SealedRow};
@@ -213,6 +214,7 @@ pub struct Peer {
     asked_city: bool,
     admissions: Admissions,
     pending: BTreeMap<u64, Pending>,
+    rulings: Rulings,
     busy: BTreeMap<LogKey, usize>,
     waiting: VecDeque<Waiting>,
     next_token: u64,
@@ -238,6 +240,7 @@ impl Peer {
             asked_city: false,
             admissions: Admissions::default(),
             pending: BTreeMap::new(),
+            rulings: Rulings::default(),
             busy: BTreeMap::new(),
             waiting: VecDeque::new(),
             next_token: 0,
@@ -361,6 +364,23 @@ impl Peer {
         self.let_in(now, shelf);
     }
 
+    /// Goes by these rulings: a revoked device hands in and receives nothing, a closed actor's lines that
+    /// count are taken in.
+    pub fn follow(&mut self, rulings: &Rulings) {
+        if self.rulings == *rulings {
+            return;
+        }
+        self.rulings = rulings.clone();
+        for (key, keep) in self.rulings.closings() {
+            self.ledger.close(key, keep.to_vec());
+        }
+        for session in self.sessions.values_mut().filter(|session| session.side() == Side::Server) {
+            if session.peer().is_some_and(|peer| rulings.revoke(peer)) {
+                session.mute();
+            }
+        }
+    }
+
     /// The city's word on these documents: signed now at the city, the last one heard elsewhere.
     pub fn statements_on(&self, documents: &[DocumentId], now: Millis) -> Vec<CityStatement> {
         documents
@@ -424,6 +444,9 @@ impl Peer {
     fn carry_out(&mut self, connection: Connection, output: Output, now: Millis, shelf: &dyn Shelf) {
         match output {
             Output::Send(bytes) => self.effects.push_back(Effect::Send { connection, bytes }),
+            Output::Knock(certificate) if self.rulings.revoke(&certificate) => {
+                self.with_session(connection, now, shelf, |session, _| session.mute());
+            }
             Output::Knock(certificate) => self.admissions.knock(connection, certificate.device),
             Output::Live(peer) => {
                 let peer = peer.filter(|_| self.upstream != Some(connection));

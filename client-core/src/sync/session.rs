@@ -208,6 +208,7 @@ pub struct Session {
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
+    muted: bool,
     pace: Pace,
     last_heard: Millis,
     last_sent: Millis,
@@ -261,6 +262,7 @@ impl Session {
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
+            muted: false,
             pace: Pace::default(),
             last_heard: now,
             last_sent: now,
@@ -292,7 +294,7 @@ impl Session {
     pub fn is_caught_up(&self, shelf: &dyn Shelf) -> bool {
         let received = match self.side {
             Side::Client => self.promise.is_none(),
-            Side::Server => self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
+            Side::Server => self.muted || self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
     }
@@ -315,6 +317,9 @@ impl Session {
             (Phase::Waiting, Side::Server) if matches!(frame, Frame::Ping | Frame::Pong) => {
                 self.converse(frame, here)
             }
+            (Phase::Waiting, Side::Server) if self.muted && self.before_welcome.is_empty() => {
+                self.converse(frame, here)
+            }
             (Phase::Waiting, Side::Server) => {
                 if self.before_welcome.len() >= MOST_BEFORE_WELCOME {
                     return Err(Refusal::Unexpected(frame.name().into()));
@@ -333,7 +338,7 @@ impl Session {
     pub fn tick(&mut self, here: &Here<'_>) {
         let now = here.now;
         // A server holds a client in `Waiting` itself.
-        let held = self.phase == Phase::Waiting && self.side == Side::Server;
+        let held = self.phase == Phase::Waiting && self.side == Side::Server && !self.muted;
         if self.phase == Phase::Closed {
             return;
         }
@@ -346,7 +351,8 @@ impl Session {
         }
         if self.is_live() {
             self.send_statements(now);
-            if self.side == Side::Server && self.feed.marked < self.feed.at && self.is_idle() {
+            let behind = self.feed.marked < self.feed.at && !self.muted;
+            if self.side == Side::Server && behind && self.is_idle() {
                 self.mark(self.feed.at);
             }
         }
@@ -355,6 +361,9 @@ impl Session {
     /// There is room for the client that knocked.
     pub fn welcome(&mut self, here: &Here<'_>) {
         let Some(peer) = self.peer.clone().filter(|_| self.phase == Phase::Waiting) else { return };
+        if self.muted {
+            return self.take_what_waited(here);
+        }
         self.phase = Phase::Live;
         self.last_sent = here.now;
         let upto = here.shelf.feed_head();
@@ -365,13 +374,25 @@ impl Session {
         (self.feed.at, self.feed.marked) = (since, since);
         self.rows_after = self.cursor.rows_read;
         self.outputs.push_back(Output::Live(Some(peer)));
+        self.take_what_waited(here);
+        self.pump(here);
+        self.pump_rows();
+    }
+
+    fn take_what_waited(&mut self, here: &Here<'_>) {
         for frame in std::mem::take(&mut self.before_welcome) {
             if let Err(refusal) = self.converse(frame, here) {
                 return self.close(refusal);
             }
         }
-        self.pump(here);
-        self.pump_rows();
+    }
+
+    /// Server: the client was revoked. What it hands in is taken, and nothing goes to it any more.
+    pub fn mute(&mut self) {
+        self.muted = true;
+        self.feed.outbox.clear();
+        self.dirty.clear();
+        self.statements.clear();
     }
 
     /// An actor's log grew here, by its author or from elsewhere, and is durable.
@@ -470,7 +491,7 @@ impl Session {
 
     /// Answer to [`Output::LoadRows`]; a batch without rows still moves the offset on.
     pub fn rows_loaded(&mut self, batch: SealedBatch) {
-        if batch.upto <= self.rows_after {
+        if batch.upto <= self.rows_after || self.muted {
             self.rows_sending = false;
         } else {
             self.send(Frame::Rows(batch));
@@ -836,7 +857,7 @@ impl Session {
 
     /// Server: the next stretch of the feed becomes chunks, one a line.
     fn read_feed(&mut self, here: &Here<'_>) -> Result<bool, ShelfError> {
-        let Some(peer) = &self.peer else { return Ok(false) };
+        let Some(peer) = self.peer.as_ref().filter(|_| !self.muted) else { return Ok(false) };
         if self.feed.at >= here.shelf.feed_head() {
             self.feed.echo.clear();
             return Ok(false);
@@ -907,7 +928,7 @@ impl Session {
     }
 
     fn pump_rows(&mut self) {
-        if self.is_live() && self.rows_waiting && !self.rows_sending {
+        if self.is_live() && !self.muted && self.rows_waiting && !self.rows_sending {
             self.rows_waiting = false;
             self.rows_sending = true;
             self.outputs.push_back(Output::LoadRows { after: self.rows_after });
@@ -925,7 +946,7 @@ impl Session {
 
     fn peer_may_read(&self, document: &DocumentId) -> bool {
         match self.side {
-            Side::Server => self.peer.as_ref().is_some_and(|peer| peer.may_read(document)),
+            Side::Server => !self.muted && self.peer.as_ref().is_some_and(|peer| peer.may_read(document)),
             Side::Client => true,
         }
     }
