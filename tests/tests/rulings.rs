@@ -114,11 +114,13 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
 
     let revoke = Command::RevokeDevice { device: device.id(), reason: "被盗".into(), accepted: None };
     let ruling = node.command(&revoke, UserId([0; 16]), now()).await.unwrap()[0];
+    let admit = Command::AdmitBranch { name: "广陈镇".into() };
+    node.command(&admit, UserId([0; 16]), now()).await.unwrap();
     let stolen = device.register(900).await;
     let kept = device.until(stolen, |it| it.kept_aside.is_some()).await;
     assert_eq!((kept.kept_aside, kept.ruling), (Some(Unfolded::Quarantine), Some(ruling)));
     assert_eq!(registered(&node).await, 601);
-    assert!(!device.replica.views().branches.revoked.contains_key(&device.id()), "nothing goes to it");
+    assert_eq!(device.replica.views().branches.by_name("广陈镇"), None, "nothing goes to it any more");
 
     let (document, actor, change) = (stolen.document, stolen.actor, kept.change);
     let release = Command::ReleaseQuarantine { document, actor, from: change, to: change };
