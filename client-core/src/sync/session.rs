@@ -610,8 +610,11 @@ impl Session {
                 self.send(Frame::Common { key, line, seq });
             }
             Frame::Common { key, line, seq } => {
-                self.theirs.entry(key).or_default().parts(line, seq);
-                self.dirty.insert(key);
+                // An answer to nothing names lines that may not exist.
+                if let Some(theirs) = self.theirs.get_mut(&key).filter(|theirs| theirs.was_asked(line)) {
+                    theirs.parts(line, seq);
+                    self.dirty.insert(key);
+                }
             }
             Frame::Rejected { key, seq, reason } => {
                 self.refused.insert(key);
