@@ -535,6 +535,7 @@ impl Peer {
             Some(Pending::Chunk { connection, admitted, upto }) => {
                 let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
                 self.took_in(*admitted, false);
+                self.recall_city(&key, shelf);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, upto, here);
                 });
@@ -611,6 +612,14 @@ impl Peer {
         }
         self.hand_on(&statement, now, shelf);
         self.effects.push_back(Effect::Changed);
+    }
+
+    /// The city's word may have come before the changes it is about.
+    fn recall_city(&mut self, key: &LogKey, shelf: &dyn Shelf) {
+        let heads = self.statements.get(&key.document).map(|statement| statement.heads.clone());
+        for head in heads.iter().flatten().filter(|head| head.actor == key.actor) {
+            self.city_holds(*key, head, shelf);
+        }
     }
 
     /// Counts only where the change the city names is ours, by its hash.

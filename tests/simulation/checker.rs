@@ -11,7 +11,7 @@ pub use holdings::{Holdings, Readers, readers};
 pub use truth::Truth;
 
 use client_core::event::EventRef;
-use client_core::ids::{BranchId, ChangeHash, PublicKey, Signature};
+use client_core::ids::{BranchId, ChangeHash, PublicKey};
 use client_core::log::Run;
 use client_core::replica::Record;
 use client_core::sync::{CityStatement, Frame};
@@ -42,7 +42,7 @@ pub struct Checker {
     pub lost_with_city: BTreeSet<ChangeHash>,
     ever_at_city: BTreeSet<ChangeHash>,
     epochs: BTreeMap<u64, NodeId>,
-    signed: BTreeMap<Signature, bool>,
+    signed: BTreeMap<Vec<u8>, bool>,
     pub seen: Seen,
     pub events: usize,
     pub violations: Vec<String>,
@@ -151,7 +151,8 @@ impl Checker {
         let Some(upstream) = self.epochs.get(&epoch).filter(|upstream| **upstream != node) else { return };
         let from = if holdings.cursor_checked.0 == epoch { holdings.cursor_checked.1 } else { 0 };
         let feed = &self.nodes[*upstream].holdings.feed;
-        let stretch = from.min(since) as usize..(since as usize).min(feed.len());
+        let end = (since as usize).min(feed.len());
+        let stretch = (from as usize).min(end)..end;
         let own = self.nodes[node].name.clone();
         let missing = feed[stretch].iter().find(|(key, hashes)| {
             let readable = self.may_read(node, key);
@@ -202,7 +203,7 @@ impl Checker {
             return;
         }
         let Ok(Frame::AtCity(statement)) = Frame::decode(bytes) else { return };
-        if !self.is_signed(&statement) {
+        if !self.is_signed(bytes, &statement) {
             return;
         }
         for head in &statement.heads {
@@ -220,12 +221,12 @@ impl Checker {
         }
     }
 
-    fn is_signed(&mut self, statement: &CityStatement) -> bool {
-        if let Some(known) = self.signed.get(&statement.signature) {
+    fn is_signed(&mut self, bytes: &[u8], statement: &CityStatement) -> bool {
+        if let Some(known) = self.signed.get(bytes) {
             return *known;
         }
         let holds = decode::is_signed(statement, self.city_key);
-        self.signed.insert(statement.signature, holds);
+        self.signed.insert(bytes.to_vec(), holds);
         holds
     }
 

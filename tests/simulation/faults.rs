@@ -174,6 +174,7 @@ pub fn strike(world: &mut World, fault: Fault) -> Option<NodeId> {
             copy.own_events = original.own_events.clone();
             let copy = world.add(copy);
             world.start(copy);
+            write_apart(world, &[node, copy]);
             Some(node)
         }
         Fault::Clock => {
@@ -207,10 +208,23 @@ pub fn heal(world: &mut World, fault: Fault, node: NodeId) {
         }
         Fault::Partition => world.nodes[node].cut_off = false,
         Fault::Loss => set_line(world, node, Line::GOOD),
-        Fault::Crash | Fault::Restore | Fault::Backup | Fault::Empty => world.start(node),
+        Fault::Restore => {
+            world.start(node);
+            write_apart(world, &[node]);
+        }
+        Fault::Crash | Fault::Backup | Fault::Empty => world.start(node),
         Fault::Clock => world.nodes[node].clock = 0,
         Fault::Full => world.nodes[node].disk.full = false,
         Fault::Cut | Fault::Clone | Fault::Old | Fault::Malice | Fault::Liar => {}
+    }
+}
+
+/// Copies mostly write before they hear of each other.
+fn write_apart(world: &mut World, nodes: &[NodeId]) {
+    for node in nodes {
+        for _ in 0..world.dice.below(4) {
+            crate::deeds::one(world, *node);
+        }
     }
 }
 

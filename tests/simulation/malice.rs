@@ -108,7 +108,9 @@ impl Rogue {
                 if self.dice.chance(90) {
                     self.send(Frame::Stored { document: run.document, head: run.head() });
                 }
-                self.loot.push((introduction, run));
+                if run.actor != self.actor() {
+                    self.loot.push((introduction, run));
+                }
             }
             Frame::Ping => self.send(Frame::Pong),
             _ => {}

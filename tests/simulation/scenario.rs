@@ -46,11 +46,13 @@ pub fn run_guarded(seed: u64, allowed: &BTreeSet<Fault>) -> Outcome {
 pub fn run(seed: u64, allowed: &BTreeSet<Fault>) -> Outcome {
     let mut world = World::new(seed);
     let mut outcome = Outcome::default();
+    world.trace = std::env::var_os("SIMULATE_TRACE").is_some();
     let strangers = populate(&mut world, allowed, &mut outcome);
     let duration = world.dice.between(60, 180) * SECOND;
     let mut plan = faults::plan(&mut world, allowed, duration);
     schedule(&mut world, &plan, duration);
     work(&mut world, &mut plan, duration, &mut outcome);
+    fill(&mut world);
     heal(&mut world, &plan);
     converge(&mut world, &mut outcome);
     finish(&mut world, &strangers, &mut outcome);
@@ -138,7 +140,8 @@ fn work(world: &mut World, plan: &mut [Planned], duration: Time, outcome: &mut O
             }
             Some(What::Fault(n)) => {
                 plan[n].node = faults::strike(world, plan[n].fault);
-                if plan[n].node.is_some() {
+                if let Some(node) = plan[n].node {
+                    world.note(|| format!("fault {} at {}", plan[n].fault.word(), world.nodes[node].name));
                     *outcome.faults.entry(plan[n].fault.word()).or_default() += 1;
                     world.after(plan[n].lasts, What::Undo(n));
                 }
@@ -156,9 +159,20 @@ fn undo(world: &mut World, planned: &mut Planned) {
     }
 }
 
-/// All that went wrong is set right; what was not done yet is done.
+/// Where too little happened, more does.
+fn fill(world: &mut World) {
+    let mut tries = 0;
+    while world.checker.events < LEAST_EVENTS && tries < 400 {
+        tries += 1;
+        deeds::some(world);
+        run_for(world, 10 * MILLI);
+    }
+}
+
+/// All that went wrong is set right.
 fn heal(world: &mut World, plan: &[Planned]) {
     audit(world);
+    world.note(|| "all is healed".into());
     world.healed = true;
     for node in 0..world.nodes.len() {
         match world.nodes[node].flavour {
@@ -197,12 +211,6 @@ fn heal(world: &mut World, plan: &[Planned]) {
             let life = world.nodes[node].life;
             world.after(MILLI, What::Dial(node, life));
         }
-    }
-    let mut tries = 0;
-    while world.checker.events < LEAST_EVENTS && tries < 400 {
-        tries += 1;
-        deeds::some(world);
-        run_for(world, 10 * MILLI);
     }
 }
 

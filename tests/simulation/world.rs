@@ -63,6 +63,8 @@ pub struct World {
     /// Everything is well from now on.
     pub healed: bool,
     pub quiet: bool,
+    /// Tells on the error output what happens.
+    pub trace: bool,
 }
 
 impl World {
@@ -84,6 +86,7 @@ impl World {
             bytes: 0,
             healed: false,
             quiet: false,
+            trace: false,
         }
     }
 
@@ -103,6 +106,13 @@ impl World {
     pub fn after(&mut self, delay: Time, what: What) {
         self.scheduled += 1;
         self.queue.insert((self.now + delay, self.scheduled), what);
+    }
+
+    /// Notes what happens, for whoever looks into a failure.
+    pub fn note(&self, text: impl FnOnce() -> String) {
+        if self.trace {
+            eprintln!("{:>10.3} {}", self.now as f64 / SECOND as f64, text());
+        }
     }
 
     /// The clock of a node.
@@ -163,6 +173,7 @@ impl World {
         if self.nodes[node].gone || self.nodes[node].is_running() {
             return;
         }
+        self.note(|| format!("{} starts", self.nodes[node].name));
         let (marker, now) = (self.dice.next() >> 1, self.clock(node));
         self.nodes[node].start(&self.cast, marker, now);
         let batches = self.nodes[node].disk.batches();
@@ -338,6 +349,7 @@ impl World {
             return;
         }
         let node = if to_server { connection.server } else { connection.client };
+        self.note(|| format!("{id} to {}: {}", self.nodes[node].name, describe(&bytes)));
         if to_server
             && let Some(liar) = &mut self.nodes[node].liar
             && let Some(answer) = liar.hear(&bytes)
@@ -402,5 +414,20 @@ impl World {
             Kind::City => std::iter::once(None).chain(branches.into_iter().map(Some)).collect(),
             _ => vec![None, Some(self.nodes[node].branch)],
         }
+    }
+}
+
+/// A frame in a few words.
+fn describe(bytes: &[u8]) -> String {
+    use client_core::sync::Frame;
+    match Frame::decode(bytes) {
+        Ok(Frame::Chunk { run, upto, .. }) => {
+            format!("chunk {} {}..{} {:?} upto {upto:?}", run.key(), run.first_seq, run.last_seq, run.last_hash)
+        }
+        Ok(Frame::AtCity(statement)) => format!("at city {} {:?}", statement.document, statement.heads),
+        Ok(Frame::Challenge { epoch, .. }) => format!("challenge epoch {epoch}"),
+        Ok(Frame::Hello { since, version, .. }) => format!("hello {version} since {since:?}"),
+        Ok(frame) => format!("{frame:?}"),
+        Err(error) => error.to_string(),
     }
 }
