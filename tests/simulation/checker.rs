@@ -80,12 +80,15 @@ impl Checker {
 
     /// A node opened its store in this epoch; `told` says whether it knows of every restore.
     pub fn started(&mut self, node: NodeId, epoch: u64, told: bool) {
+        self.forget_epoch(node);
         if told && self.nodes[node].honest {
             self.epochs.insert(epoch, node);
-        } else {
-            // Its feed's numbers no longer mean what they meant when cursors were given.
-            self.epochs.remove(&epoch);
         }
+    }
+
+    /// Its feed's numbers no longer mean what they meant when cursors were given.
+    pub fn forget_epoch(&mut self, node: NodeId) {
+        self.epochs.retain(|_, of| *of != node);
     }
 
     /// A device wrote a change.

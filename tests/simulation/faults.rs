@@ -249,7 +249,8 @@ fn put_back(world: &mut World, node: NodeId, told: bool) {
     let copies = world.nodes[node].copies.clone();
     let mut copy = world.dice.pick(&copies).cloned().unwrap_or_default();
     if told {
-        copy.marker = world.nodes[node].disk.marker;
+        // The file beside the store is of a later moment than the copy.
+        copy.marker = Some(world.dice.next() >> 1);
     }
     world.nodes[node].disk = copy;
     world.nodes[node].put_back_untold = !told;
@@ -258,6 +259,7 @@ fn put_back(world: &mut World, node: NodeId, told: bool) {
 
 fn lost_content(world: &mut World, node: NodeId) {
     remember(world, node);
+    world.checker.forget_epoch(node);
     world.checker.content_was_lost();
 }
 
