@@ -64,7 +64,9 @@ pub fn decide(world: &mut World, city: NodeId, life: u32) {
         }
     }
     if !drafts.is_empty() {
+        let kinds: Vec<String> = drafts.iter().map(|draft| format!("{:?}", draft.event)).collect();
         shell.write(drafts, entropy, now);
+        world.note(|| format!("decides {kinds:?}"));
         wake(world, city, 30);
     }
     world.carry_out(city);
@@ -85,7 +87,7 @@ fn has_heard_all(world: &mut World, city: NodeId) -> bool {
     let heard: BTreeSet<[u8; 16]> = nodes
         .iter()
         .filter_map(|connection| shell.peer.session(*connection))
-        .filter(|session| session.is_caught_up(&shell.shelf))
+        .filter(|session| session.has_supplied_all())
         .filter_map(|session| session.peer().map(|peer| peer.device.0))
         .collect();
     shell.reported.extend(heard);

@@ -199,6 +199,8 @@ pub struct Session {
     dirty: BTreeSet<LogKey>,
     in_flight: Option<InFlight>,
     refused: BTreeSet<LogKey>,
+    /// Actors whose changes this side refused.
+    rejected: BTreeSet<LogKey>,
     feed: Feed,
     promise: Option<Promise>,
     before_welcome: Vec<Frame>,
@@ -252,6 +254,7 @@ impl Session {
             dirty: BTreeSet::new(),
             in_flight: None,
             refused: BTreeSet::new(),
+            rejected: BTreeSet::new(),
             feed: Feed::default(),
             promise: None,
             before_welcome: Vec::new(),
@@ -295,6 +298,13 @@ impl Session {
             Side::Server => self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
+    }
+
+    /// Whether the peer named all it holds, as it does after a restore of this side, and all of that is
+    /// here but for what was refused.
+    pub fn has_supplied_all(&self) -> bool {
+        let here = |(key, theirs): (&LogKey, &Theirs)| theirs.is_settled() || self.rejected.contains(key);
+        self.is_live() && self.told_all && self.theirs.iter().all(here)
     }
 
     /// A message arrived.
@@ -428,6 +438,7 @@ impl Session {
     /// Answer to [`Output::Admit`]: refused, for this actor alone.
     pub fn reject(&mut self, key: LogKey, seq: u64, reason: String, upto: Option<u64>, here: &Here<'_>) {
         self.send(Frame::Rejected { key, seq, reason });
+        self.rejected.insert(key);
         self.reached_cursor(upto, here);
     }
 
