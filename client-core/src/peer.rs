@@ -370,8 +370,22 @@ impl Peer {
         if session.is_caught_up(shelf) {
             if session.side() == Side::Server {
                 self.admissions.caught_up(connection, now);
+                self.tell_old_client(connection, now, shelf);
             } else if !self.asked_city {
                 self.ask_city(connection, now, shelf);
+            }
+        }
+    }
+
+    /// Server: a client of the first protocol cannot ask for the city's word; it is told once.
+    fn tell_old_client(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        if session.is_owed_the_citys_word() {
+            let documents: BTreeSet<DocumentId> =
+                self.ledger.iter().map(|(key, _)| key.document).filter(|d| session.peer_may_read(d)).collect();
+            let documents: Vec<DocumentId> = documents.into_iter().collect();
+            for statement in self.statements_on(&documents, now) {
+                self.with_session(connection, now, shelf, |session, _| session.answer_at_city(statement));
             }
         }
     }
@@ -605,8 +619,8 @@ impl Peer {
             let key = LogKey { document: statement.document, actor: head.actor };
             self.city_holds(key, head, shelf);
         }
-        let newer = self.statements.get(&statement.document).is_none_or(|kept| kept.time <= statement.time);
-        if newer {
+        let kept = self.statements.get(&statement.document);
+        if kept.is_none_or(|kept| kept.time <= statement.time || !kept.covers(&statement)) {
             self.unsaved_statements.insert(statement.document);
             self.statements.insert(statement.document, statement.clone());
         }

@@ -48,6 +48,9 @@ pub struct Checker {
     pub violations: Vec<String>,
 }
 
+/// What the protocol says of lines of one actor.
+const MOST_LINES: usize = 8;
+
 const MOST_VIOLATIONS: usize = 20;
 
 impl Checker {
@@ -100,7 +103,7 @@ impl Checker {
     /// A batch went to a disk, not yet durable.
     pub fn written(&mut self, node: NodeId, records: &[Record]) {
         let watched = &mut self.nodes[node];
-        let wrong = watched.holdings.write(records, &self.truth, watched.device);
+        let wrong = watched.holdings.write(records, &self.truth);
         if watched.honest {
             wrong.iter().for_each(|text| self.of(node, text));
         }
@@ -131,7 +134,7 @@ impl Checker {
         let (device, truth) = (self.nodes[node].device, &self.truth);
         let mut holdings = Holdings::default();
         for records in batches {
-            holdings.write(records, truth, device);
+            holdings.write(records, truth);
             holdings.sync(truth, device);
         }
         holdings.writes_on_shared.clear();
@@ -248,10 +251,32 @@ impl Checker {
         }
     }
 
-    /// Whether a node holds all the city holds of what it may read, and nothing else.
-    pub fn same_as_city(&self, node: NodeId, city: NodeId, branches: &[Readers]) -> bool {
+    /// Whether a node holds all that honest devices wrote and the city holds, of what it may read, and
+    /// nothing else.
+    pub fn same_as_city(&self, node: NodeId, city: NodeId, readable: &[Readers]) -> bool {
+        self.is_same(node, city, readable, true)
+    }
+
+    /// The same of what devices wrote that keep no rule.
+    pub fn same_malice(&self, node: NodeId, city: NodeId, readable: &[Readers]) -> bool {
+        self.is_same(node, city, readable, false)
+    }
+
+    fn is_same(&self, node: NodeId, city: NodeId, readable: &[Readers], honest: bool) -> bool {
         let (own, all) = (&self.nodes[node].holdings, &self.nodes[city].holdings);
-        branches.iter().all(|readers| own.sum(readers) == all.sum(readers))
+        readable.iter().all(|readers| own.sum(*readers, honest) == all.sum(*readers, honest))
+    }
+
+    /// Whether some actor has more lines than anybody keeps. Which of them a node holds is then a
+    /// matter of what came first, until the city closes the actor.
+    pub fn is_over_the_cap(&self) -> bool {
+        let malicious = || self.truth.iter().filter(|(_, change)| !change.honest);
+        let parents: BTreeSet<ChangeHash> = malicious().map(|(_, change)| change.before).collect();
+        let mut lines: BTreeMap<_, usize> = BTreeMap::new();
+        for (_, change) in malicious().filter(|(hash, _)| !parents.contains(hash)) {
+            *lines.entry(change.key).or_default() += 1;
+        }
+        lines.values().any(|count| *count > MOST_LINES)
     }
 
     /// At the end: nothing that was acknowledged is missing at the city.

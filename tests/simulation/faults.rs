@@ -119,7 +119,7 @@ pub fn strike(world: &mut World, fault: Fault) -> Option<NodeId> {
             Some(node)
         }
         Fault::Partition => {
-            let node = pick(world, |node| node.kind != Kind::City || node.life > 0)?;
+            let node = pick(world, |_| true)?;
             world.nodes[node].cut_off = true;
             let of_node: Vec<u64> = connections_of(world, node);
             of_node.into_iter().for_each(|id| world.cut(id));
@@ -145,7 +145,9 @@ pub fn strike(world: &mut World, fault: Fault) -> Option<NodeId> {
             Some(node)
         }
         Fault::Restore => {
-            let node = pick(world, |node| node.kind != Kind::City && !node.copies.is_empty())?;
+            let node = pick(world, |node| {
+                node.kind != Kind::City && node.flavour != Flavour::Rogue && !node.copies.is_empty()
+            })?;
             let told = world.dice.chance(50);
             put_back(world, node, told);
             Some(node)

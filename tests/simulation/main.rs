@@ -58,7 +58,7 @@ fn read(arguments: &[String]) -> Result<(std::ops::Range<u64>, BTreeSet<Fault>),
 fn run(seeds: std::ops::Range<u64>, allowed: &BTreeSet<Fault>) -> ExitCode {
     let begin = Instant::now();
     let (mut events, mut violations, mut stalls, mut forks, mut confirmed, mut lost) = (0, 0, 0, 0, 0, 0);
-    let (mut slowest, mut round_trips) = (0, 0);
+    let (mut slowest, mut round_trips, mut over_the_cap) = (0, 0, 0);
     let mut by_kind: BTreeMap<&str, u64> = BTreeMap::new();
     let count = seeds.end.saturating_sub(seeds.start);
     for seed in seeds {
@@ -69,6 +69,7 @@ fn run(seeds: std::ops::Range<u64>, allowed: &BTreeSet<Fault>) -> ExitCode {
         forks += outcome.forks;
         confirmed += outcome.confirmed;
         lost += outcome.lost_with_city;
+        over_the_cap += usize::from(outcome.over_the_cap);
         slowest = slowest.max(outcome.round_trips);
         round_trips += outcome.round_trips;
         for (kind, count) in outcome.faults {
@@ -88,6 +89,7 @@ fn run(seeds: std::ops::Range<u64>, allowed: &BTreeSet<Fault>) -> ExitCode {
         serde_json::json!({
             "seeds": count, "events": events, "faults": by_kind, "violations": violations, "stalls": stalls,
             "forks": forks, "confirmed": confirmed, "lost_with_city": lost,
+            "over_the_cap": over_the_cap,
             "round_trips": { "mean": round_trips / count.max(1), "most": slowest },
             "seconds": (seconds * 10.0).round() / 10.0,
         })

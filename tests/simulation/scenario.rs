@@ -22,6 +22,8 @@ pub struct Outcome {
     pub confirmed: usize,
     /// Changes that no disk held any more after the city was put back.
     pub lost_with_city: usize,
+    /// Whether a rogue wrote more lines than anybody keeps.
+    pub over_the_cap: bool,
     /// From healing to the same content everywhere, in round trips.
     pub round_trips: u64,
 }
@@ -226,9 +228,10 @@ fn run_for(world: &mut World, time: Time) {
 /// Until all hold the same and all know that the city holds it.
 fn converge(world: &mut World, outcome: &mut Outcome) {
     let begin = world.now;
+    outcome.over_the_cap = world.checker.is_over_the_cap();
     loop {
         run_for(world, 100 * MILLI);
-        let waiting = what_is_missing(world);
+        let waiting = what_is_missing(world, outcome.over_the_cap);
         let elapsed = world.now - begin;
         match waiting {
             None => {
@@ -254,7 +257,7 @@ fn honest(world: &World) -> Vec<NodeId> {
         .collect()
 }
 
-fn what_is_missing(world: &mut World) -> Option<String> {
+fn what_is_missing(world: &mut World, over_the_cap: bool) -> Option<String> {
     for node in honest(world) {
         let name = world.nodes[node].name.clone();
         if !world.nodes[node].is_running() {
@@ -263,6 +266,9 @@ fn what_is_missing(world: &mut World) -> Option<String> {
         let readable = world.readable(node);
         if !world.checker.same_as_city(node, CITY, &readable) {
             return Some(format!("{name} does not hold what the city holds"));
+        }
+        if !over_the_cap && !world.checker.same_malice(node, CITY, &readable) {
+            return Some(format!("{name} does not hold what the city holds of a rogue"));
         }
         let device = world.nodes[node].identity.certificate().device;
         match &mut world.nodes[node].program {
@@ -326,9 +332,13 @@ fn audit(world: &mut World) {
 /// Views, decisions, acknowledgements; and that nothing new costs nothing.
 fn finish(world: &mut World, strangers: &[NodeId], outcome: &mut Outcome) {
     if outcome.stall.is_none() {
-        compare_views(world);
         world.checker.check_acknowledged(CITY);
-        meet_again(world);
+        let malice_is_same =
+            honest(world).into_iter().all(|node| world.checker.same_malice(node, CITY, &world.readable(node)));
+        if malice_is_same {
+            compare_views(world);
+            meet_again(world);
+        }
     }
     for node in strangers {
         let told = world.nodes[*node].turned_away.iter().any(|text| text.contains("protocol"));

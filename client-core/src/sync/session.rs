@@ -207,6 +207,8 @@ pub struct Session {
     contributed: BTreeSet<DocumentId>,
     statements: BTreeMap<DocumentId, CityStatement>,
     statements_sent: Millis,
+    /// A client of the first protocol was told the city's word on all it may read.
+    told_old_client: bool,
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
@@ -261,6 +263,7 @@ impl Session {
             contributed: BTreeSet::new(),
             statements: BTreeMap::new(),
             statements_sent: Millis(0),
+            told_old_client: false,
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
@@ -298,6 +301,11 @@ impl Session {
             Side::Server => self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
+    }
+
+    /// Server: whether the city's word must come unasked, once, for want of a frame to ask with.
+    pub fn is_owed_the_citys_word(&mut self) -> bool {
+        self.version < 2 && !std::mem::replace(&mut self.told_old_client, true)
     }
 
     /// Whether the peer named all it holds, as it does after a restore of this side, and all of that is
@@ -937,7 +945,8 @@ impl Session {
         self.local.chain.last().is_some_and(|own| own.may_read(document))
     }
 
-    fn peer_may_read(&self, document: &DocumentId) -> bool {
+    /// Server: whether the client may read the document.
+    pub fn peer_may_read(&self, document: &DocumentId) -> bool {
         match self.side {
             Side::Server => self.peer.as_ref().is_some_and(|peer| peer.may_read(document)),
             Side::Client => true,

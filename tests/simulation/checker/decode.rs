@@ -81,8 +81,6 @@ pub fn is_signed(statement: &CityStatement, city_key: PublicKey) -> bool {
 /// The parts of an envelope that the checker looks at.
 pub struct RawEnvelope {
     pub kind: String,
-    pub stamp: u64,
-    pub supersedes: Option<EventRef>,
     pub body: Vec<u8>,
 }
 
@@ -100,8 +98,8 @@ pub fn envelope(value: &[u8]) -> Option<RawEnvelope> {
         Option<EventRef>,
         serde_bytes::ByteBuf,
     );
-    let (kind, _, stamp, _, _, _, _, _, supersedes, body): Fields = rmp_serde::from_slice(value).ok()?;
-    Some(RawEnvelope { kind, stamp, supersedes, body: body.into_vec() })
+    let (kind, _, _, _, _, _, _, _, _, body): Fields = rmp_serde::from_slice(value).ok()?;
+    Some(RawEnvelope { kind, body: body.into_vec() })
 }
 
 /// Zeros: what stands before the first change.

@@ -22,8 +22,8 @@ pub fn readers(document: &DocumentId) -> Readers {
 pub struct Holdings {
     /// Every change that is durable.
     pub durable: BTreeSet<ChangeHash>,
-    /// An order-free sum of them by who may read them.
-    pub sums: BTreeMap<Readers, u64>,
+    /// An order-free sum of them by who may read them, honest authors' apart from others'.
+    sums: BTreeMap<(Readers, bool), u64>,
     /// Runs in the order they were stored.
     pub feed: Vec<(LogKey, Vec<ChangeHash>)>,
     /// Own actors on which a copy of this device has written.
@@ -47,7 +47,7 @@ struct Written {
 
 impl Holdings {
     /// A batch was written. Gives back what is wrong with it.
-    pub fn write(&mut self, records: &[Record], truth: &Truth, device: [u8; 16]) -> Vec<String> {
+    pub fn write(&mut self, records: &[Record], truth: &Truth) -> Vec<String> {
         let mut wrong = Vec::new();
         let own = records.iter().any(|record| record.key == "clock");
         let mut written = Written { runs: Vec::new(), own, cursor: None };
@@ -76,7 +76,6 @@ impl Holdings {
             }
         }
         self.written.push(written);
-        let _ = device;
         wrong
     }
 
@@ -87,10 +86,11 @@ impl Holdings {
                 if !own && truth.device_of(&hashes) == Some(device) {
                     self.shared_actors.insert(key);
                 }
+                let honest = hashes.first().and_then(|hash| truth.get(hash)).is_none_or(|c| c.honest);
                 for hash in &hashes {
                     if self.durable.insert(*hash) {
                         let part = u64::from_be_bytes(hash.0[..8].try_into().expect("8 of 32 bytes"));
-                        *self.sums.entry(readers(&key.document)).or_default() ^= part;
+                        *self.sums.entry((readers(&key.document), honest)).or_default() ^= part;
                     }
                 }
                 self.feed.push((key, hashes));
@@ -99,8 +99,8 @@ impl Holdings {
         }
     }
 
-    pub fn sum(&self, readers: &Readers) -> u64 {
-        self.sums.get(readers).copied().unwrap_or(0)
+    pub fn sum(&self, readers: Readers, honest: bool) -> u64 {
+        self.sums.get(&(readers, honest)).copied().unwrap_or(0)
     }
 }
 
