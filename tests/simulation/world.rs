@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// When the simulated time begins: a Monday morning.
 const BEGIN: Millis = Millis(1_795_996_800_000);
 
+/// A connection that stood so long was good: the next try is made at once.
+const STOOD: Time = 10 * SECOND;
+
 /// A connection with its two directions.
 pub struct Connection {
     pub client: NodeId,
@@ -25,6 +28,7 @@ pub struct Connection {
     pub down: Pipe,
     /// Whether the client's and the server's end are open.
     pub open: [bool; 2],
+    since: Time,
     /// The line is dead, though an end may not know it yet.
     pub cut: bool,
 }
@@ -247,8 +251,7 @@ impl World {
                     }
                 }
                 Act::Made(run) => self.checker.wrote(node, &run),
-                Act::Live => self.nodes[node].backoff.reset(),
-                Act::NotWritten | Act::Refused => {}
+                Act::Live | Act::NotWritten | Act::Refused => {}
             }
         }
     }
@@ -301,6 +304,7 @@ impl World {
             up: Pipe::new(line),
             down: Pipe::new(line),
             open: [true; 2],
+            since: self.now,
             cut: false,
         };
         self.connections.insert(id, connection);
@@ -389,6 +393,9 @@ impl World {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let was_open = std::mem::replace(&mut connection.open[usize::from(server)], false);
         let node = if server { connection.server } else { connection.client };
+        if self.now - connection.since > STOOD {
+            self.nodes[connection.client].backoff.reset();
+        }
         if connection.open == [false, false] {
             self.connections.remove(&id);
         }

@@ -197,6 +197,8 @@ pub struct Session {
     /// This side named its heads and waits for the peer's.
     comparing: bool,
     dirty: BTreeSet<LogKey>,
+    /// Actors of which the peer was asked where lines part.
+    probing: BTreeSet<LogKey>,
     in_flight: Option<InFlight>,
     refused: BTreeSet<LogKey>,
     /// Actors whose changes this side refused.
@@ -254,6 +256,7 @@ impl Session {
             told_all: false,
             comparing: false,
             dirty: BTreeSet::new(),
+            probing: BTreeSet::new(),
             in_flight: None,
             refused: BTreeSet::new(),
             rejected: BTreeSet::new(),
@@ -632,6 +635,7 @@ impl Session {
                 // An answer to nothing names lines that may not exist.
                 if let Some(theirs) = self.theirs.get_mut(&key).filter(|theirs| theirs.was_asked(line)) {
                     theirs.parts(line, seq);
+                    self.probing.remove(&key);
                     self.dirty.insert(key);
                 }
             }
@@ -827,6 +831,7 @@ impl Session {
                 Lack::Nothing => {}
                 Lack::Ask { line } => {
                     theirs.ask(line);
+                    self.probing.insert(key);
                     let points = points(here.shelf, here.ledger, &key, line)?;
                     self.send(Frame::Probe { key, line, points });
                     self.dirty.insert(key);
@@ -841,7 +846,8 @@ impl Session {
             }
             return Ok(true);
         }
-        if self.side == Side::Client {
+        // The feed's numbers promise all before them, what is still being asked about too.
+        if self.side == Side::Client || !self.probing.is_empty() {
             return Ok(false);
         }
         if self.feed.mark_due {
