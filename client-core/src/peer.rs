@@ -418,8 +418,22 @@ impl Peer {
         if session.is_caught_up(shelf) {
             if session.side() == Side::Server {
                 self.admissions.caught_up(connection, now);
+                self.tell_old_client(connection, now, shelf);
             } else if !self.asked_city {
                 self.ask_city(connection, now, shelf);
+            }
+        }
+    }
+
+    /// Server: a client of the first protocol cannot ask for the city's word; it is told once.
+    fn tell_old_client(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        if session.is_owed_the_citys_word() {
+            let documents: BTreeSet<DocumentId> =
+                self.ledger.iter().map(|(key, _)| key.document).filter(|d| session.peer_may_read(d)).collect();
+            let documents: Vec<DocumentId> = documents.into_iter().collect();
+            for statement in self.statements_on(&documents, now) {
+                self.with_session(connection, now, shelf, |session, _| session.answer_at_city(statement));
             }
         }
     }
@@ -586,6 +600,7 @@ impl Peer {
             Some(Pending::Chunk { connection, admitted, upto }) => {
                 let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
                 self.took_in(*admitted, false);
+                self.recall_city(&key, shelf);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, upto, here);
                 });
@@ -659,13 +674,21 @@ impl Peer {
             let key = LogKey { document: statement.document, actor: head.actor };
             self.city_holds(key, head, shelf);
         }
-        let newer = self.statements.get(&statement.document).is_none_or(|kept| kept.time <= statement.time);
-        if newer {
+        let kept = self.statements.get(&statement.document);
+        if kept.is_none_or(|kept| kept.time <= statement.time || !kept.covers(&statement)) {
             self.unsaved_statements.insert(statement.document);
             self.statements.insert(statement.document, statement.clone());
         }
         self.hand_on(&statement, now, shelf);
         self.effects.push_back(Effect::Changed);
+    }
+
+    /// The city's word may have come before the changes it is about.
+    fn recall_city(&mut self, key: &LogKey, shelf: &dyn Shelf) {
+        let heads = self.statements.get(&key.document).map(|statement| statement.heads.clone());
+        for head in heads.iter().flatten().filter(|head| head.actor == key.actor) {
+            self.city_holds(*key, head, shelf);
+        }
     }
 
     /// Counts only where the change the city names is ours, by its hash.

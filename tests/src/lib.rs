@@ -1,5 +1,7 @@
 //! What the tests share: real nodes as processes, a throw-away PostgreSQL, a city with a branch.
 
+#![cfg(feature = "node")]
+
 mod city;
 mod postgres;
 mod valve;

@@ -197,14 +197,20 @@ pub struct Session {
     /// This side named its heads and waits for the peer's.
     comparing: bool,
     dirty: BTreeSet<LogKey>,
+    /// Actors of which the peer was asked where lines part.
+    probing: BTreeSet<LogKey>,
     in_flight: Option<InFlight>,
     refused: BTreeSet<LogKey>,
+    /// Actors whose changes this side refused.
+    rejected: BTreeSet<LogKey>,
     feed: Feed,
     promise: Option<Promise>,
     before_welcome: Vec<Frame>,
     contributed: BTreeSet<DocumentId>,
     statements: BTreeMap<DocumentId, CityStatement>,
     statements_sent: Millis,
+    /// A client of the first protocol was told the city's word on all it may read.
+    told_old_client: bool,
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
@@ -251,14 +257,17 @@ impl Session {
             told_all: false,
             comparing: false,
             dirty: BTreeSet::new(),
+            probing: BTreeSet::new(),
             in_flight: None,
             refused: BTreeSet::new(),
+            rejected: BTreeSet::new(),
             feed: Feed::default(),
             promise: None,
             before_welcome: Vec::new(),
             contributed: BTreeSet::new(),
             statements: BTreeMap::new(),
             statements_sent: Millis(0),
+            told_old_client: false,
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
@@ -297,6 +306,18 @@ impl Session {
             Side::Server => self.muted || self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
+    }
+
+    /// Server: whether the city's word must come unasked, once, for want of a frame to ask with.
+    pub fn is_owed_the_citys_word(&mut self) -> bool {
+        self.version < 2 && !std::mem::replace(&mut self.told_old_client, true)
+    }
+
+    /// Whether the peer named all it holds, as it does after a restore of this side, and all of that is
+    /// here but for what was refused.
+    pub fn has_supplied_all(&self) -> bool {
+        let here = |(key, theirs): (&LogKey, &Theirs)| theirs.is_settled() || self.rejected.contains(key);
+        self.is_live() && self.told_all && self.theirs.iter().all(here)
     }
 
     /// A message arrived.
@@ -449,6 +470,7 @@ impl Session {
     /// Answer to [`Output::Admit`]: refused, for this actor alone.
     pub fn reject(&mut self, key: LogKey, seq: u64, reason: String, upto: Option<u64>, here: &Here<'_>) {
         self.send(Frame::Rejected { key, seq, reason });
+        self.rejected.insert(key);
         self.reached_cursor(upto, here);
     }
 
@@ -631,8 +653,12 @@ impl Session {
                 self.send(Frame::Common { key, line, seq });
             }
             Frame::Common { key, line, seq } => {
-                self.theirs.entry(key).or_default().parts(line, seq);
-                self.dirty.insert(key);
+                // An answer to nothing names lines that may not exist.
+                if let Some(theirs) = self.theirs.get_mut(&key).filter(|theirs| theirs.was_asked(line)) {
+                    theirs.parts(line, seq);
+                    self.probing.remove(&key);
+                    self.dirty.insert(key);
+                }
             }
             Frame::Rejected { key, seq, reason } => {
                 self.refused.insert(key);
@@ -826,6 +852,7 @@ impl Session {
                 Lack::Nothing => {}
                 Lack::Ask { line } => {
                     theirs.ask(line);
+                    self.probing.insert(key);
                     let points = points(here.shelf, here.ledger, &key, line)?;
                     self.send(Frame::Probe { key, line, points });
                     self.dirty.insert(key);
@@ -840,7 +867,8 @@ impl Session {
             }
             return Ok(true);
         }
-        if self.side == Side::Client {
+        // The feed's numbers promise all before them, what is still being asked about too.
+        if self.side == Side::Client || !self.probing.is_empty() {
             return Ok(false);
         }
         if self.feed.mark_due {
@@ -944,7 +972,8 @@ impl Session {
         self.local.chain.last().is_some_and(|own| own.may_read(document))
     }
 
-    fn peer_may_read(&self, document: &DocumentId) -> bool {
+    /// Server: whether the client may read the document.
+    pub fn peer_may_read(&self, document: &DocumentId) -> bool {
         match self.side {
             Side::Server => !self.muted && self.peer.as_ref().is_some_and(|peer| peer.may_read(document)),
             Side::Client => true,
