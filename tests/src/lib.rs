@@ -4,6 +4,9 @@ mod city;
 mod postgres;
 mod valve;
 
+pub mod fuzz;
+pub mod small_city;
+
 pub use city::{CityWithBranch, command, converged, node_program};
 pub use lianxiao::demo::line::Line;
 pub use lianxiao::demo::processes::NodeProcess;
