@@ -297,7 +297,7 @@ fn read_value(
         };
         writer.put(&token).ok_or("it expands to too much")?;
     }
-    Ok(writer.finish())
+    writer.finish().ok_or("a shape in it is none")
 }
 
 fn read_ids(reader: &mut Reader<'_>, count: usize) -> Option<Vec<EventId>> {

@@ -89,8 +89,8 @@ fn mutate_once(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
             let times = 1 + dice.below(1 << dice.below(9));
             insert(bytes, at, &block.repeat(times.min(MOST_BYTES / block.len().max(1))));
         }
-        8 => overwrite(bytes, at, dice.pick(&LEB_EDGES)),
-        9 => insert(bytes, at, dice.pick(&LEB_EDGES)),
+        8 => overwrite(bytes, at, dice.pick::<&[u8]>(&LEB_EDGES)),
+        9 => insert(bytes, at, dice.pick::<&[u8]>(&LEB_EDGES)),
         10 => {
             let edge = dice.pick(&FIXED_EDGES).to_be_bytes();
             overwrite(bytes, at, &edge[[0, 4, 6][dice.below(3)]..]);
