@@ -15,6 +15,7 @@ pub use targets::{TARGETS, Target};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 /// The largest input a mutation makes.
 pub const MOST_BYTES: usize = 64 * 1024;
@@ -46,6 +47,8 @@ pub fn corpus(target: &str) -> Vec<Vec<u8>> {
 
 /// Runs the corpus as it is, then mutations of it for as long as `go_on` says, given the number of inputs so far.
 pub fn run(target: &Target, seed: u64, go_on: impl Fn(u64) -> bool) -> Tally {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(quiet);
     let corpus = corpus(target.name);
     let mut tally = Tally::default();
     let mut dice = Dice::new(seed);
@@ -72,6 +75,13 @@ pub fn run_named(name: &str, input: &[u8]) {
     (target.run)(input);
 }
 
+/// The most memory this process ever held, in MiB; `None` where the system does not say.
+pub fn peak_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? / 1024)
+}
+
 fn run_one(target: &Target, input: &[u8], tally: &mut Tally) -> bool {
     tally.executions += 1;
     match catch_unwind(AssertUnwindSafe(|| (target.run)(input))) {
@@ -79,6 +89,16 @@ fn run_one(target: &Target, input: &[u8], tally: &mut Tally) -> bool {
         Err(_) => tally.failure = Some(keep(target.name, input)),
     }
     tally.failure.is_none()
+}
+
+/// Panics of the spreadsheet library are caught by the importer; they need no word each.
+fn quiet() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_none_or(|location| !location.file().contains("/calamine-")) {
+            loud(panic);
+        }
+    }));
 }
 
 /// Keeps an input that broke a promise.

@@ -4,6 +4,7 @@ mod city;
 mod postgres;
 mod valve;
 
+pub mod conformance;
 pub mod fuzz;
 pub mod small_city;
 

@@ -32,7 +32,9 @@ fn main() -> ExitCode {
     for target in fuzz::TARGETS.iter().filter(named) {
         let until = Instant::now() + Duration::from_secs(arguments.seconds);
         let tally = fuzz::run(target, arguments.seed, |_| Instant::now() < until);
-        println!("{}: {} executions, {} accepted", target.name, tally.executions, tally.accepted);
+        let peak = fuzz::peak_mib().unwrap_or_default();
+        let (name, done, accepted) = (target.name, tally.executions, tally.accepted);
+        println!("{name}: {done} executions, {accepted} accepted, peak {peak} MiB so far");
         if let Some(path) = tally.failure {
             println!("{}: FAILED on {}", target.name, path.display());
             code = ExitCode::FAILURE;

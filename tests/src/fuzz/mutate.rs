@@ -86,7 +86,8 @@ fn mutate_once(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
         }
         7 => {
             let block = bytes[dice.stretch(bytes, 64)].to_vec();
-            let times = 1 + dice.below(1 << dice.below(9));
+            let most = 1 << dice.below(9);
+            let times = 1 + dice.below(most);
             insert(bytes, at, &block.repeat(times.min(MOST_BYTES / block.len().max(1))));
         }
         8 => overwrite(bytes, at, dice.pick::<&[u8]>(&LEB_EDGES)),

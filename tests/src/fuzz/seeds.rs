@@ -3,7 +3,8 @@
 use super::corpus_folder;
 use crate::small_city::{SmallCity, SmallNode, frames};
 use client_core::event::{DocumentId, EventRef};
-use client_core::log::{self, Position, Run, SegmentHeader};
+use client_core::ids::EventId;
+use client_core::log::{self, Position, Put, Run, SegmentHeader};
 use client_core::sync::Frame;
 use lianxiao::sync::exchange::put_frame;
 use std::io::Result;
@@ -42,6 +43,8 @@ fn seeds(city: &SmallCity) -> Vec<Seed> {
         seed("reference", name, reference.to_string().into_bytes());
         seed("segment", name, segment(city, run.document, &[(run.clone(), introduction.clone())]));
     }
+    seed("run", "expands-to-too-much", log::pack(&vec![vec![put(1, &[7; 5_000])]; 1_000]));
+    seed("run", "as-many-events-as-fit", log::pack(&vec![vec![put(1, &[0xc0])]; 300_000]));
     for (n, (run, _)) in city.line().iter().enumerate() {
         let changes = log::unpack(&run.bytes).expect("a run");
         let (chunks, _) = log::chunks(run.actor, &run.start(), &changes).expect("a line");
@@ -63,6 +66,10 @@ fn seeds(city: &SmallCity) -> Vec<Seed> {
         seed("device-hears", name, body(greeting.map(|(_, challenge)| challenge).chain([frame])));
     }
     seeds
+}
+
+fn put(id: u8, value: &[u8]) -> Put {
+    Put { id: EventId([id; 16]), value: value.to_vec() }
 }
 
 type Introduced = (Run, Option<Vec<u8>>);
