@@ -84,9 +84,7 @@ pub fn admit(
             return Ok(Admission::Behind(Vec::new()));
         }
         let bytes = introduction.ok_or(DoorError::NotIntroduced)?;
-        let read: Introduction =
-            rmp_serde::from_slice(&bytes).map_err(|error| DoorError::Introduction(error.to_string()))?;
-        let author = read.verify(city.key, run.actor)?.clone();
+        let author = Introduction::decode(&bytes)?.verify(city.key, run.actor)?.clone();
         check_start(&run, Position::START)?;
         return passed(city, Place::On(0), run, author, Some(bytes));
     };

@@ -46,7 +46,8 @@ fn read(arguments: &[String]) -> Result<(std::ops::Range<u64>, BTreeSet<Fault>),
             }
             "--faults" if value == "all" => {}
             "--faults" => {
-                let word = |word: &str| Fault::of_word(word).ok_or_else(|| format!("no fault is named {word}"));
+                let word =
+                    |word: &str| Fault::of_word(word).ok_or_else(|| format!("no fault is named {word}"));
                 faults = value.split(',').map(word).collect::<Result<_, _>>()?;
             }
             _ => return Err(format!("unknown: {argument}")),
@@ -80,7 +81,11 @@ fn run(seeds: std::ops::Range<u64>, allowed: &BTreeSet<Fault>) -> ExitCode {
             println!("seed {seed}: {text}");
         }
         if failed {
-            println!("replay: cargo run --release -p tests --bin simulate -- --seeds {seed}..{}{}", seed + 1, words(allowed));
+            println!(
+                "replay: cargo run --release -p tests --bin simulate -- --seeds {seed}..{}{}",
+                seed + 1,
+                words(allowed)
+            );
         }
     }
     let seconds = begin.elapsed().as_secs_f64();

@@ -4,7 +4,7 @@
 use crate::cast::{Cast, Identity, USER};
 use crate::disk::Disk;
 use client_core::author::{Author, OwnLine, Written};
-use client_core::event::{DocumentId, Draft, EventRef, LoggedEvent, Scope};
+use client_core::event::{DocumentId, Draft, EventRef, Scope};
 use client_core::fold::{History, Rosters, SharedViews};
 use client_core::identity::{Introduction, SecretKey};
 use client_core::ids::{ActionId, ActorId, BranchId, Entropy};
@@ -20,9 +20,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the world has to do for a program.
 pub enum Act {
-    Send { connection: Connection, bytes: Vec<u8> },
-    Hangup { connection: Connection, reason: String },
-    Persist { token: u64, records: Vec<Record> },
+    Send {
+        connection: Connection,
+        bytes: Vec<u8>,
+    },
+    Hangup {
+        connection: Connection,
+        reason: String,
+    },
+    Persist {
+        token: u64,
+        records: Vec<Record>,
+    },
     /// The oldest action under way is durable: its events.
     Wrote(Vec<EventRef>),
     /// Nothing of it was stored.
@@ -274,7 +283,11 @@ impl Shell {
                 }
             }
             Effect::Live { .. } => self.acts.push_back(Act::Live),
-            Effect::RowsKept(_) | Effect::CityHeard(_) | Effect::Refused { .. } | Effect::Changed => {}
+            Effect::RowsKept(_)
+            | Effect::CityHeard(_)
+            | Effect::Refused { .. }
+            | Effect::SegmentTaken { .. }
+            | Effect::Changed => {}
         }
     }
 
@@ -286,10 +299,10 @@ impl Shell {
     ) {
         let private = run.document.scope == Scope::Private;
         let history = if private { &mut self.private } else { &mut self.shared };
-        for (index, puts) in changes.iter().enumerate() {
-            let events: Vec<_> =
-                puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
-            history.insert(run.document, run.actor, author, run.first_seq + index as u64, &events);
+        history.insert(run, author, changes);
+        if run.document.scope == Scope::Decisions {
+            self.private.follow(self.shared.rulings());
+            self.peer.follow(self.shared.rulings());
         }
         if !private {
             self.views = None;
@@ -313,7 +326,8 @@ impl Shell {
             records.push(record(&format!("statement/{}", statement.document), statement));
         }
         records.extend(batch.cursor.map(|cursor| record("cursor", &cursor)));
-        records.extend(batch.notes.iter().map(|(key, value)| Record { key: key.clone(), value: value.clone() }));
+        records
+            .extend(batch.notes.iter().map(|(key, value)| Record { key: key.clone(), value: value.clone() }));
         records
     }
 }

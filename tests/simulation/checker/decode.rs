@@ -4,50 +4,16 @@ use client_core::event::{DocumentId, EventRef};
 use client_core::ids::{ChangeHash, CityId, EventId, PublicKey};
 use client_core::sync::CityStatement;
 use ed25519_dalek::{Signature, VerifyingKey};
-use flate2::read::DeflateDecoder;
 use sha2::{Digest, Sha256};
-use std::io::Read;
 
 /// An event as it lies in a run: its id and its bytes.
 pub type RawEvent = (EventId, Vec<u8>);
 
 /// The changes of a run; `None` where the bytes do not follow the layout.
 pub fn changes(bytes: &[u8]) -> Option<Vec<Vec<RawEvent>>> {
-    let mut plain = Vec::new();
-    DeflateDecoder::new(bytes).read_to_end(&mut plain).ok()?;
-    let mut rest = plain.as_slice();
-    (number(&mut rest)? == 1).then_some(())?;
-    let count = number(&mut rest)?;
-    let sizes: Vec<u64> = (0..count).map(|_| number(&mut rest)).collect::<Option<_>>()?;
-    let events: u64 = sizes.iter().sum();
-    let lengths: Vec<u64> = (0..events).map(|_| number(&mut rest)).collect::<Option<_>>()?;
-    let (mut ids, mut values) = rest.split_at_checked(events as usize * 16)?;
-    let mut lengths = lengths.into_iter();
-    let mut changes = Vec::new();
-    for size in sizes {
-        let mut change = Vec::new();
-        for _ in 0..size {
-            let (id, other_ids) = ids.split_first_chunk::<16>()?;
-            let (value, other_values) = values.split_at_checked(lengths.next()? as usize)?;
-            (ids, values) = (other_ids, other_values);
-            change.push((EventId(*id), value.to_vec()));
-        }
-        changes.push(change);
-    }
-    values.is_empty().then_some(changes)
-}
-
-fn number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
+    let event = |(id, value): (Vec<u8>, Vec<u8>)| Some((EventId(id.try_into().ok()?), value));
+    let changes = tests::second::unpack(bytes)?.into_iter();
+    changes.map(|change| change.into_iter().map(event).collect()).collect()
 }
 
 /// SHA-256 of an event's key and value.
