@@ -127,6 +127,9 @@ impl Certificate {
 
     /// Whether its holder may write in the document.
     pub fn may_write(&self, document: &DocumentId) -> bool {
+        if document.person.is_some() {
+            return false; // personal documents alone name a person, and no role writes them yet
+        }
         match (self.role, document.scope) {
             (Role::Arbiter, Scope::Decisions) => document.branch == BranchId::CITY,
             (Role::Importer, Scope::Private | Scope::Shared) => document.branch != BranchId::CITY,
@@ -171,6 +174,9 @@ pub enum IdentityError {
     /// An issuer gave a right it does not have.
     #[error("a certificate gives a right that its issuer does not have")]
     NotEntitled,
+    /// The bytes are not an introduction in its one encoding.
+    #[error("it cannot be read, or is not in canonical encoding")]
+    Unreadable,
     /// The actor id does not follow from the device's key.
     #[error("the actor id does not follow from the device's key")]
     WrongActor,
@@ -223,6 +229,12 @@ impl Introduction {
     /// The bytes to store and send.
     pub fn encode(&self) -> Vec<u8> {
         rmp_serde::to_vec(self).expect("an introduction always encodes")
+    }
+
+    /// Reads what [`Introduction::encode`] wrote, and no other bytes: they are kept and sent on as they came.
+    pub fn decode(bytes: &[u8]) -> Result<Self, IdentityError> {
+        let read = rmp_serde::from_slice::<Self>(bytes).ok();
+        read.filter(|read| read.encode() == bytes).ok_or(IdentityError::Unreadable)
     }
 
     /// Checks that the actor is this device's own and returns its certificate.
@@ -295,6 +307,10 @@ mod tests {
         let own = actor_id(key(3).public(), [1; 16]);
         assert!(introduction.verify(city, own).is_ok());
         assert_eq!(introduction.verify(city, ActorId([0; 16])), Err(IdentityError::WrongActor));
+        let mut longer = introduction.encode();
+        assert_eq!(Introduction::decode(&longer).unwrap(), introduction);
+        longer.push(0);
+        assert_eq!(Introduction::decode(&longer), Err(IdentityError::Unreadable));
         chain[1].device = DeviceId([9; 16]);
         assert_eq!(verify_chain(city, &chain), Err(IdentityError::BadSignature));
     }
@@ -307,6 +323,11 @@ mod tests {
         let office = &chain[1];
         assert!(!office.may_write(&DocumentId::new(Scope::Decisions, BranchId::CITY, quarter)));
         assert!(office.may_write(&DocumentId::new(Scope::Private, branch, quarter)));
+        let of_a_person = DocumentId {
+            person: Some(crate::ids::PersonId([1; 16])),
+            ..DocumentId::new(Scope::Private, branch, quarter)
+        };
+        assert!(!office.may_write(&of_a_person), "a branch has one private document a quarter");
         assert!(office.may_read(&DocumentId::new(Scope::Shared, BranchId([8; 16]), quarter)));
         assert!(!office.may_read(&DocumentId::new(Scope::Private, BranchId([8; 16]), quarter)));
     }

@@ -13,7 +13,7 @@ mod report;
 mod rows;
 mod sheet;
 
-pub use office::read_dir;
+pub use office::{read_dir, read_file};
 pub use plan::{Action, FilePlan, Known, SealedField, plan, unknown_branches};
 pub use progress::{progress_bar, show};
 pub use records::{Doubt, Office, Refusal, Source};

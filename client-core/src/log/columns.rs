@@ -32,6 +32,9 @@ enum Against {
 
 const AGAINST: [Against; 4] = [Against::Nothing, Against::Before, Against::IdTime, Against::IdStamp];
 
+/// Every put takes at least so many bytes: a byte of its id's time, ten of the rest.
+pub const LEAST_PUT: usize = 11;
+
 /// Why columns cannot be read.
 pub const SHORT: &str = "it ends early";
 
@@ -294,14 +297,10 @@ fn read_value(
         };
         writer.put(&token).ok_or("it expands to too much")?;
     }
-    Ok(writer.finish())
+    writer.finish().ok_or("a shape in it is none")
 }
 
 fn read_ids(reader: &mut Reader<'_>, count: usize) -> Option<Vec<EventId>> {
-    // Every id takes at least eleven bytes, so that a count cannot ask for more than is there.
-    if count.checked_mul(11)? > reader.remaining() {
-        return None;
-    }
     let mut times = Vec::with_capacity(count);
     let mut before = 0;
     for _ in 0..count {

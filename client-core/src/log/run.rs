@@ -11,10 +11,10 @@ use super::ledger::{Head, LogKey};
 use crate::event::DocumentId;
 use crate::identity::{self, Certificate, SecretKey};
 use crate::ids::{ActorId, ChangeHash, CityId, Signature};
-use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use flate2::{Compression, Decompress, FlushDecompress, Status, write::DeflateEncoder};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::io::{Read, Write};
+use std::io::Write;
 
 /// The most bytes a run may expand to.
 pub const MAX_RUN_BYTES: usize = 4 * 1024 * 1024;
@@ -231,7 +231,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Changes, RunError> {
     if reader.unsigned().ok_or(SHORT)? != VERSION {
         return Err(RunError::Malformed("its version is unknown; a newer program wrote it"));
     }
-    let counts = put_counts(&mut reader, plain.len())?;
+    let counts = put_counts(&mut reader, plain.len() / columns::LEAST_PUT)?;
     let puts = columns::read(&mut reader, counts.iter().sum(), MAX_RUN_BYTES).map_err(RunError::Malformed)?;
     if reader.remaining() != 0 {
         return Err(RunError::Malformed("bytes follow its end"));
@@ -240,19 +240,34 @@ pub fn unpack(bytes: &[u8]) -> Result<Changes, RunError> {
     Ok(counts.into_iter().map(|count| puts.by_ref().take(count).collect()).collect())
 }
 
+/// Takes exactly one deflate stream: none that ends early, nothing after its end.
 fn inflate(packed: &[u8]) -> Result<Vec<u8>, RunError> {
-    let mut plain = Vec::new();
-    DeflateDecoder::new(packed)
-        .take(MAX_RUN_BYTES as u64 + 1)
-        .read_to_end(&mut plain)
-        .map_err(|_| RunError::Malformed("it does not decompress"))?;
-    if plain.len() > MAX_RUN_BYTES {
-        return Err(RunError::TooLarge);
+    const WRONG: RunError = RunError::Malformed("it does not decompress");
+    let mut plain = Vec::with_capacity((4 * packed.len()).min(MAX_RUN_BYTES + 1));
+    let mut decoder = Decompress::new(false);
+    loop {
+        let rest = &packed[decoder.total_in() as usize..];
+        let before = (decoder.total_in(), plain.len());
+        let status = decoder.decompress_vec(rest, &mut plain, FlushDecompress::None).map_err(|_| WRONG)?;
+        if plain.len() > MAX_RUN_BYTES {
+            return Err(RunError::TooLarge);
+        }
+        if status == Status::StreamEnd {
+            break;
+        }
+        if plain.len() == plain.capacity() {
+            plain.reserve_exact(plain.len().max(4096).min(MAX_RUN_BYTES + 1 - plain.len()));
+        } else if before == (decoder.total_in(), plain.len()) {
+            return Err(WRONG);
+        }
+    }
+    if decoder.total_in() as usize != packed.len() {
+        return Err(RunError::Malformed("bytes follow its end"));
     }
     Ok(plain)
 }
 
-/// How many puts each change has. Every put takes bytes, so `most` bounds their sum.
+/// How many puts each change has, `most` together: a count cannot ask for more than is there.
 fn put_counts(reader: &mut Reader<'_>, most: usize) -> Result<Vec<usize>, RunError> {
     const SHORT: RunError = RunError::Malformed(columns::SHORT);
     const WRONG: RunError = RunError::Malformed("its counts do not fit its changes");

@@ -284,3 +284,23 @@ fn a_run_that_expands_without_end_is_refused() {
     assert!(bomb.len() < 60_000);
     assert_eq!(unpack(&bomb), Err(RunError::TooLarge));
 }
+
+#[test]
+fn a_deflated_run_ends_where_its_stream_ends() {
+    let bytes = pack(&[vec![put(1, 600)], vec![put(2, 600)]]);
+    assert_eq!(bytes[0], 1, "long enough to be deflated");
+    assert!(unpack(&bytes).is_ok());
+    let longer = [&bytes[..], &[0]].concat();
+    assert_eq!(unpack(&longer), Err(RunError::Malformed("bytes follow its end")));
+    for cut in 1..bytes.len() {
+        assert!(unpack(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_run_that_inflates_to_too_much_is_refused_before_it_does() {
+    let plain = vec![0; MAX_RUN_BYTES + 1];
+    let mut encoder = flate2::write::DeflateEncoder::new(vec![1], flate2::Compression::new(9));
+    std::io::Write::write_all(&mut encoder, &plain).unwrap();
+    assert_eq!(unpack(&encoder.finish().unwrap()), Err(RunError::TooLarge));
+}

@@ -92,7 +92,8 @@ pub fn read<'a>(value: &'a [u8], tokens: &mut Vec<Token<'a>>) {
 
 fn comes_back(value: &[u8], tokens: &[Token<'_>]) -> bool {
     let mut writer = Writer::new(value.len());
-    tokens.iter().all(|token| writer.put(token).is_some()) && writer.finish() == value
+    tokens.iter().all(|token| writer.put(token).is_some())
+        && writer.finish().is_some_and(|back| back == value)
 }
 
 /// Reads one value and all in it; gives back how many bytes it took.
@@ -245,9 +246,9 @@ impl Writer {
         (self.bytes.len() + self.nested.len() <= self.room).then_some(())
     }
 
-    /// The value.
-    pub fn finish(self) -> Vec<u8> {
-        self.bytes
+    /// The value; `None` where a nested one lacks tokens.
+    pub fn finish(self) -> Option<Vec<u8>> {
+        (self.left == 0).then_some(self.bytes)
     }
 }
 

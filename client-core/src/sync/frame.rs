@@ -51,6 +51,13 @@ impl CityStatement {
         identity::verify(city_key, &self.signed_bytes(identity::city_id(city_key)), &self.signature)
     }
 
+    /// Whether the other statement on this document says nothing that this one does not say.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.heads.iter().all(|head| {
+            self.heads.iter().any(|own| own.actor == head.actor && (own.seq > head.seq || own == head))
+        })
+    }
+
     fn signed_bytes(&self, city: CityId) -> Vec<u8> {
         let mut bytes = b"lianxiao-at-city-1".to_vec();
         bytes.extend_from_slice(&self.epoch.to_be_bytes());
@@ -263,13 +270,18 @@ impl Frame {
         }
     }
 
-    /// Reads a message; the text says what is wrong with it.
+    /// Reads a message in its one encoding; the text says what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > MAX_FRAME_BYTES {
             let text = format!("{} bytes; the most is {MAX_FRAME_BYTES}", bytes.len());
             return Err(Refusal::Malformed(text));
         }
-        rmp_serde::from_slice(bytes).map_err(|error| Refusal::Malformed(error.to_string()))
+        let frame: Self =
+            rmp_serde::from_slice(bytes).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        match frame.encode() == bytes {
+            true => Ok(frame),
+            false => Err(Refusal::Malformed("it is not in MessagePack's shortest form".into())),
+        }
     }
 }
 
@@ -285,4 +297,20 @@ pub fn proof_message(purpose: &str, city: CityId, nonce: &[u8; 32]) -> Vec<u8> {
 /// How the address of a connection carries the nonce it is opened with.
 pub fn opening_query(nonce: &[u8; 32]) -> String {
     format!("?nonce={}", hex::encode(nonce))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_has_one_encoding() {
+        let bytes = Frame::Mark { upto: 7 }.encode();
+        assert_eq!(Frame::decode(&bytes), Ok(Frame::Mark { upto: 7 }));
+        let followed = [&bytes[..], &[0xc0]].concat();
+        let longer = [&bytes[..bytes.len() - 1], &[0xcc, 7]].concat();
+        for other in [followed, longer] {
+            assert!(matches!(Frame::decode(&other), Err(Refusal::Malformed(_))), "{other:02x?}");
+        }
+    }
 }

@@ -23,19 +23,22 @@ pub fn read_dir(folder: &Path, progress: &mut dyn FnMut(&str, usize, usize)) -> 
     let mut office = Office::default();
     for (n, name) in names.iter().enumerate() {
         progress(name, n, names.len());
-        let before = office.clone_lengths();
-        let bytes = std::fs::read(folder.join(name))?;
-        if let Err(refusal) = read_file(&mut office, name, &bytes) {
-            office.truncate(before);
-            office.refusals.push(refusal);
-        }
+        office.take(name, &std::fs::read(folder.join(name))?);
     }
     progress("", names.len(), names.len());
     compare(&mut office);
     Ok(office)
 }
 
-fn read_file(office: &mut Office, file: &str, bytes: &[u8]) -> Result<(), Refusal> {
+/// Reads one file as [`read_dir`] reads each.
+pub fn read_file(name: &str, bytes: &[u8]) -> Office {
+    let mut office = Office::default();
+    office.take(name, bytes);
+    compare(&mut office);
+    office
+}
+
+fn read_tables(office: &mut Office, file: &str, bytes: &[u8]) -> Result<(), Refusal> {
     let workbook = sheet::read(file, bytes)?;
     let mut rows_read = 0;
     let mut tables = 0;
@@ -114,6 +117,15 @@ fn branch_of(name: &str, table: Table) -> Option<String> {
 type Lengths = [usize; 7];
 
 impl Office {
+    /// All of a file, or its refusal.
+    fn take(&mut self, name: &str, bytes: &[u8]) {
+        let before = self.clone_lengths();
+        if let Err(refusal) = read_tables(self, name, bytes) {
+            self.truncate(before);
+            self.refusals.push(refusal);
+        }
+    }
+
     fn clone_lengths(&self) -> Lengths {
         [
             self.courses.len(),

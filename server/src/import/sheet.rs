@@ -1,10 +1,16 @@
 //! Reading: a file's bytes become sheets of cells, whatever the format and encoding.
 
 use super::Refusal;
-use calamine::{Data, Reader, Sheets, open_workbook_auto_from_rs};
+use calamine::{Data, DataRef, Reader, Sheets, XlsxError, open_workbook_auto_from_rs};
 use client_core::time::Day;
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The most cells of a sheet, empty ones before filled ones included.
+const MOST_CELLS: usize = 4_000_000;
+
+type Spreadsheet<'a> = Sheets<Cursor<&'a [u8]>>;
 
 /// One cell: text, or a date and time the spreadsheet keeps as such.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +60,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Workbook, Refusal> {
     }
     let is_workbook = bytes.starts_with(b"PK") || bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]);
     if is_workbook {
-        return read_workbook(bytes).map_err(|error| {
+        return read_guarded(bytes).map_err(|error| {
             refuse(
                 format!("表格文件损坏，打不开（{error}）。请在表格软件里另存一份再导入"),
                 format!("the spreadsheet is damaged ({error}); save it again and import that"),
@@ -69,22 +75,68 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Workbook, Refusal> {
     })
 }
 
+/// The library that reads spreadsheets panics on some damaged ones; that is a damaged file, no more.
+fn read_guarded(bytes: &[u8]) -> Result<Workbook, calamine::Error> {
+    let read = catch_unwind(AssertUnwindSafe(|| read_workbook(bytes)));
+    read.unwrap_or(Err(calamine::Error::Msg("its parts do not fit together")))
+}
+
 fn read_workbook(bytes: &[u8]) -> Result<Workbook, calamine::Error> {
-    let mut workbook: Sheets<_> = open_workbook_auto_from_rs(Cursor::new(bytes))?;
+    let mut workbook: Spreadsheet<'_> = open_workbook_auto_from_rs(Cursor::new(bytes))?;
     let metadata = workbook.sheets_metadata().to_vec();
     let mut sheets = Vec::new();
     for sheet in metadata {
-        let range = workbook.worksheet_range(&sheet.name)?;
-        let (first_row, first_column) = range.start().unwrap_or((0, 0));
-        let mut rows = vec![Vec::new(); first_row as usize];
-        for row in range.rows() {
-            let blanks = std::iter::repeat_n(Cell::Text(String::new()), first_column as usize);
-            rows.push(blanks.chain(row.iter().map(cell)).collect());
-        }
+        let rows = match &mut workbook {
+            Sheets::Xlsx(_) => rows_of_xlsx(&mut workbook, &sheet.name)?,
+            _ => rows_of_range(&mut workbook, &sheet.name)?,
+        };
         let hidden = sheet.visible != calamine::SheetVisible::Visible;
         sheets.push(Sheet { name: sheet.name, hidden, rows });
     }
     Ok(Workbook { sheets, encoding: None })
+}
+
+/// Cell by cell: two cells far apart would make the library's own table of all between them enormous.
+fn rows_of_xlsx(workbook: &mut Spreadsheet<'_>, sheet: &str) -> Result<Vec<Vec<Cell>>, calamine::Error> {
+    let Sheets::Xlsx(workbook) = workbook else { return Ok(Vec::new()) };
+    let mut reader = match workbook.worksheet_cells_reader(sheet) {
+        Err(XlsxError::NotAWorksheet(_)) => return Ok(Vec::new()),
+        reader => reader?,
+    };
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let mut cells = 0;
+    while let Some(found) = reader.next_cell()? {
+        if matches!(found.get_value(), DataRef::Empty) {
+            continue;
+        }
+        let (row, column) = (found.get_position().0 as usize, found.get_position().1 as usize);
+        let width = rows.get(row).map_or(0, Vec::len);
+        cells += (row + 1).saturating_sub(rows.len()) + (column + 1).saturating_sub(width);
+        if cells > MOST_CELLS {
+            return Err(calamine::Error::Msg(
+                "it has too many cells; delete what stands far outside the table",
+            ));
+        }
+        if rows.len() <= row {
+            rows.resize(row + 1, Vec::new());
+        }
+        if width <= column {
+            rows[row].resize(column + 1, Cell::Text(String::new()));
+        }
+        rows[row][column] = cell(&Data::from(found.get_value().clone()));
+    }
+    Ok(rows)
+}
+
+fn rows_of_range(workbook: &mut Spreadsheet<'_>, sheet: &str) -> Result<Vec<Vec<Cell>>, calamine::Error> {
+    let range = workbook.worksheet_range(sheet)?;
+    let (first_row, first_column) = range.start().unwrap_or((0, 0));
+    let mut rows = vec![Vec::new(); first_row as usize];
+    for row in range.rows() {
+        let blanks = std::iter::repeat_n(Cell::Text(String::new()), first_column as usize);
+        rows.push(blanks.chain(row.iter().map(cell)).collect());
+    }
+    Ok(rows)
 }
 
 fn cell(data: &Data) -> Cell {
@@ -94,7 +146,7 @@ fn cell(data: &Data) -> Cell {
             // Day 25569 of the spreadsheet's count is 1970-01-01.
             let whole = days.floor();
             let minute = ((days - whole) * 24.0 * 60.0).round() as u16;
-            Cell::Date(Day(whole as i32 - 25_569), minute.min(1439))
+            Cell::Date(Day((whole as i32).saturating_sub(25_569)), minute.min(1439))
         }
         Data::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
             Cell::Text(format!("{}", *value as i64))

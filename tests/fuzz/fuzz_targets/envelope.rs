@@ -1,0 +1,3 @@
+//! The target `envelope` under cargo-fuzz.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::fuzz::run_named("envelope", bytes));
