@@ -37,6 +37,11 @@ impl Cast {
         Self { city_key, city_public, city, arbiter }
     }
 
+    /// Somebody else, certified by the city.
+    pub fn issue(&self, seed: [u8; 32], branch: BranchId, role: Role) -> Identity {
+        issue(&self.city_key, self.city, &[], seed, branch, role)
+    }
+
     pub fn branch(n: u8) -> BranchId {
         BranchId([0x10 + n; 16])
     }

@@ -7,10 +7,14 @@ mod checker;
 mod deeds;
 mod dice;
 mod disk;
+mod exhaustive;
 mod faults;
+mod line;
 mod malice;
 mod network;
 mod node;
+#[cfg(test)]
+mod regressions;
 mod scenario;
 mod shell;
 mod world;
@@ -20,10 +24,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "simulate --seeds FROM..TO [--faults all|cut,crash,…]";
+const USAGE: &str = "\
+simulate --seeds FROM..TO [--faults all|cut,crash,…]   whole networks, one a seed
+simulate --exhaustive DEPTH                            two devices and a node, every sequence of steps
+simulate --line [CROWD]                                figures over simulated lines";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |n: usize, otherwise| arguments.get(n).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    match arguments.first().map(String::as_str) {
+        Some("--exhaustive") => return explore(number(1, 4)),
+        Some("--line") => return measure(number(1, 5_000)),
+        _ => {}
+    }
     match read(&arguments) {
         Ok((seeds, faults)) => run(seeds, &faults),
         Err(text) => {
@@ -100,6 +113,30 @@ fn run(seeds: std::ops::Range<u64>, allowed: &BTreeSet<Fault>) -> ExitCode {
         })
     );
     if violations + stalls > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn explore(depth: usize) -> ExitCode {
+    let begin = Instant::now();
+    let explored = exhaustive::explore(depth);
+    explored.violations.iter().for_each(|text| println!("{text}"));
+    println!(
+        "{}",
+        serde_json::json!({
+            "depth": depth, "states": explored.states, "paths": explored.paths,
+            "violations": explored.violations.len(), "seconds": begin.elapsed().as_secs(),
+        })
+    );
+    if explored.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn measure(crowd: usize) -> ExitCode {
+    let mut missed = 0;
+    for line::Figure { what, value, most } in line::figures(crowd) {
+        println!("{what}: {value:.2} (at most {most})");
+        missed += u32::from(value > most);
+    }
+    println!("{}", serde_json::json!({ "crowd": crowd, "missed": missed }));
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// How the faults are named on the command line, if they are not all.

@@ -48,7 +48,7 @@ pub fn run(seed: u64, allowed: &BTreeSet<Fault>) -> Outcome {
     let mut outcome = Outcome::default();
     world.trace = std::env::var_os("SIMULATE_TRACE").is_some();
     let strangers = populate(&mut world, allowed, &mut outcome);
-    let duration = world.dice.between(60, 180) * SECOND;
+    let duration = world.dice.between(45, 120) * SECOND;
     let mut plan = faults::plan(&mut world, allowed, duration);
     schedule(&mut world, &plan, duration);
     work(&mut world, &mut plan, duration, &mut outcome);
@@ -113,7 +113,7 @@ fn schedule(world: &mut World, plan: &[Planned], duration: Time) {
     for (n, planned) in plan.iter().enumerate() {
         world.after(planned.at, What::Fault(n));
     }
-    for _ in 0..world.dice.between(65, 85) {
+    for _ in 0..world.dice.between(32, 44) {
         let at = 2 * SECOND + world.dice.below(duration);
         world.after(at, What::Deed);
     }

@@ -67,6 +67,8 @@ pub struct World {
     /// Everything is well from now on.
     pub healed: bool,
     pub quiet: bool,
+    /// Without an arbiter.
+    pub bare: bool,
     /// Tells on the error output what happens.
     pub trace: bool,
 }
@@ -90,6 +92,7 @@ impl World {
             bytes: 0,
             healed: false,
             quiet: false,
+            bare: false,
             trace: false,
         }
     }
@@ -194,7 +197,7 @@ impl World {
             let pause = if self.healed { 1 } else { self.dice.below(2000) };
             self.after(pause * MILLI, What::Dial(node, life));
         }
-        if self.nodes[node].kind == Kind::City {
+        if self.nodes[node].kind == Kind::City && !self.bare {
             crate::arbiter::begin_term(self, node);
         }
         self.carry_out(node);
@@ -246,7 +249,7 @@ impl World {
                 Act::Persist { token, records } => self.persist(node, token, &records),
                 Act::Wrote(events) => self.nodes[node].own_events.extend(events),
                 Act::TookIn(scope) => {
-                    if self.nodes[node].kind == Kind::City && scope == Scope::Shared {
+                    if self.nodes[node].kind == Kind::City && scope == Scope::Shared && !self.bare {
                         crate::arbiter::wake(self, node, 50);
                     }
                 }

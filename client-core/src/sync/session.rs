@@ -168,6 +168,8 @@ struct Feed {
     outbox: VecDeque<(u8, Run, Option<u64>)>,
     /// Changes the client sent itself.
     echo: BTreeSet<(LogKey, ChangeHash)>,
+    /// The client begins with a comparison and has not named its heads yet.
+    held: bool,
     /// A comparison is under way; once all is sent, everything up to `at` is held.
     mark_due: bool,
 }
@@ -303,7 +305,10 @@ impl Session {
     pub fn is_caught_up(&self, shelf: &dyn Shelf) -> bool {
         let received = match self.side {
             Side::Client => self.promise.is_none(),
-            Side::Server => self.muted || self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
+            Side::Server => {
+                let is_read = self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty();
+                self.muted || (!self.feed.held && is_read)
+            }
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
     }
@@ -393,6 +398,7 @@ impl Session {
         // A cursor beyond the feed is from a life of this store that was lost.
         let since = self.cursor.since.filter(|since| *since <= upto).unwrap_or(upto);
         (self.feed.at, self.feed.marked) = (since, since);
+        self.feed.held = self.cursor.since.is_none();
         self.rows_after = self.cursor.rows_read;
         self.outputs.push_back(Output::Live(Some(peer)));
         self.take_what_waited(here);
@@ -867,8 +873,8 @@ impl Session {
             }
             return Ok(true);
         }
-        // The feed's numbers promise all before them, what is still being asked about too.
-        if self.side == Side::Client || !self.probing.is_empty() {
+        // The feed's numbers promise all before them, what is still being compared too.
+        if self.side == Side::Client || self.feed.held || !self.probing.is_empty() {
             return Ok(false);
         }
         if self.feed.mark_due {
