@@ -201,7 +201,10 @@ fn doors(city: &SmallCity) -> Value {
         ("a later run of an unknown actor", later),
         ("without introduction", (run.clone(), None)),
         ("with another's introduction", (run.clone(), decision.1)),
-        ("an introduction with a byte after it", (run.clone(), introduction.clone().map(|bytes| [&bytes[..], &[0]].concat()))),
+        (
+            "an introduction with a byte after it",
+            (run.clone(), introduction.clone().map(|bytes| [&bytes[..], &[0]].concat())),
+        ),
         ("in another branch's document", edited(|run| run.document.branch = BranchId([7; 16]))),
         ("in a document of a person", edited(|run| run.document.person = Some(PersonId([8; 16])))),
         ("in another quarter", edited(|run| run.document.period.quarter = 1)),

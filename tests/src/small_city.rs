@@ -1,7 +1,9 @@
 //! A city of one branch whose keys, ids and clocks are fixed: everything it writes comes out the same.
 
 use client_core::author::Author;
-use client_core::event::{BenchField, BenchRecorded, BranchAdmitted, BranchProfile, DocumentId, Draft, Event, Role, Scope};
+use client_core::event::{
+    BenchField, BenchRecorded, BranchAdmitted, BranchProfile, DocumentId, Draft, Event, Role, Scope,
+};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{ActionId, BranchId, CityId, DeviceId, Entropy, PersonId, UserId};
 use client_core::log::{LogKey, MemoryShelf, Run};
@@ -100,7 +102,8 @@ impl SmallCity {
     /// One change of many events of different sizes in the private document, long enough to deflate.
     pub fn records(&self) -> (Run, Option<Vec<u8>>) {
         let record = |n: i64| {
-            let fields = vec![BenchField::Number(n * n), BenchField::Number(-n), BenchField::Text(format!("行{n}"))];
+            let fields =
+                vec![BenchField::Number(n * n), BenchField::Number(-n), BenchField::Text(format!("行{n}"))];
             let (kind, branch) = ("attendance".into(), "b00".into());
             Event::from(BenchRecorded { kind, branch, course: format!("K{:03}", n % 4), fields })
         };

@@ -44,7 +44,15 @@ fn document(text: &Value, city: &[u8]) -> Vec<u8> {
     };
     let year: i16 = year.parse().expect("a year");
     let branch = hex::decode(parts[1]).expect("a branch");
-    [city, &[scope.expect("a scope") as u8], &branch, &person, &year.to_be_bytes(), &[quarter.parse().unwrap()]].concat()
+    [
+        city,
+        &[scope.expect("a scope") as u8],
+        &branch,
+        &person,
+        &year.to_be_bytes(),
+        &[quarter.parse().unwrap()],
+    ]
+    .concat()
 }
 
 fn city() -> Vec<u8> {
@@ -56,7 +64,10 @@ fn todays_code_gives_every_fixture() {
     for (name, now) in fixtures() {
         // How a run is packed is its writer's own affair; its fixture is read below.
         if name != "runs.json" {
-            assert!(read(name) == now, "{name} differs: if that is meant, `conformance write` and say so in docs/sync.md");
+            assert!(
+                read(name) == now,
+                "{name} differs: if that is meant, `conformance write` and say so in docs/sync.md"
+            );
         }
     }
 }
@@ -73,7 +84,10 @@ fn names_follow_from_keys_nonces_and_parts() {
         let expected = document(&named["text"], &city());
         assert_eq!(bytes(&named["bytes"]), expected);
         let packed = msgpack(&bytes(&named["msgpack"])).expect("MessagePack");
-        assert_eq!((packed[0].as_u64(), bytes(&packed[1])), (Some(u64::from(expected[16])), expected[17..33].to_vec()));
+        assert_eq!(
+            (packed[0].as_u64(), bytes(&packed[1])),
+            (Some(u64::from(expected[16])), expected[17..33].to_vec())
+        );
         assert_eq!(packed[2].is_null(), expected[33] == 0);
         assert_eq!(packed[3].as_i64(), Some(i64::from(i16::from_be_bytes([expected[50], expected[51]]))));
         assert_eq!(packed[4].as_u64(), Some(u64::from(expected[52])));
@@ -113,15 +127,20 @@ fn a_line_is_rebuilt_from_its_events_and_automerge_holds_exactly_them() {
         let (before, after) = (&change["before"], &change["after"]);
         let (seq, next_op) = (number(&before["seq"]), number(&before["next_op"]));
         let events = events(&change["events"]);
-        let (chunk, hash) = second::change(&bytes(&line["actor"]), seq, &bytes(&before["hash"]), next_op, &events);
+        let (chunk, hash) =
+            second::change(&bytes(&line["actor"]), seq, &bytes(&before["hash"]), next_op, &events);
         assert_eq!(hex::encode(&chunk), change["chunk"], "change {}", seq + 1);
         assert_eq!(hex::encode(hash), after["hash"]);
-        assert_eq!((number(&after["seq"]), number(&after["next_op"])), (seq + 1, next_op + events.len() as u64));
+        assert_eq!(
+            (number(&after["seq"]), number(&after["next_op"])),
+            (seq + 1, next_op + events.len() as u64)
+        );
         chunks.push(chunk);
     }
     let merged = log::merge(chunks.iter().map(Vec::as_slice)).expect("Automerge takes them");
     let held = log::events_of_merged(&merged).expect("Automerge reads them");
-    let written: Vec<_> = list(&line["changes"]).iter().flat_map(|change| events(&change["events"])).collect();
+    let written: Vec<_> =
+        list(&line["changes"]).iter().flat_map(|change| events(&change["events"])).collect();
     assert_eq!(held.len(), written.len());
     for (id, value) in written {
         assert_eq!(held[&EventId::from_slice(&id).unwrap()], [value]);
@@ -168,7 +187,9 @@ fn an_empty_node_stores_good_chunks_and_names_what_is_wrong_with_others() {
 }
 
 fn heads(value: &Value) -> Vec<u8> {
-    let head = |head: &Value| [bytes(&head["actor"]), number(&head["seq"]).to_be_bytes().to_vec(), bytes(&head["hash"])].concat();
+    let head = |head: &Value| {
+        [bytes(&head["actor"]), number(&head["seq"]).to_be_bytes().to_vec(), bytes(&head["hash"])].concat()
+    };
     list(value).iter().flat_map(head).collect()
 }
 
@@ -229,8 +250,20 @@ fn signatures_and_digests_are_over_the_documented_bytes() {
 #[test]
 fn frames_have_the_documented_names_and_as_many_fields() {
     let contents = [
-        ("Challenge", 7), ("Hello", 5), ("Welcome", 3), ("Have", 2), ("Chunk", 3), ("Mark", 1), ("Stored", 2),
-        ("Behind", 2), ("Probe", 3), ("Common", 3), ("Rejected", 3), ("AtCity", 5), ("Rows", 3), ("RowsStored", 1),
+        ("Challenge", 7),
+        ("Hello", 5),
+        ("Welcome", 3),
+        ("Have", 2),
+        ("Chunk", 3),
+        ("Mark", 1),
+        ("Stored", 2),
+        ("Behind", 2),
+        ("Probe", 3),
+        ("Common", 3),
+        ("Rejected", 3),
+        ("AtCity", 5),
+        ("Rows", 3),
+        ("RowsStored", 1),
     ];
     let mut met = std::collections::BTreeSet::new();
     for frame in list(&read("frames.json")) {
@@ -257,7 +290,10 @@ fn both_sides_of_the_session_say_exactly_what_the_transcript_says() {
     let script = read("session.json");
     let connections = list(&script["connections"]);
     let said = |connection: &Value| -> Vec<String> {
-        list(&connection["frames"]).iter().map(|frame| format!("{} {}", frame["from"], frame["is"]).replace('"', "")).collect()
+        list(&connection["frames"])
+            .iter()
+            .map(|frame| format!("{} {}", frame["from"], frame["is"]).replace('"', ""))
+            .collect()
     };
     assert_eq!(
         said(&connections[1]),

@@ -16,7 +16,10 @@ fn no_decoder_panics_or_accepts_what_does_not_come_back() {
         let tally = run.join().expect("the runner itself stands");
         let name = target.name;
         if let Some(path) = tally.failure {
-            panic!("{name}: {} breaks a promise; with the fix it joins tests/fuzz/corpus/{name}", path.display());
+            panic!(
+                "{name}: {} breaks a promise; with the fix it joins tests/fuzz/corpus/{name}",
+                path.display()
+            );
         }
         assert!(tally.executions >= target.short, "{name} ran {tally:?}");
         let peak = fuzz::peak_mib().unwrap_or_default();

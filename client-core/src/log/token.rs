@@ -92,7 +92,8 @@ pub fn read<'a>(value: &'a [u8], tokens: &mut Vec<Token<'a>>) {
 
 fn comes_back(value: &[u8], tokens: &[Token<'_>]) -> bool {
     let mut writer = Writer::new(value.len());
-    tokens.iter().all(|token| writer.put(token).is_some()) && writer.finish().is_some_and(|back| back == value)
+    tokens.iter().all(|token| writer.put(token).is_some())
+        && writer.finish().is_some_and(|back| back == value)
 }
 
 /// Reads one value and all in it; gives back how many bytes it took.

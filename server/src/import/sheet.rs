@@ -113,7 +113,9 @@ fn rows_of_xlsx(workbook: &mut Spreadsheet<'_>, sheet: &str) -> Result<Vec<Vec<C
         let width = rows.get(row).map_or(0, Vec::len);
         cells += (row + 1).saturating_sub(rows.len()) + (column + 1).saturating_sub(width);
         if cells > MOST_CELLS {
-            return Err(calamine::Error::Msg("it has too many cells; delete what stands far outside the table"));
+            return Err(calamine::Error::Msg(
+                "it has too many cells; delete what stands far outside the table",
+            ));
         }
         if rows.len() <= row {
             rows.resize(row + 1, Vec::new());

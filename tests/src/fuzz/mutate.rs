@@ -76,7 +76,9 @@ fn mutate_once(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
     match dice.below(12) {
         0 if !bytes.is_empty() => bytes[at] ^= 1 << dice.below(8),
         1 if !bytes.is_empty() => bytes[at] = dice.next() as u8,
-        2 if !bytes.is_empty() => bytes[at] = bytes[at].wrapping_add(if dice.below(2) == 0 { 1 } else { 255 }),
+        2 if !bytes.is_empty() => {
+            bytes[at] = bytes[at].wrapping_add(if dice.below(2) == 0 { 1 } else { 255 })
+        }
         3 => bytes.truncate(at),
         4 => drop(bytes.drain(dice.stretch(bytes, 40))),
         5 => insert(bytes, at, &other[dice.stretch(other, 200)]),
