@@ -17,7 +17,9 @@ pub use change::{
 pub use compact::{COMPACT_BYTES, compact};
 pub use ledger::{ActorLog, Frontier, Head, Ledger, Line, LogKey, MAX_LINES, Place};
 pub use merged::{MergeError, events as events_of_merged, merge};
-pub use run::{Changes, MAX_RUN_BYTES, Run, RunError, admit as admit_run, chunks, pack, unpack};
+pub use run::{
+    Changes, MAX_RUN_BYTES, MAX_RUN_EVENTS, Run, RunError, admit as admit_run, chunks, pack, unpack,
+};
 pub use segment::{
     MAX_HEADER_BYTES, MAX_RECORD_BYTES, SEGMENT_MAGIC, SegmentError, SegmentHeader, SegmentReader,
     SegmentRun, segment_id, segment_record,

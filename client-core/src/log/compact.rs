@@ -1,6 +1,6 @@
 //! Compaction: many small runs of one line become few, with the same changes under the last signature.
 
-use super::{Run, RunError, unpack};
+use super::{Run, RunError};
 
 /// The size runs are joined up to: the smallest chunk a session sends, so that no line is too slow for one.
 pub const COMPACT_BYTES: usize = 16 * 1024;
@@ -18,24 +18,17 @@ pub fn compact(mut runs: Vec<Run>) -> Result<Vec<Run>, RunError> {
             let follows =
                 group.last().is_some_and(|last| last.key() == run.key() && last.end() == run.start());
             if !follows || bytes + run.bytes.len() > COMPACT_BYTES {
-                joined.append(&mut join(std::mem::take(&mut group))?);
+                joined.append(&mut Run::join_all(&group)?);
+                group.clear();
                 bytes = 0;
             }
             bytes += run.bytes.len();
             group.push(run);
         }
-        joined.append(&mut join(group)?);
+        joined.append(&mut Run::join_all(&group)?);
         if joined.len() == before {
             return Ok(joined);
         }
         runs = joined;
-    }
-}
-
-/// Runs that would expand to too much together stay apart.
-fn join(group: Vec<Run>) -> Result<Vec<Run>, RunError> {
-    match Run::join(&group)? {
-        Some(joined) if group.len() > 1 && unpack(&joined.bytes).is_ok() => Ok(vec![joined]),
-        _ => Ok(group),
     }
 }

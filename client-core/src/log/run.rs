@@ -19,6 +19,13 @@ use std::io::Write;
 /// The most bytes a run may expand to.
 pub const MAX_RUN_BYTES: usize = 4 * 1024 * 1024;
 
+/// The most events of a run; it bounds what reading one takes beyond its bytes.
+pub const MAX_RUN_EVENTS: usize = 64 * 1024;
+
+/// Runs are joined up to so many bytes of values and [`EVENT_ROOM`] an event, so that the layout fits too.
+const MOST_JOINED: usize = MAX_RUN_BYTES - 128 * 1024;
+const EVENT_ROOM: usize = 64;
+
 const VERSION: u64 = 1;
 /// The first byte of a run says how the rest is kept.
 const PLAIN: u8 = 0;
@@ -151,19 +158,46 @@ impl Run {
 
     /// Joins runs that follow each other on one line; the last signature covers all.
     pub fn join(runs: &[Run]) -> Result<Option<Self>, RunError> {
-        let [first, .., last] = runs else { return Ok(runs.first().cloned()) };
         let mut changes = Vec::new();
         for run in runs {
             changes.extend(unpack(&run.bytes)?);
         }
-        Ok(Some(Self {
+        Ok((!runs.is_empty()).then(|| Self::over(runs, &changes)))
+    }
+
+    /// Joins runs that follow each other on one line into as few as a reader takes.
+    pub fn join_all(runs: &[Run]) -> Result<Vec<Self>, RunError> {
+        if runs.len() < 2 {
+            return Ok(runs.to_vec());
+        }
+        let (mut joined, mut from) = (Vec::new(), 0);
+        let (mut held, mut size) = (Changes::new(), 0);
+        for (n, run) in runs.iter().enumerate() {
+            let changes = unpack(&run.bytes)?;
+            let own: usize = changes.iter().flatten().map(|put| put.value.len() + EVENT_ROOM).sum();
+            if n > from && size + own > MOST_JOINED {
+                joined.push(Self::over(&runs[from..n], &held));
+                (from, size) = (n, 0);
+                held.clear();
+            }
+            size += own;
+            held.extend(changes);
+        }
+        joined.push(Self::over(&runs[from..], &held));
+        Ok(joined)
+    }
+
+    /// The run from the first to the last of these, which hold these changes.
+    fn over(runs: &[Run], changes: &[Vec<Put>]) -> Self {
+        let [first, .., last] = runs else { return runs[0].clone() };
+        Self {
             last_seq: last.last_seq,
             last_hash: last.last_hash,
             events: changes.iter().map(|puts| puts.len() as u32).sum(),
             attestation: last.attestation,
-            bytes: pack(&changes),
+            bytes: pack(changes),
             ..first.clone()
-        }))
+        }
     }
 }
 
@@ -231,7 +265,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Changes, RunError> {
     if reader.unsigned().ok_or(SHORT)? != VERSION {
         return Err(RunError::Malformed("its version is unknown; a newer program wrote it"));
     }
-    let counts = put_counts(&mut reader, plain.len() / columns::LEAST_PUT)?;
+    let counts = put_counts(&mut reader, MAX_RUN_EVENTS.min(plain.len() / columns::LEAST_PUT))?;
     let puts = columns::read(&mut reader, counts.iter().sum(), MAX_RUN_BYTES).map_err(RunError::Malformed)?;
     if reader.remaining() != 0 {
         return Err(RunError::Malformed("bytes follow its end"));

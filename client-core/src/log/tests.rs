@@ -298,9 +298,33 @@ fn a_deflated_run_ends_where_its_stream_ends() {
 }
 
 #[test]
-fn a_run_that_inflates_to_too_much_is_refused_before_it_does() {
-    let plain = vec![0; MAX_RUN_BYTES + 1];
-    let mut encoder = flate2::write::DeflateEncoder::new(vec![1], flate2::Compression::new(9));
-    std::io::Write::write_all(&mut encoder, &plain).unwrap();
-    assert_eq!(unpack(&encoder.finish().unwrap()), Err(RunError::TooLarge));
+fn runs_that_compress_well_are_joined_only_as_far_as_a_reader_takes_them() {
+    let (city, key) = (crate::ids::CityId([1; 16]), crate::identity::SecretKey::from_random([1; 32]));
+    let quarter = crate::time::Quarter { year: 2026, quarter: 4 };
+    let document =
+        crate::event::DocumentId::new(crate::event::Scope::Shared, crate::ids::BranchId([1; 16]), quarter);
+    let mut at = Position::START;
+    let mut runs = Vec::new();
+    for n in 0..5 {
+        let changes: Vec<Vec<Put>> = (0..25).map(|m| vec![put(25 * n + m, 60_000)]).collect();
+        runs.push(Run::write(city, &key, document, ACTOR, &at, &changes).unwrap());
+        at = runs.last().unwrap().end();
+    }
+    assert!(runs.iter().map(|run| run.bytes.len()).sum::<usize>() < 16 * 1024, "they fit one chunk");
+    let joined = Run::join_all(&runs).unwrap();
+    assert_eq!(joined.iter().map(|run| run.last_seq).collect::<Vec<_>>(), [50, 100, 125]);
+    let mut position = Position::START;
+    for run in &joined {
+        let (_, end) = admit_run(ACTOR, &position, &run.bytes, run.last_hash).unwrap();
+        assert_eq!((position, end), (run.start(), run.end()));
+        position = end;
+    }
+    assert_eq!(position, at);
+}
+
+#[test]
+fn a_run_of_more_events_than_anybody_writes_is_refused_before_it_takes_memory() {
+    let crowd = |events| pack(&vec![vec![put(1, 1)]; events]);
+    assert!(unpack(&crowd(MAX_RUN_EVENTS)).is_ok());
+    assert!(unpack(&crowd(MAX_RUN_EVENTS + 1)).is_err());
 }

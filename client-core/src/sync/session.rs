@@ -865,7 +865,7 @@ impl Session {
                 }
                 Lack::Send { line, after } => {
                     let runs = here.shelf.runs_after(&key, line, after, self.pace.chunk_bytes())?;
-                    if let Some(run) = Run::join(&runs)? {
+                    if let Some(run) = Run::join_all(&runs)?.first() {
                         self.send_chunk(line, run.after(after)?, None, here)?;
                         self.dirty.insert(key);
                     }
@@ -921,7 +921,7 @@ impl Session {
             }
         }
         for (line, runs) in lines {
-            self.feed.outbox.extend(Run::join(&runs)?.map(|run| (line, run, None)));
+            self.feed.outbox.extend(Run::join_all(&runs)?.into_iter().map(|run| (line, run, None)));
         }
         self.feed.at = upto;
         match self.feed.outbox.back_mut() {

@@ -4,7 +4,7 @@ use super::corpus_folder;
 use crate::small_city::{SmallCity, SmallNode, frames};
 use client_core::event::{DocumentId, EventRef};
 use client_core::ids::EventId;
-use client_core::log::{self, Position, Put, Run, SegmentHeader};
+use client_core::log::{self, MAX_RUN_EVENTS, Position, Put, Run, SegmentHeader};
 use client_core::sync::Frame;
 use lianxiao::sync::exchange::put_frame;
 use std::io::Result;
@@ -43,8 +43,10 @@ fn seeds(city: &SmallCity) -> Vec<Seed> {
         seed("reference", name, reference.to_string().into_bytes());
         seed("segment", name, segment(city, run.document, &[(run.clone(), introduction.clone())]));
     }
+    seed("exchange", "nothing", Vec::new());
+    seed("exchange", "a-ping-and-an-empty-frame", [&body([Frame::Ping].into_iter())[..], &[0; 4]].concat());
     seed("run", "expands-to-too-much", log::pack(&vec![vec![put(1, &[7; 5_000])]; 1_000]));
-    seed("run", "as-many-events-as-fit", log::pack(&vec![vec![put(1, &[0xc0])]; 300_000]));
+    seed("run", "as-many-events-as-fit", log::pack(&vec![vec![put(1, &[0xc0])]; MAX_RUN_EVENTS]));
     for (n, (run, _)) in city.line().iter().enumerate() {
         let changes = log::unpack(&run.bytes).expect("a run");
         let (chunks, _) = log::chunks(run.actor, &run.start(), &changes).expect("a line");
@@ -131,6 +133,9 @@ const SHEET: &str = r#"<worksheet xmlns="http://schemas.openxmlformats.org/sprea
 const ROOM_SHEET: &str = r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>名称</t></is></c><c r="B1" t="inlineStr"><is><t>容纳人数</t></is></c><c r="C1" t="inlineStr"><is><t>开放时间</t></is></c></row><row r="2"><c r="A2" t="str"><v>大教室</v></c><c r="B2"><v>80</v></c><c r="C2" t="str"><v>工作日</v></c></row></sheetData></worksheet>"#;
 /// Two cells as far apart as a sheet allows.
 const FAR_SHEET: &str = r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row></sheetData></worksheet>"#;
+/// Where the library that reads spreadsheets panicked: a size that ends before it begins, a row beyond numbers.
+const BACKWARDS_SHEET: &str = r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="C3:A1"/><sheetData><row r="1"><c r="A1"><v>1</v></c></row></sheetData></worksheet>"#;
+const ROW_SHEET: &str = r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="99999999999"><c r="A99999999999"><v>1</v></c></row></sheetData></worksheet>"#;
 /// A date beyond every calendar.
 const DATE_SHEET: &str = r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" s="1"><v>-1e300</v></c><c r="B1" s="1"><v>1e300</v></c></row></sheetData></worksheet>"#;
 
@@ -141,9 +146,15 @@ fn tables(seed: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
         let wide = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes));
         seed("table", &format!("{name}-utf16"), wide.collect());
     }
-    for (name, sheet) in
-        [("classes", SHEET), ("rooms", ROOM_SHEET), ("far", FAR_SHEET), ("dates", DATE_SHEET)]
-    {
+    let sheets = [
+        ("classes", SHEET),
+        ("rooms", ROOM_SHEET),
+        ("far", FAR_SHEET),
+        ("dates", DATE_SHEET),
+        ("backwards", BACKWARDS_SHEET),
+        ("row-beyond-numbers", ROW_SHEET),
+    ];
+    for (name, sheet) in sheets {
         seed("sheet", name, sheet.as_bytes().to_vec());
         seed("table", &format!("{name}-xlsx"), super::office::spreadsheet(sheet.as_bytes()));
     }

@@ -8,8 +8,8 @@ use client_core::event::{DocumentId, Envelope, EventRef, Scope};
 use client_core::identity::{Chain, Introduction, actor_id};
 use client_core::ids::EventId;
 use client_core::log::{
-    self, Head, Ledger, MAX_RUN_BYTES, MemoryShelf, Position, Put, Run, SegmentError, SegmentHeader,
-    SegmentReader, SegmentRun,
+    self, Head, Ledger, MAX_RUN_BYTES, MAX_RUN_EVENTS, MemoryShelf, Position, Put, Run, SegmentError,
+    SegmentHeader, SegmentReader, SegmentRun,
 };
 use client_core::sync::{Frame, MAX_FRAME_BYTES};
 use client_core::time::Day;
@@ -113,7 +113,7 @@ fn run(bytes: &[u8]) -> bool {
     let Ok(changes) = log::unpack(bytes) else { return false };
     let values = || changes.iter().flatten().map(|put| &put.value);
     assert!(values().map(Vec::len).sum::<usize>() <= MAX_RUN_BYTES, "a run has a limit");
-    assert!(values().count() <= MAX_RUN_BYTES / 11, "every event takes eleven bytes of a run");
+    assert!(values().count() <= MAX_RUN_EVENTS, "a run has a limit");
     let again = log::pack(&changes);
     assert!(log::unpack(&again) == Ok(changes), "what was read packs and reads back");
     true
