@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Events in fold order. Taking runs in in any order gives the same history.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    entries: BTreeMap<Rank, Entry>,
+    entries: BTreeMap<Rank, Box<Entry>>,
     by_identity: BTreeMap<EventRef, Rank>,
     kept: BTreeMap<(EventRef, [u8; 32]), (Unfolded, Option<EventRef>)>,
     superseding: usize,
@@ -66,7 +66,7 @@ impl History {
             return Stamp::default();
         }
         let verdicts: Vec<Verdict> = links.iter().map(|link| standing.verdict(&link.hash)).collect();
-        let judged = changes.iter().zip(verdicts).enumerate();
+        let judged = changes.iter().zip(&verdicts).enumerate();
         let stamps = judged.map(|(n, (puts, verdict))| self.place_change(run, author, n, puts, verdict));
         stamps.max().unwrap_or_default()
     }
@@ -94,7 +94,7 @@ impl History {
 
     fn place_all(&mut self, run: &Run, author: &Certificate, changes: &Changes) -> Stamp {
         let all = changes.iter().enumerate();
-        let stamps = all.map(|(n, puts)| self.place_change(run, author, n, puts, Verdict::Folds(None)));
+        let stamps = all.map(|(n, puts)| self.place_change(run, author, n, puts, &Verdict::Folds(None)));
         stamps.max().unwrap_or_default()
     }
 
@@ -105,7 +105,7 @@ impl History {
         author: &Certificate,
         n: usize,
         puts: &[Put],
-        verdict: Verdict,
+        verdict: &Verdict,
     ) -> Stamp {
         let mut greatest = Stamp::default();
         let (document, actor, seq) = (run.document, run.actor, run.first_seq + n as u64);
@@ -118,20 +118,28 @@ impl History {
                 true => Err(Unfolded::UnknownKind),
                 false => Ok(read),
             });
-            match (read, verdict) {
-                (Ok((envelope, event)), Verdict::Folds(corrected)) => {
-                    greatest = greatest.max(envelope.stamp);
-                    let mut entry = entry(reference, envelope, event);
-                    if let Some((offset, ruling)) = corrected {
-                        let written = entry.stamp;
-                        entry.stamp = written.shifted(offset);
-                        entry.correction = Some(Box::new(Correction { written, ruling }));
-                    }
-                    self.place((entry.stamp, actor, document, seq, index as u32, hash), entry);
+            let (envelope, event) = match read {
+                Ok(read) => read,
+                Err(why) => {
+                    self.set_aside(reference, hash, why, None);
+                    continue;
                 }
-                (Ok(_), Verdict::Aside(why, ruling)) => self.set_aside(reference, hash, why, Some(ruling)),
-                (Err(why), _) => self.set_aside(reference, hash, why, None),
+            };
+            let corrected = match verdict {
+                Verdict::Folds(corrected) => corrected,
+                Verdict::Aside(why, ruling) => {
+                    self.set_aside(reference, hash, *why, Some(*ruling));
+                    continue;
+                }
+            };
+            greatest = greatest.max(envelope.stamp);
+            let mut entry = entry(reference, envelope, event);
+            if let Some((offset, ruling)) = corrected {
+                let written = entry.stamp;
+                entry.stamp = written.shifted(*offset);
+                entry.correction = Some(Box::new(Correction { written, ruling: *ruling }));
             }
+            self.place((entry.stamp, actor, document, seq, index as u32, hash), entry);
         }
         greatest
     }
@@ -157,7 +165,7 @@ impl History {
         }
         self.superseding += usize::from(entry.supersedes.is_some());
         self.by_identity.insert(reference, rank);
-        self.entries.insert(rank, entry);
+        self.entries.insert(rank, Box::new(entry));
     }
 
     fn take_out(&mut self, rank: &Rank) {
@@ -212,7 +220,7 @@ impl History {
         for ((run, changes), links) in read.iter().zip(&links) {
             for (n, (puts, link)) in changes.iter().zip(links).enumerate() {
                 let verdict = standing.as_ref().map_or(Verdict::Folds(None), |it| it.verdict(&link.hash));
-                self.place_change(run, &author, n, puts, verdict);
+                self.place_change(run, &author, n, puts, &verdict);
             }
         }
         self.written.insert(key, Written { author, runs, standing });
@@ -221,7 +229,7 @@ impl History {
     /// All folding events in fold order: an event ranks after what it supersedes, else by rank.
     pub fn ordered(&self) -> Vec<&Entry> {
         if self.superseding == 0 {
-            return self.entries.values().collect();
+            return self.entries.values().map(AsRef::as_ref).collect();
         }
         let mut waiting: BTreeMap<EventRef, Vec<&Entry>> = BTreeMap::new();
         let mut placed = BTreeSet::new();
@@ -258,7 +266,7 @@ impl History {
 
     /// One event by its identity.
     pub fn get(&self, reference: &EventRef) -> Option<&Entry> {
-        self.by_identity.get(reference).and_then(|rank| self.entries.get(rank))
+        self.by_identity.get(reference).and_then(|rank| self.entries.get(rank)).map(AsRef::as_ref)
     }
 
     /// Where on its line an event stands: the sequence number of its change.
