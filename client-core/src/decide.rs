@@ -4,18 +4,20 @@
 //! the same views, the same frontier and the same seed give the same decisions under the same ids.
 
 mod alternatives;
+mod displace;
 mod eligible;
 mod joint;
 mod recheck;
 mod round;
 
 pub use alternatives::alternatives;
+pub use displace::displace;
 pub use eligible::{Obstacle, obstacles};
 pub use joint::{plan_joint, teacher_minutes_saved};
 pub use recheck::{Recheck, recheck};
 pub use round::{decide_now, decide_round};
 
-use crate::event::{ClaimReceived, DecisionMode, Event, RoundOpened};
+use crate::event::{ClaimReceived, DecisionMode, Event, EventRef, RoundOpened};
 use crate::fold::SharedViews;
 use crate::ids::{ChangeHash, EventId, SubjectId};
 use crate::time::{Millis, Slot};
@@ -28,13 +30,15 @@ pub struct Decision {
     pub id: EventId,
     /// What was decided.
     pub event: Event,
+    /// The decision it takes the place of.
+    pub supersedes: Option<EventRef>,
 }
 
 impl Decision {
     fn new(subject: &str, frontier: ChangeHash, event: impl Into<Event>) -> Self {
         let event = event.into();
         let kind = event.kind().map_or("", |(kind, _, _)| kind);
-        Self { id: EventId(short_hash(&[kind.as_bytes(), subject.as_bytes(), &frontier.0])), event }
+        Self { id: EventId(short_hash(&[kind.as_bytes(), subject.as_bytes(), &frontier.0])), event, supersedes: None }
     }
 }
 
@@ -70,7 +74,7 @@ pub fn receipts(views: &SharedViews, now: Millis) -> Vec<Event> {
         .collect()
 }
 
-fn unreceived(views: &SharedViews) -> impl Iterator<Item = (crate::event::EventRef, Slot)> {
+fn unreceived(views: &SharedViews) -> impl Iterator<Item = (EventRef, Slot)> {
     views
         .requests
         .open_claims()

@@ -6,6 +6,7 @@
 
 mod admission;
 mod batch;
+mod reports;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use crate::sealed::{SealedBatch, SealedRow};
 use crate::sync::{CityStatement, Cursor, Here, Local, Output, Reach, Reached, Session, Side};
 use crate::time::Millis;
 use admission::Admissions;
+use reports::Reports;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Names a connection; the shell gives the numbers.
@@ -125,6 +127,10 @@ pub enum Effect {
     },
     /// The upstream's clock.
     UpstreamTime(Millis),
+    /// The upstream's store is another than before: put back from a copy, or begun anew.
+    UpstreamRenewed,
+    /// Everything this client named when it last compared is durable here.
+    Reported(Certificate),
     /// The city signed for something, by its clock.
     CityHeard(Millis),
     /// Somebody's changes were refused: by us (`here`) or by the upstream.
@@ -195,6 +201,7 @@ pub struct Peer {
     upstream: Option<Connection>,
     asked_city: bool,
     admissions: Admissions,
+    reports: Reports,
     pending: BTreeMap<u64, Pending>,
     busy: BTreeMap<LogKey, usize>,
     waiting: VecDeque<Waiting>,
@@ -220,6 +227,7 @@ impl Peer {
             upstream: None,
             asked_city: false,
             admissions: Admissions::default(),
+            reports: Reports::default(),
             pending: BTreeMap::new(),
             busy: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -301,6 +309,8 @@ impl Peer {
                 if self.has_unsaved() {
                     self.persist(Batch::default(), Pending::Note);
                 }
+                let reported = self.reports.arrived(&self.ledger, shelf);
+                self.effects.extend(reported.into_iter().map(Effect::Reported));
             }
         }
         self.let_in(now, shelf);
@@ -331,6 +341,15 @@ impl Peer {
         }
         self.persist(batch, Pending::Own { ticket, admitted, rows: writing.rows });
         self.let_in(now, shelf);
+    }
+
+    /// This store turned out to be a copy that was put back: all connect anew and compare in full.
+    pub fn renew(&mut self, epoch: u64) {
+        self.local.epoch = epoch;
+        for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
+            let reason = "this store was put back from a copy: connect again".to_owned();
+            self.effects.push_back(Effect::Hangup { connection, reason });
+        }
     }
 
     /// The city's word on these documents: signed now at the city, the last one heard elsewhere.
@@ -399,10 +418,18 @@ impl Peer {
             Output::Knock(certificate) => self.admissions.knock(connection, certificate.device),
             Output::Live(peer) => {
                 let peer = peer.filter(|_| self.upstream != Some(connection));
+                if let Some(client) = peer.clone()
+                    && self.sessions.get(&connection).is_some_and(Session::says_it_holds_nothing)
+                {
+                    self.reports.named_nothing(client);
+                }
                 self.effects.push_back(Effect::Live { connection, peer });
             }
             Output::Upstream { time, epoch } => {
                 if self.cursor.epoch != epoch {
+                    if self.cursor.epoch != Cursor::default().epoch {
+                        self.effects.push_back(Effect::UpstreamRenewed);
+                    }
                     self.cursor = Cursor { epoch, ..Cursor::default() };
                     self.cursor_is_unsaved = true;
                 }
@@ -415,6 +442,12 @@ impl Peer {
                 if self.reached.at_upstream(key, line, head.seq, head.hash) {
                     self.unsaved_reach.insert((key, line));
                     self.effects.push_back(Effect::Changed);
+                }
+            }
+            Output::Named(lacking) => {
+                let client = self.sessions.get(&connection).and_then(|session| session.peer().cloned());
+                if let Some(client) = client {
+                    self.reports.named(client, lacking);
                 }
             }
             Output::Compared => {
@@ -492,6 +525,7 @@ impl Peer {
             }
             Err(error) => {
                 let reason = error.to_string();
+                self.reports.refused(&key);
                 self.effects.push_back(Effect::Refused { key, seq, reason: reason.clone(), here: true });
                 self.with_session(connection, now, shelf, |session, here| {
                     session.reject(key, seq, reason, upto, here);

@@ -70,15 +70,23 @@ impl HybridClock {
         self.last
     }
 
-    /// A stamp greater than every stamp before it, at most five minutes ahead of the upstream's time
-    /// unless the persisted clock already is.
+    /// A stamp greater than every stamp before it, at most five minutes off the upstream's time
+    /// unless the persisted clock already is ahead.
     pub fn tick(&mut self, now: Millis) -> Stamp {
         let bounded = match self.upstream_offset {
-            Some(offset) => now.0.min(now.0 + offset + CLOCK_BOUND_MINUTES * Millis::MINUTE),
+            Some(offset) => {
+                let bound = CLOCK_BOUND_MINUTES * Millis::MINUTE;
+                now.0.clamp(now.0 + offset - bound, now.0 + offset + bound)
+            }
             None => now.0,
         };
         self.last = Stamp::at(Millis(bounded)).max(Stamp(self.last.0 + 1));
         self.last
+    }
+
+    /// Goes on above a stamp, however far ahead it is.
+    pub fn raise(&mut self, above: Stamp) {
+        self.last = self.last.max(above);
     }
 
     /// Takes note of another device's stamp, but never past the bound.
@@ -90,9 +98,12 @@ impl HybridClock {
         }
     }
 
-    /// Takes note of the upstream's time.
+    /// Takes note of the upstream's time. A reading far beyond it came from a wrong clock and is left.
     pub fn hear_upstream(&mut self, upstream: Millis, now: Millis) {
         self.upstream_offset = Some(upstream.0 - now.0);
+        if self.last > Stamp::at(upstream.plus_minutes(2 * CLOCK_BOUND_MINUTES)) {
+            self.last = Stamp::at(upstream);
+        }
     }
 }
 
@@ -283,5 +294,22 @@ mod tests {
         let wrong = Millis(2_000_000_000_000);
         clock.hear_upstream(Millis(1_700_000_000_000), wrong);
         assert_eq!(clock.tick(wrong).millis(), Millis(1_700_000_000_000).plus_minutes(CLOCK_BOUND_MINUTES));
+    }
+
+    #[test]
+    fn a_reading_from_the_far_future_is_left_when_the_upstream_says_what_time_it_is() {
+        let mut clock = HybridClock::resume(Stamp::at(Millis(2_000_000_000_000)));
+        let now = Millis(1_700_000_000_000);
+        assert!(clock.tick(now).millis() > now, "nobody has said so yet");
+        clock.hear_upstream(now, now);
+        assert_eq!(clock.tick(now).millis(), now);
+    }
+
+    #[test]
+    fn a_clock_far_behind_is_held_to_the_upstreams_time() {
+        let mut clock = HybridClock::default();
+        let wrong = Millis(1_400_000_000_000);
+        clock.hear_upstream(Millis(1_700_000_000_000), wrong);
+        assert_eq!(clock.tick(wrong).millis(), Millis(1_700_000_000_000).plus_minutes(-CLOCK_BOUND_MINUTES));
     }
 }
