@@ -38,7 +38,11 @@ impl Decision {
     fn new(subject: &str, frontier: ChangeHash, event: impl Into<Event>) -> Self {
         let event = event.into();
         let kind = event.kind().map_or("", |(kind, _, _)| kind);
-        Self { id: EventId(short_hash(&[kind.as_bytes(), subject.as_bytes(), &frontier.0])), event, supersedes: None }
+        Self {
+            id: EventId(short_hash(&[kind.as_bytes(), subject.as_bytes(), &frontier.0])),
+            event,
+            supersedes: None,
+        }
     }
 }
 

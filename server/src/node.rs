@@ -3,31 +3,38 @@
 //! One thread owns the log and all connections (`core`); everybody else sends it messages. It
 //! gathers what arrives and commits it together.
 
+mod arbitration;
 mod core;
 mod devices;
 mod import;
+mod journal;
 mod views;
 mod whereabouts;
 mod writing;
 
+pub use arbitration::{Awaited, Paused};
 pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::ImportOutcome;
+pub use journal::{Happening, Note};
 pub use views::{Digests, Status};
 pub use whereabouts::Whereabouts;
 pub use writing::Actions;
 
 use crate::store::{Store, StoreError};
+use arbitration::{STANDING, Standing};
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::command::{self, Asker, Command, CommandError};
 use client_core::event::{DocumentId, Draft, EventRef, Scope};
 use client_core::fold::History;
 use client_core::identity::{self, Chain, SecretKey};
-use client_core::ids::{ActionId, BranchId, CityId, PublicKey, UserId};
+use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, SubjectId, UserId};
 use client_core::log::{ActorLog, LogKey};
-use client_core::peer::{Connection, Input, Peer};
+use client_core::peer::{Batch, Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis, Stamp};
 use core::{Core, Message, StoreShelf, insert};
+use journal::{JOURNAL, Journal};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +80,8 @@ pub enum News {
     Line(DocumentId),
     /// The line to the upstream went up or down.
     Upstream(bool),
+    /// The arbiter may decide again.
+    Arbiter,
 }
 
 /// Why the node could not do what it was asked.
@@ -82,8 +91,14 @@ pub enum NodeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The store failed while this was saved; nothing of the action counts.
-    #[error("{0}; nothing of this action was saved")]
+    #[error("nothing of this action was saved: {0}")]
     NotSaved(String),
+    /// There was no room for it; nothing of the action counts.
+    #[error("nothing of this action was saved: {0}")]
+    DiskFull(String),
+    /// The arbiter decides nothing at the moment.
+    #[error("{0}")]
+    Paused(String),
     /// The command is not possible.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -114,7 +129,6 @@ pub struct Node {
     kind: Kind,
     city: CityId,
     city_key: PublicKey,
-    epoch: u64,
     branch: BranchId,
     node_chain: Chain,
     node_key: SecretKey,
@@ -130,7 +144,19 @@ impl Node {
     pub async fn open(setup: Setup, store: Store) -> Result<Arc<Self>, NodeError> {
         let city = identity::city_id(setup.city_key);
         let was_put_back = store.was_put_back(city, &setup.generation).await?;
-        let epoch = epoch_of(&store, city, was_put_back).await?;
+        let now = crate::sync::now();
+        let mut journal = Journal::load(store.meta(city, JOURNAL).await?.as_deref());
+        let is_city = matches!(setup.kind, Kind::City(_));
+        let standing = store.meta(city, STANDING).await?;
+        let standing = Standing::load(standing.as_deref(), was_put_back && is_city, now)?;
+        if was_put_back {
+            journal.note(Happening::StorePutBack, "", "", now);
+        }
+        if was_put_back && is_city {
+            journal.note(Happening::ArbiterPaused, "", "this store was put back from a copy", now);
+            store.commit(city, &Batch { notes: vec![standing.note()], ..Batch::default() }).await?;
+        }
+        let epoch = epoch_of(&store, city, was_put_back || standing.waits()).await?;
         let store = Arc::new(store);
         let stored = store.stored(city).await?;
         let clock = match store.meta(city, "clock").await? {
@@ -144,7 +170,6 @@ impl Node {
         for (writer, key, chain) in setup.writers {
             authors.insert(writer, Author::new(city, key, chain, HybridClock::resume(clock)));
         }
-        let is_city = matches!(setup.kind, Kind::City(_));
         if was_put_back {
             tracing::warn!(
                 "this store was put back from a copy: the node goes on under new actors, in a new epoch"
@@ -186,6 +211,12 @@ impl Node {
         let core = Core {
             kind: setup.kind.clone(),
             city,
+            epoch,
+            journal,
+            standing,
+            notes: Vec::new(),
+            trouble: None,
+            clock_off: None,
             peer: Peer::open(local, city_key, stored),
             shelf: StoreShelf { store: store.clone(), city, runtime, feed_head },
             authors,
@@ -209,7 +240,6 @@ impl Node {
             kind: setup.kind,
             city,
             city_key: setup.city_key,
-            epoch,
             branch,
             node_chain: chain,
             node_key: key,
@@ -226,14 +256,19 @@ impl Node {
         self.city
     }
 
-    /// The epoch of this node's store: random, made with the store and new when it is put back.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     /// Whether this is the city's own node.
     pub fn is_city(&self) -> bool {
         matches!(self.kind, Kind::City(_))
+    }
+
+    /// The seed of a round: nobody but the holder of the city's key can tell it before it is opened, and
+    /// it survives a restore.
+    pub fn round_seed(&self, round: SubjectId) -> Result<ChangeHash, NodeError> {
+        let Kind::City(key) = &self.kind else {
+            return Err(NodeError::Refused("only the city draws; ask there".into()));
+        };
+        let message = [b"lianxiao-round-seed-1".as_slice(), &self.city.0, &round.0].concat();
+        Ok(ChangeHash(Sha256::digest(key.sign(&message).0).into()))
     }
 
     /// Whether the store was put back from a copy before this start.
@@ -358,13 +393,22 @@ impl Node {
 }
 
 /// Random once, kept in the store: cursors into its feeds count within it.
-async fn epoch_of(store: &Store, city: CityId, was_put_back: bool) -> Result<u64, NodeError> {
-    if let Some(bytes) = store.meta(city, "epoch").await?.filter(|_| !was_put_back) {
+async fn epoch_of(store: &Store, city: CityId, anew: bool) -> Result<u64, NodeError> {
+    if let Some(bytes) = store.meta(city, EPOCH).await?.filter(|_| !anew) {
         return rmp_serde::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()));
     }
-    let epoch = u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1;
-    store.put_meta(city, "epoch", &rmp_serde::to_vec(&epoch).expect("a number always encodes")).await?;
+    let (epoch, (name, bytes)) = new_epoch();
+    store.put_meta(city, &name, &bytes).await?;
     Ok(epoch)
+}
+
+/// Where the epoch stands in the store.
+const EPOCH: &str = "epoch";
+
+/// A new epoch, and what to store of it.
+fn new_epoch() -> (u64, (String, Vec<u8>)) {
+    let epoch = u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1;
+    (epoch, (EPOCH.to_owned(), rmp_serde::to_vec(&epoch).expect("a number always encodes")))
 }
 
 /// Goes on with every own line that still ends as this node left it.

@@ -147,7 +147,10 @@ proptest! {
 
 /// A decision of a life of the city that was lost, and one of the life after the restore, whose clock
 /// was behind; the claims they are about.
-fn two_lives(lost: impl Fn(EventRef) -> Event, later: impl Fn(EventRef, EventRef) -> Event) -> (Given, [EventRef; 2]) {
+fn two_lives(
+    lost: impl Fn(EventRef) -> Event,
+    later: impl Fn(EventRef, EventRef) -> Event,
+) -> (Given, [EventRef; 2]) {
     let (mut given, claims) = contested();
     let term = |epoch, number| ArbiterTerm { epoch, number, parent: FRONTIER };
     given.city(term(1, 1));
