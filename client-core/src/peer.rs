@@ -569,6 +569,7 @@ impl Peer {
             Some(Pending::Chunk { connection, admitted, upto }) => {
                 let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
                 self.took_in(*admitted, false);
+                self.recall_city(key, shelf);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, upto, here);
                 });
@@ -645,6 +646,14 @@ impl Peer {
         }
         self.hand_on(&statement, now, shelf);
         self.effects.push_back(Effect::Changed);
+    }
+
+    /// The city's word on a change may come before the change itself is durable here.
+    fn recall_city(&mut self, key: LogKey, shelf: &dyn Shelf) {
+        let heads = self.statements.get(&key.document).map_or(&[][..], |kept| kept.heads.as_slice());
+        for head in heads.iter().filter(|head| head.actor == key.actor).copied().collect::<Vec<_>>() {
+            self.city_holds(key, &head, shelf);
+        }
     }
 
     /// Counts only where the change the city names is ours, by its hash.

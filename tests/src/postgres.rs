@@ -42,6 +42,13 @@ impl Postgres {
         format!("postgres://lianxiao@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Runs one statement in a database of the server.
+    pub fn run(&self, statement: &str, database: &str) {
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "lianxiao", "-d", database]);
+        succeed(psql.args(["-v", "ON_ERROR_STOP=1", "-c", statement]));
+    }
+
     fn wait(&self) {
         let began = Instant::now();
         loop {

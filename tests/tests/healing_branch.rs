@@ -167,5 +167,5 @@ async fn a_device_put_back_from_a_copy_gets_everything_back_and_writes_on_apart(
     let rolls: Vec<_> =
         branches["branches"].as_object().unwrap().values().map(|b| b["registered"].clone()).collect();
     assert_eq!(rolls, [4]);
-    assert_eq!(town.status(CITY).await["changes"], device.status().await.changes);
+    assert_eq!(town.status(CITY).await["changes"], device.status().await.changes, "nothing is stored twice");
 }
