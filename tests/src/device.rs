@@ -1,9 +1,12 @@
 //! An office device: the node's own code over a store of its own, enrolled at a branch as a browser is.
 
 use client_core::command::Command;
-use client_core::event::EventRef;
-use client_core::identity::SecretKey;
-use client_core::ids::UserId;
+use client_core::event::{DocumentId, Envelope, EventRef, Scope};
+use client_core::identity::{self, Introduction, SecretKey};
+use client_core::ids::{ActionId, EventId, UserId};
+use client_core::log::{Place, Position, Put, Run};
+use client_core::peer::{Batch, Placed};
+use client_core::time::{HybridClock, Quarter};
 use lianxiao::client::Client;
 use lianxiao::node::{EnrolAnswer, Kind, Node, Setup, Status, Writer};
 use lianxiao::store::Store;
@@ -27,6 +30,40 @@ impl Device {
         let request = serde_json::json!({ "code": code, "key": key.public() });
         let answer = at.post("/enrol", &request).await.expect("enrolled");
         std::fs::write(folder.join("enrolment.json"), answer.to_string()).expect("a file");
+    }
+
+    /// Writes an event that only a newer program knows into the store of a device that is off.
+    pub async fn write_newer(folder: &Path, kind: &str, version: u16) {
+        let text = std::fs::read(folder.join("enrolment.json")).expect("an enrolment");
+        let EnrolAnswer { city_key, chain, user, .. } = serde_json::from_slice(&text).expect("an enrolment");
+        let key: SecretKey = lianxiao::keys::load_or_create(&folder.join("device.key")).expect("a key");
+        let (city, own) = (identity::city_id(city_key), chain.last().expect("a certificate").clone());
+        let envelope = Envelope {
+            kind: kind.to_owned(),
+            version,
+            stamp: HybridClock::default().tick(now()),
+            claimed: now(),
+            device: own.device,
+            user,
+            branch: own.branch,
+            action: ActionId([1; 16]),
+            supersedes: None,
+            body: Default::default(),
+        };
+        let nonce = [7; 16];
+        let actor = identity::actor_id(key.public(), nonce);
+        let document = DocumentId::new(Scope::Shared, own.branch, Quarter::of(now().day()));
+        let put = Put { id: EventId([1; 16]), value: envelope.encode() };
+        let run = Run::write(city, &key, document, actor, &Position::START, &[vec![put]]).expect("a run");
+        let batch = Batch {
+            introductions: vec![(document, actor, Introduction { nonce, chain }.encode())],
+            runs: vec![Placed { place: Place::On(0), begins: true, run }],
+            ..Batch::default()
+        };
+        let store = Store::open(&format!("sqlite://{}", folder.join("lianxiao.db").display())).await;
+        let store = store.expect("a store");
+        store.commit(city, &batch).await.expect("stored");
+        store.close().await;
     }
 
     /// Switches the device of a folder on; it connects to `upstream`.

@@ -8,7 +8,7 @@ use client_core::time::{Day, HalfDay, Slot};
 use lianxiao::sync::now;
 use serde_json::{Value, json};
 use std::path::Path;
-use tests::{CITY, Postgres, Town, copy_folder, given_or_skipped, skipped};
+use tests::{CITY, Device, Postgres, Town, copy_folder, given_or_skipped, skipped};
 
 const ONE: &str = "新埭镇";
 const OTHER: &str = "广陈镇";
@@ -246,6 +246,32 @@ async fn an_administrator_releases_the_arbiter_and_is_told_who_is_missing() {
     assert!(town.journal(CITY).await.contains("arbiter_released"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arbiter_that_meets_what_it_does_not_understand_pauses_and_says_so() {
+    let town = Town::start(&[ONE], &[]).await;
+    let shared = shared_teacher(&town).await;
+    let folder = town.safe_place();
+    Device::enrol(town.client(ONE), &folder).await;
+    Device::write_newer(&folder, "claim.lodged", 9).await;
+    let device = Device::on(&folder, town.client(ONE).address()).await;
+    device.wait_for("the newer event is at the city", |status| status.not_at_city == 0).await;
+    let day = now().day().plus(8);
+    let claim = claim(&town, ONE, shared, day, 9).await;
+    town.wait_for(CITY, "says what it does not understand", |status| {
+        status["arbiter_paused"]["unknown"].as_array().is_some_and(|unknown| unknown.len() == 1)
+    })
+    .await;
+    let closed = town.client(CITY).post("/api/round/close", &json!({})).await.unwrap_err().to_string();
+    assert!(closed.contains("newer than this program"), "{closed}");
+    assert_eq!(outcome(&town, CITY, &claim).await, None);
+    let was = town.client(CITY).post("/api/arbiter/release", &json!({})).await.unwrap();
+    assert_eq!(was["was_paused"]["unknown"].as_array().map(Vec::len), Some(1));
+    assert_eq!(decided(&town, ONE, &claim).await, "confirmed");
+    let event = was["was_paused"]["unknown"][0].as_str().unwrap();
+    let why = town.client(CITY).get(&format!("/api/why/{event}")).await.unwrap();
+    assert_eq!(why[0]["kept_aside"], "unknown_kind", "kept and forwarded all the same");
+}
+
 /// Where Debian keeps what makes a process see another time.
 fn faketime() -> Option<String> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path().join("faketime"));
@@ -281,7 +307,7 @@ async fn a_branch_whose_clock_is_ten_years_off_harms_nobody() {
         town.start_again(ONE).await;
         town.converge().await;
         // The others' time was not dragged along: the next claim is decided as ever.
-        let claim = claim(&town, OTHER, shared, now().day().plus(8), 9 + 2 * n as u16).await;
+        let claim = claim(&town, OTHER, shared, now().day().plus(8), [9, 14][n]).await;
         assert_eq!(decided(&town, OTHER, &claim).await, "confirmed");
         let after = format!("{off}之后");
         let event = town.record(ONE, &after).await.unwrap();
