@@ -157,13 +157,14 @@ impl Author {
         let mut puts: BTreeMap<DocumentId, Vec<Put>> = BTreeMap::new();
         let mut events = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let document = draft.document(now.day()).ok_or(AuthorError::UnknownKind)?;
+            let stamp = clock.tick(now);
+            let document = draft.document(stamp.millis().day()).ok_or(AuthorError::UnknownKind)?;
             if !self.certificate().may_write(&document) {
                 return Err(AuthorError::NotAllowed { document, role: self.certificate().role });
             }
             let line = lines.entry(document).or_insert_with(|| self.line(&document, entropy));
             let id = draft.id.unwrap_or_else(|| entropy.event_id(now));
-            let value = self.envelope(draft, user, action, clock.tick(now), now)?.encode();
+            let value = self.envelope(draft, user, action, stamp, now)?.encode();
             if value.len() > EVENT_ROOM {
                 return Err(AuthorError::TooLarge { bytes: value.len() });
             }

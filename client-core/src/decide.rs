@@ -5,6 +5,7 @@
 
 mod alternatives;
 mod clock;
+mod displace;
 mod eligible;
 mod joint;
 mod recheck;
@@ -12,12 +13,13 @@ mod round;
 
 pub use alternatives::alternatives;
 pub use clock::{FarAhead, corrections, far_ahead};
+pub use displace::displace;
 pub use eligible::{Obstacle, obstacles};
 pub use joint::{plan_joint, teacher_minutes_saved};
 pub use recheck::{Recheck, recheck};
 pub use round::{decide_now, decide_round};
 
-use crate::event::{ClaimReceived, DecisionMode, Event, RoundOpened};
+use crate::event::{ClaimReceived, DecisionMode, Event, EventRef, RoundOpened};
 use crate::fold::SharedViews;
 use crate::ids::{ChangeHash, EventId, SubjectId};
 use crate::time::{Millis, Slot};
@@ -30,13 +32,19 @@ pub struct Decision {
     pub id: EventId,
     /// What was decided.
     pub event: Event,
+    /// The decision it takes the place of.
+    pub supersedes: Option<EventRef>,
 }
 
 impl Decision {
     fn new(subject: &str, frontier: ChangeHash, event: impl Into<Event>) -> Self {
         let event = event.into();
         let kind = event.kind().map_or("", |(kind, _, _)| kind);
-        Self { id: EventId(short_hash(&[kind.as_bytes(), subject.as_bytes(), &frontier.0])), event }
+        Self {
+            id: EventId(short_hash(&[kind.as_bytes(), subject.as_bytes(), &frontier.0])),
+            event,
+            supersedes: None,
+        }
     }
 }
 
@@ -72,7 +80,7 @@ pub fn receipts(views: &SharedViews, now: Millis) -> Vec<Event> {
         .collect()
 }
 
-fn unreceived(views: &SharedViews) -> impl Iterator<Item = (crate::event::EventRef, Slot)> {
+fn unreceived(views: &SharedViews) -> impl Iterator<Item = (EventRef, Slot)> {
     views
         .requests
         .open_claims()

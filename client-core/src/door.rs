@@ -107,12 +107,13 @@ pub fn admit(
     if log::locate(ledger, shelf, &key, run.last_seq, run.last_hash)?.is_some() {
         return Ok(Admission::Known);
     }
-    let Some((parent, from)) = log::locate(ledger, shelf, &key, start.seq, start.hash)? else {
+    let Some((parent, from)) = parting(ledger, shelf, &run)? else {
         return Ok(Admission::Behind(log.heads(run.actor)));
     };
     if log.lines().len() >= MAX_LINES && !leads_to_kept(ledger, &run)? {
         return Err(DoorError::TooManyLines);
     }
+    let run = run.after(from.seq)?;
     check_start(&run, from)?;
     let line = log.lines().len() as u8;
     passed(city, Place::Parts { parent, line }, run, log.author.clone(), None)
@@ -127,6 +128,23 @@ fn leads_to_kept(ledger: &Ledger, run: &Run) -> Result<bool, DoorError> {
     }
     let changes = log::unpack(&run.bytes)?;
     Ok(log::links(run, &changes).iter().any(|link| kept.contains(&link.hash)))
+}
+
+/// The last change of a run that is here, with the line it is on; the run's last is not. Changes are
+/// chained, so all before a known one are known, too.
+fn parting(ledger: &Ledger, shelf: &dyn Shelf, run: &Run) -> Result<Option<(u8, Position)>, DoorError> {
+    let (key, start) = (run.key(), run.start());
+    let Some(mut known) = log::locate(ledger, shelf, &key, start.seq, start.hash)? else { return Ok(None) };
+    let (mut here, mut missing) = (start.seq, run.last_seq);
+    while missing - here > 1 {
+        let middle = here + (missing - here) / 2;
+        let at = log::position_in(run, middle)?;
+        match log::locate(ledger, shelf, &key, middle, at.hash)? {
+            Some(found) => (known, here) = (found, middle),
+            None => missing = middle,
+        }
+    }
+    Ok(Some(known))
 }
 
 fn check_start(run: &Run, at: Position) -> Result<(), DoorError> {

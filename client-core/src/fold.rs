@@ -14,6 +14,7 @@ mod schedule;
 mod sessions;
 mod standing;
 mod teacher_pool;
+mod terms;
 
 pub use anomalies::{Anomaly, AnomalyKind};
 pub use branches::{Branch, Branches, Device, Policy};
@@ -67,13 +68,16 @@ impl SharedViews {
     /// Folds the shared and decisions documents of a history; private documents in it are ignored.
     pub fn fold(history: &History) -> Self {
         let mut views = Self::default();
-        for entry in history.ordered() {
+        let ordered = history.ordered();
+        for entry in &ordered {
             views.branches.apply(entry);
             views.courses.apply(entry);
             views.teachers.apply(entry);
             views.resources.apply(entry);
-            views.requests.apply(entry);
             views.sessions.apply(entry);
+        }
+        for entry in terms::by_epoch(&ordered) {
+            views.requests.apply(entry);
         }
         views.bookings = schedule::bookings(&views.requests, &views.sessions, &views.teachers);
         let open_to_all = |kept: &Kept| {

@@ -100,6 +100,11 @@ impl Given {
         self.write(BranchId::CITY, event)
     }
 
+    /// The city's node starts again, from a copy of its store: it writes on as a new actor.
+    pub fn restart_city(&mut self) {
+        self.authors.remove(&BranchId::CITY);
+    }
+
     pub fn write(&mut self, branch: BranchId, event: impl Into<Event>) -> EventRef {
         self.draft(branch, Draft::new(branch, event))
     }

@@ -6,6 +6,7 @@
 
 mod admission;
 mod batch;
+mod reports;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::sealed::{SealedBatch, SealedRow};
 use crate::sync::{CityStatement, Cursor, Here, Local, Output, Reach, Reached, Session, Side};
 use crate::time::Millis;
 use admission::Admissions;
+use reports::Reports;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Names a connection; the shell gives the numbers.
@@ -141,6 +143,10 @@ pub enum Effect {
     },
     /// The upstream's clock.
     UpstreamTime(Millis),
+    /// The upstream's store is another than before: put back from a copy, or begun anew.
+    UpstreamRenewed,
+    /// Everything this client named when it last compared is durable here.
+    Reported(Certificate),
     /// The city signed for something, by its clock.
     CityHeard(Millis),
     /// Somebody's changes were refused: by us (`here`) or by the upstream.
@@ -213,6 +219,7 @@ pub struct Peer {
     upstream: Option<Connection>,
     asked_city: bool,
     admissions: Admissions,
+    reports: Reports,
     pending: BTreeMap<u64, Pending>,
     rulings: Rulings,
     busy: BTreeMap<LogKey, usize>,
@@ -239,6 +246,7 @@ impl Peer {
             upstream: None,
             asked_city: false,
             admissions: Admissions::default(),
+            reports: Reports::default(),
             pending: BTreeMap::new(),
             rulings: Rulings::default(),
             busy: BTreeMap::new(),
@@ -332,6 +340,8 @@ impl Peer {
                 if self.has_unsaved() {
                     self.persist(Batch::default(), Pending::Note);
                 }
+                let reported = self.reports.arrived(&self.ledger, shelf);
+                self.effects.extend(reported.into_iter().map(Effect::Reported));
             }
         }
         self.let_in(now, shelf);
@@ -378,6 +388,15 @@ impl Peer {
             if session.peer().is_some_and(|peer| rulings.revoke(peer)) {
                 session.mute();
             }
+        }
+    }
+
+    /// This store turned out to be a copy that was put back: all connect anew and compare in full.
+    pub fn renew(&mut self, epoch: u64) {
+        self.local.epoch = epoch;
+        for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
+            let reason = "this store was put back from a copy: connect again".to_owned();
+            self.effects.push_back(Effect::Hangup { connection, reason });
         }
     }
 
@@ -468,10 +487,18 @@ impl Peer {
             Output::Knock(certificate) => self.admissions.knock(connection, certificate.device),
             Output::Live(peer) => {
                 let peer = peer.filter(|_| self.upstream != Some(connection));
+                if let Some(client) = peer.clone()
+                    && self.sessions.get(&connection).is_some_and(Session::says_it_holds_nothing)
+                {
+                    self.reports.named_nothing(client);
+                }
                 self.effects.push_back(Effect::Live { connection, peer });
             }
             Output::Upstream { time, epoch } => {
                 if self.cursor.epoch != epoch {
+                    if self.cursor.epoch != Cursor::default().epoch {
+                        self.effects.push_back(Effect::UpstreamRenewed);
+                    }
                     self.cursor = Cursor { epoch, ..Cursor::default() };
                     self.cursor_is_unsaved = true;
                 }
@@ -484,6 +511,12 @@ impl Peer {
                 if self.reached.at_upstream(key, line, head.seq, head.hash) {
                     self.unsaved_reach.insert((key, line));
                     self.effects.push_back(Effect::Changed);
+                }
+            }
+            Output::Named(lacking) => {
+                let client = self.sessions.get(&connection).and_then(|session| session.peer().cloned());
+                if let Some(client) = client {
+                    self.reports.named(client, lacking);
                 }
             }
             Output::Compared => {
@@ -561,6 +594,7 @@ impl Peer {
             }
             Err(error) => {
                 let reason = error.to_string();
+                self.reports.refused(&key);
                 self.effects.push_back(Effect::Refused { key, seq, reason: reason.clone(), here: true });
                 self.with_session(connection, now, shelf, |session, here| {
                     session.reject(key, seq, reason, upto, here);

@@ -367,6 +367,7 @@ impl Replica {
                         .push_back(Effect::Answer { id, result: Err(("not_saved".to_owned(), text)) });
                 }
             }
+            peer::Effect::UpstreamRenewed | peer::Effect::Reported(_) => {} // of use to nodes alone
             peer::Effect::RowsKept(rows) => self.keep_rows(rows),
             peer::Effect::LoadRows { .. } => {} // a device writes no sealed rows yet
             peer::Effect::Live { .. } => self.line.refused.clear(),

@@ -90,11 +90,16 @@ impl HybridClock {
         self.last
     }
 
-    /// A stamp greater than every stamp before it, at most five minutes ahead of the upstream's time
-    /// unless the persisted clock already is.
+    /// A stamp greater than every stamp before it, at most five minutes off the upstream's time
+    /// unless the persisted clock already is ahead.
     pub fn tick(&mut self, now: Millis) -> Stamp {
         self.last = Stamp::at(now.min(self.bound(now))).max(Stamp(self.last.0 + 1));
         self.last
+    }
+
+    /// Goes on above a stamp, however far ahead it is.
+    pub fn raise(&mut self, above: Stamp) {
+        self.last = self.last.max(above);
     }
 
     /// Takes note of another device's stamp, but never past the bound.
@@ -107,6 +112,9 @@ impl HybridClock {
     /// Takes note of the upstream's time, which nobody signed for: it only holds stamps back.
     pub fn hear_upstream(&mut self, upstream: Millis, now: Millis) {
         self.upstream_offset = Some(upstream.0 - now.0);
+        if self.last > Stamp::at(upstream.plus_minutes(2 * CLOCK_BOUND_MINUTES)) {
+            self.last = Stamp::at(upstream);
+        }
     }
 
     /// Takes note of a time the city signed. It may be old where relays brought it, but the city's clock

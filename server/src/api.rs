@@ -1,5 +1,6 @@
 //! The JSON API: commands in, derived views out. A file an endpoint.
 
+mod arbiter;
 mod codes;
 mod commands;
 mod enrol;
@@ -23,6 +24,7 @@ pub fn routes(app: App) -> Router<App> {
         .route("/api/commands", post(commands::run))
         .route("/api/codes", post(codes::make))
         .route("/api/import", post(import::apply))
+        .route("/api/arbiter/release", post(arbiter::release))
         .route("/api/round/close", post(round::close))
         .route("/api/round/recheck", get(round::recheck))
         .route("/api/rosters", get(views::rosters))

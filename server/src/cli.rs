@@ -98,11 +98,29 @@ pub enum Task {
         #[arg(long, default_value = "lianxiao-city")]
         data: PathBuf,
     },
-    /// Says how the node of a data folder is.
+    /// Lets the city's arbiter decide although it is paused; names the branches not heard from.
+    ReleaseArbiter {
+        /// Data folder of the running city node.
+        #[arg(long, default_value = "lianxiao-city")]
+        data: PathBuf,
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Language of the answer.
+        #[arg(long, value_enum, default_value = "zh")]
+        lang: Lang,
+    },
+    /// Says how the node of a data folder is, and what healed.
     Status {
         /// Data folder of the running node.
         #[arg(long)]
         data: PathBuf,
+        /// Print everything as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Language of the answer.
+        #[arg(long, value_enum, default_value = "zh")]
+        lang: Lang,
     },
     /// Says where an event is: saved here, at the upstream, at the city, folded or why not, decided.
     Why {
@@ -111,6 +129,12 @@ pub enum Task {
         /// Data folder of the running node.
         #[arg(long)]
         data: PathBuf,
+        /// Print everything as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Language of the answer.
+        #[arg(long, value_enum, default_value = "zh")]
+        lang: Lang,
     },
     /// Runs the whole path: a city and eight branches on this machine, three of them cut off and healed.
     Demo {

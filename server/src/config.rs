@@ -106,7 +106,7 @@ pub async fn open_city(folder: &DataFolder, database: Option<&str>) -> Result<Ap
         clock: Arc::new(now),
     };
     let node = Node::open(setup, store).await?;
-    crate::jobs::arbiter::begin_term(&node).await?;
+    node.begin_term().await?;
     Ok(App::new(node, &folder.token()?))
 }
 

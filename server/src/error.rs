@@ -80,6 +80,11 @@ impl From<NodeError> for Problem {
             NodeError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "refused".to_owned()),
             NodeError::Store(store) if store.is_code_refusal() => (StatusCode::FORBIDDEN, "code".to_owned()),
             NodeError::Author(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_written".to_owned()),
+            NodeError::Paused(_) => (StatusCode::CONFLICT, "arbiter_paused".to_owned()),
+            NodeError::DiskFull(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk_full".to_owned()),
+            NodeError::Store(store) if store.is_full() => {
+                (StatusCode::INSUFFICIENT_STORAGE, "disk_full".to_owned())
+            }
             NodeError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned()),
             NodeError::Store(_) | NodeError::Damaged(_) | NodeError::NotSaved(_) => {
                 tracing::error!(%error, "the node could not answer");

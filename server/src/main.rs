@@ -5,7 +5,7 @@ use lianxiao::app::{self, App};
 use lianxiao::cli::{Cli, Lang, Task};
 use lianxiao::client::Client;
 use lianxiao::config::{self, DataFolder, StartError};
-use lianxiao::{demo, import, jobs, sample_city, sync};
+use lianxiao::{demo, import, jobs, sample_city, sync, told};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +15,12 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A log that cannot be written, on a full disk for one, must not stop the node.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
     match run(Cli::parse().task).await {
         Ok(code) => code,
         Err(error) => {
@@ -66,19 +71,33 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             let nothing = serde_json::json!({});
             println!("{}", Client::of_folder(&data)?.post("/api/round/close", &nothing).await?);
         }
-        Task::Status { data } => {
-            let status = Client::of_folder(&data)?.get("/api/status").await?;
-            println!("{}", serde_json::to_string_pretty(&status)?);
+        Task::ReleaseArbiter { data, json, lang } => {
+            let nothing = serde_json::json!({});
+            let answer = Client::of_folder(&data)?.post("/api/arbiter/release", &nothing).await?;
+            say(&answer, json, || told::release(&answer, lang));
         }
-        Task::Why { event, data } => {
+        Task::Status { data, json, lang } => {
+            let status = Client::of_folder(&data)?.get("/api/status").await?;
+            say(&status, json, || told::status(&status, lang));
+        }
+        Task::Why { event, data, json, lang } => {
             let found = Client::of_folder(&data)?.get(&format!("/api/why/{event}")).await?;
-            println!("{}", serde_json::to_string_pretty(&found)?);
+            say(&found, json, || told::why(&found, lang));
         }
         Task::Demo { seed, exit, json, small } => {
             return Ok(demo::run(demo::Options { seed, exit, json, small }).await?);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints an answer as it is, or as a person reads it.
+fn say(answer: &serde_json::Value, json: bool, told: impl Fn() -> String) {
+    if json {
+        println!("{answer:#}");
+    } else {
+        print!("{}", told());
+    }
 }
 
 /// Serves until Ctrl-C or SIGTERM, then closes the store.

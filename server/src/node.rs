@@ -3,17 +3,21 @@
 //! One thread owns the log and all connections (`core`); everybody else sends it messages. It
 //! gathers what arrives and commits it together.
 
+mod arbitration;
 mod core;
 mod devices;
 mod import;
 mod joining;
+mod journal;
 mod segments;
 mod views;
 mod whereabouts;
 mod writing;
 
+pub use arbitration::{Awaited, Paused};
 pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::ImportOutcome;
+pub use journal::{Happening, Note};
 pub use segments::{ListedSegment, SegmentFile, SegmentList};
 pub use views::{Digests, Held, Status};
 pub use whereabouts::Whereabouts;
@@ -21,18 +25,21 @@ pub use writing::Actions;
 
 use crate::projection::CourseProjection;
 use crate::store::{Store, StoreError};
+use arbitration::{STANDING, Standing};
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::command::{self, Asker, Command, CommandError};
 use client_core::event::{DocumentId, Draft, EventRef, Scope};
 use client_core::fold::{CourseAttendance, History};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
-use client_core::ids::{ActionId, BranchId, CityId, PublicKey, UserId};
+use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, SubjectId, UserId};
 use client_core::log::{ActorLog, LogKey};
-use client_core::peer::{Connection, Input, Peer};
+use client_core::peer::{Batch, Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis};
 use core::{Core, Message, StoreShelf};
 use joining::Joining;
+use journal::{JOURNAL, Journal};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,6 +90,8 @@ pub enum News {
     Line(DocumentId),
     /// The line to the upstream went up or down.
     Upstream(bool),
+    /// The arbiter may decide again.
+    Arbiter,
 }
 
 /// Why the node could not do what it was asked.
@@ -92,8 +101,14 @@ pub enum NodeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The store failed while this was saved; nothing of the action counts.
-    #[error("{0}; nothing of this action was saved")]
+    #[error("nothing of this action was saved: {0}")]
     NotSaved(String),
+    /// There was no room for it; nothing of the action counts.
+    #[error("nothing of this action was saved: {0}")]
+    DiskFull(String),
+    /// The arbiter decides nothing at the moment.
+    #[error("{0}")]
+    Paused(String),
     /// The command is not possible.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -124,7 +139,6 @@ pub struct Node {
     kind: Kind,
     city: CityId,
     city_key: PublicKey,
-    epoch: u64,
     branch: BranchId,
     node_chain: Chain,
     node_key: SecretKey,
@@ -140,7 +154,20 @@ impl Node {
     pub async fn open(setup: Setup, store: Store) -> Result<Arc<Self>, NodeError> {
         let city = identity::city_id(setup.city_key);
         let was_put_back = store.was_put_back(city, &setup.generation).await?;
-        let epoch = epoch_of(&store, city, was_put_back).await?;
+        let now = crate::sync::now();
+        let mut journal = Journal::load(store.meta(city, JOURNAL).await?.as_deref());
+        let is_city = matches!(setup.kind, Kind::City(_));
+        let standing = store.meta(city, STANDING).await?;
+        let standing = Standing::load(standing.as_deref(), was_put_back && is_city, now)?;
+        if was_put_back {
+            journal.note(Happening::StorePutBack, "", "", now);
+        }
+        if was_put_back && is_city {
+            journal.note(Happening::ArbiterPaused, "", "this store was put back from a copy", now);
+            let notes = vec![standing.note()];
+            store.commit(city, &Batch { notes, ..Batch::default() }, &[]).await?;
+        }
+        let epoch = epoch_of(&store, city, was_put_back || standing.waits()).await?;
         let store = Arc::new(store);
         let stored = store.stored(city).await?;
         let clock = match store.meta(city, "clock").await? {
@@ -206,6 +233,12 @@ impl Node {
         let core = Core {
             kind: setup.kind.clone(),
             city,
+            epoch,
+            journal,
+            standing,
+            notes: Vec::new(),
+            trouble: None,
+            clock_off: None,
             peer,
             shelf: StoreShelf::new(store.clone(), city, runtime, feed_head),
             authors,
@@ -234,7 +267,6 @@ impl Node {
             kind: setup.kind,
             city,
             city_key: setup.city_key,
-            epoch,
             branch,
             node_chain: chain,
             node_key: key,
@@ -261,14 +293,19 @@ impl Node {
         (&self.node_key, &self.node_chain)
     }
 
-    /// The epoch of this node's store: random, made with the store and new when it is put back.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     /// Whether this is the city's own node.
     pub fn is_city(&self) -> bool {
         matches!(self.kind, Kind::City(_))
+    }
+
+    /// The seed of a round: nobody but the holder of the city's key can tell it before it is opened, and
+    /// it survives a restore.
+    pub fn round_seed(&self, round: SubjectId) -> Result<ChangeHash, NodeError> {
+        let Kind::City(key) = &self.kind else {
+            return Err(NodeError::Refused("only the city draws; ask there".into()));
+        };
+        let message = [b"lianxiao-round-seed-1".as_slice(), &self.city.0, &round.0].concat();
+        Ok(ChangeHash(Sha256::digest(key.sign(&message).0).into()))
     }
 
     /// Whether the store was put back from a copy before this start.
@@ -415,13 +452,22 @@ impl Node {
 }
 
 /// Random once, kept in the store: cursors into its feeds count within it.
-async fn epoch_of(store: &Store, city: CityId, was_put_back: bool) -> Result<u64, NodeError> {
-    if let Some(bytes) = store.meta(city, "epoch").await?.filter(|_| !was_put_back) {
+async fn epoch_of(store: &Store, city: CityId, anew: bool) -> Result<u64, NodeError> {
+    if let Some(bytes) = store.meta(city, EPOCH).await?.filter(|_| !anew) {
         return rmp_serde::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()));
     }
-    let epoch = u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1;
-    store.put_meta(city, "epoch", &rmp_serde::to_vec(&epoch).expect("a number always encodes")).await?;
+    let (epoch, (name, bytes)) = new_epoch();
+    store.put_meta(city, &name, &bytes).await?;
     Ok(epoch)
+}
+
+/// Where the epoch stands in the store.
+const EPOCH: &str = "epoch";
+
+/// A new epoch, and what to store of it.
+fn new_epoch() -> (u64, (String, Vec<u8>)) {
+    let epoch = u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1;
+    (epoch, (EPOCH.to_owned(), rmp_serde::to_vec(&epoch).expect("a number always encodes")))
 }
 
 /// Goes on with every own line that still ends as this node left it.

@@ -1,7 +1,7 @@
 //! Projections: views kept as rows of the store, written in the transaction that stores the events.
 //! They can be made again from the runs at any time.
 
-use crate::node::NodeError;
+use crate::store::StoreError;
 use client_core::fold::{CourseAttendance, CourseTally, Fold, History};
 use client_core::ids::EventId;
 use client_core::log::{Ledger, LogKey, Shelf};
@@ -36,8 +36,8 @@ impl CourseProjection {
         batch: &Batch,
         ledger: &Ledger,
         shelf: &dyn Shelf,
-        mut greatest: impl FnMut(&LogKey) -> Result<Option<EventId>, NodeError>,
-    ) -> Result<Vec<CourseCount>, NodeError> {
+        mut greatest: impl FnMut(&LogKey) -> Result<Option<EventId>, StoreError>,
+    ) -> Result<Vec<CourseCount>, StoreError> {
         let mut runs: BTreeMap<LogKey, Vec<&Placed>> = BTreeMap::new();
         let mut again = BTreeSet::new();
         for placed in &batch.runs {
@@ -85,10 +85,10 @@ fn read_log(
     key: &LogKey,
     ledger: &Ledger,
     shelf: &dyn Shelf,
-) -> Result<(), NodeError> {
+) -> Result<(), StoreError> {
     const AT_ONCE: usize = 1024 * 1024;
     let Some(log) = ledger.get(key) else { return Ok(()) };
-    let damaged = |error: &dyn std::fmt::Display| NodeError::Damaged(format!("{key}: {error}"));
+    let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("{key}: {error}"));
     for (number, line) in log.lines().iter().enumerate() {
         let mut after = line.from.seq;
         while after < line.head.seq {

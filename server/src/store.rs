@@ -83,15 +83,43 @@ pub enum StoreError {
     /// The code is too old.
     #[error("this code has expired: ask for a new one")]
     ExpiredCode,
+    /// There is no room left.
+    #[error(
+        "the disk is full ({0}): make room; whatever was acknowledged is safe, and work goes on by itself once there is room"
+    )]
+    Full(String),
+    /// The database's own file is broken.
+    #[error(
+        "the store is damaged ({0}): put back a copy of it, or move lianxiao.db with its -wal and -shm away and start again; an empty store is filled again by the upstream, the city's by its branches (docs/operations.md)"
+    )]
+    Corrupt(String),
     /// A value in the store cannot be read.
     #[error("the store is damaged: {0}")]
     Damaged(String),
     /// The database could not do it.
-    #[error("the database could not do it: {0}; nothing of this action was saved")]
-    Database(#[from] sqlx::Error),
+    #[error("the database could not do it: {0}")]
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        // SQLite's extended codes carry the plain one in their last eight bits; PostgreSQL's are five characters.
+        let plain = code.parse::<u32>().ok().filter(|_| code.len() != 5).map(|code| code & 0xff);
+        match (plain, code.as_str()) {
+            (Some(13), _) | (_, "53100") => Self::Full(error.to_string()),
+            (Some(11 | 26), _) | (_, "XX001" | "XX002") => Self::Corrupt(error.to_string()),
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl StoreError {
+    /// Whether there is no room left.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
     /// Whether a one-time code was not good.
     pub fn is_code_refusal(&self) -> bool {
         matches!(self, Self::UnknownCode | Self::UsedCode | Self::ExpiredCode)

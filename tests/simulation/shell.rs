@@ -287,6 +287,8 @@ impl Shell {
             | Effect::CityHeard(_)
             | Effect::Refused { .. }
             | Effect::SegmentTaken { .. }
+            | Effect::UpstreamRenewed
+            | Effect::Reported(_)
             | Effect::Changed => {}
         }
     }

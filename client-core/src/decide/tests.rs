@@ -1,6 +1,6 @@
 use super::*;
-use crate::event::EventRef;
-use crate::fold::{History, OutcomeKind};
+use crate::event::{ArbiterTerm, ClaimConfirmed, ClaimRefused, EventRef, Reason, ReasonCode};
+use crate::fold::{AnomalyKind, History, OutcomeKind};
 use crate::given::{Given, HOME, TEACHER, branch, claim, offered, slot, teacher};
 use crate::ids::PersonId;
 use proptest::prelude::*;
@@ -143,4 +143,59 @@ proptest! {
         }
         prop_assert!(recheck(&given.history()).unwrap().differing.is_empty());
     }
+}
+
+/// A decision of a life of the city that was lost, and one of the life after the restore, whose clock
+/// was behind; the claims they are about.
+fn two_lives(
+    lost: impl Fn(EventRef) -> Event,
+    later: impl Fn(EventRef, EventRef) -> Event,
+) -> (Given, [EventRef; 2]) {
+    let (mut given, claims) = contested();
+    let term = |epoch, number| ArbiterTerm { epoch, number, parent: FRONTIER };
+    given.city(term(1, 1));
+    let copied = given.now;
+    given.restart_city();
+    given.now = copied.plus_minutes(60);
+    given.city(term(1, 2));
+    given.city(lost(claims[0]));
+    given.restart_city();
+    given.now = copied;
+    given.city(term(2, 2));
+    given.city(later(claims[0], claims[1]));
+    (given, claims)
+}
+
+fn confirmed(claim: EventRef) -> Event {
+    ClaimConfirmed { claim, reason: Reason::plain(ReasonCode::Unopposed) }.into()
+}
+
+#[test]
+fn a_decision_that_comes_back_after_a_restore_goes_before_those_that_did_not_know_it() {
+    let refused = |claim| {
+        let reason = Reason::plain(ReasonCode::TeacherTaken);
+        ClaimRefused { claim, reason, alternatives: Vec::new() }.into()
+    };
+    let (given, claims) = two_lives(refused, |claim, _| confirmed(claim));
+    let views = given.views();
+    let outcome = views.requests.claims[&claims[0]].outcome.as_ref().unwrap();
+    assert_eq!(outcome.kind, OutcomeKind::Refused);
+    assert_eq!(views.requests.surplus_decisions.len(), 1);
+}
+
+#[test]
+fn a_confirmation_that_comes_back_stays_and_the_one_it_excludes_is_displaced() {
+    let (mut given, claims) = two_lives(confirmed, |_, claim| confirmed(claim));
+    let twice = |given: &Given| given.views().anomalies.iter().any(|a| a.kind == AnomalyKind::TeacherTwice);
+    assert!(twice(&given), "an anomaly until the city has moved one");
+    let moved = displace(&given.views(), given.now, FRONTIER);
+    assert_eq!(moved.len(), 1);
+    for Decision { id, event, supersedes } in moved {
+        given.draft(BranchId::CITY, Draft { id: Some(id), supersedes, ..Draft::new(BranchId::CITY, event) });
+    }
+    let views = given.views();
+    let kind = |claim: &EventRef| views.requests.claims[claim].outcome.as_ref().unwrap().kind;
+    assert_eq!([kind(&claims[0]), kind(&claims[1])], [OutcomeKind::Confirmed, OutcomeKind::Displaced]);
+    assert!(!twice(&given));
+    assert!(displace(&views, given.now, FRONTIER).is_empty(), "nothing moves twice");
 }

@@ -39,6 +39,8 @@ pub struct Outcome {
     pub decision: EventRef,
     /// When it was decided, by the city's clock.
     pub at: Millis,
+    /// Its number among all answers, in the order in which decisions count.
+    pub nth: u32,
 }
 
 /// A claim or order as it was lodged.
@@ -95,8 +97,10 @@ pub struct Requests {
     pub rounds: BTreeMap<SubjectId, Round>,
     /// Decisions that came second on a subject and name none they supersede.
     pub surplus_decisions: BTreeSet<EventRef>,
-    /// The last arbiter term: epoch, number.
+    /// The arbiter's term of the greatest number: epoch, number.
     pub term: Option<(u64, u64)>,
+    /// Answers so far.
+    answers: u32,
 }
 
 impl Requests {
@@ -127,7 +131,9 @@ impl Requests {
             .filter_map(|(id, state)| state.lodged.as_ref().map(|lodged| (id, lodged)))
     }
 
-    fn outcome(&mut self, entry: &Entry, subject: EventRef, order: bool, outcome: Outcome) {
+    fn outcome(&mut self, entry: &Entry, subject: EventRef, order: bool, mut outcome: Outcome) {
+        outcome.nth = self.answers;
+        self.answers += 1;
         let slot = if order {
             &mut self.orders.entry(subject).or_default().outcome
         } else {
@@ -156,6 +162,7 @@ impl Requests {
             class: None,
             decision: entry.reference,
             at: entry.claimed,
+            nth: 0,
         };
         self.outcome(entry, claim, false, outcome);
     }
@@ -170,6 +177,7 @@ impl Requests {
                 class: Some(joint.session),
                 decision: entry.reference,
                 at: entry.claimed,
+                nth: 0,
             };
             self.outcome(entry, part.request, true, outcome);
         }
@@ -227,6 +235,7 @@ impl Fold for Requests {
                     class: None,
                     decision: entry.reference,
                     at: entry.claimed,
+                    nth: 0,
                 };
                 self.outcome(entry, unmet.request, true, outcome);
             }
@@ -239,7 +248,9 @@ impl Fold for Requests {
                     round.decided.get_or_insert((decided.seed, entry.claimed));
                 }
             }
-            Event::ArbiterTerm(term) => self.term = Some((term.epoch, term.number)),
+            Event::ArbiterTerm(term) if self.term.is_none_or(|(_, number)| number <= term.number) => {
+                self.term = Some((term.epoch, term.number));
+            }
             _ => {} // other subjects
         }
     }

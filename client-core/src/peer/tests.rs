@@ -19,6 +19,7 @@ struct Node {
     entropy: Entropy,
     storing: BTreeMap<u64, Batch>,
     took_in: usize,
+    reported: usize,
 }
 
 impl Node {
@@ -47,6 +48,7 @@ impl Node {
             entropy: Entropy::new([who.0[0]; 32]),
             storing: BTreeMap::new(),
             took_in: 0,
+            reported: 0,
         }
     }
 
@@ -73,6 +75,7 @@ impl Node {
                     let batch = SealedBatch { rows: Vec::new(), authors: Vec::new(), upto: after };
                     self.peer.handle(Input::RowsLoaded { connection, batch }, NOW, &self.shelf);
                 }
+                Effect::Reported(_) => self.reported += 1,
                 _ => {}
             }
         }
@@ -238,6 +241,33 @@ fn a_server_put_back_to_an_old_state_is_supplied_again() {
     let mut empty = Node::new(&given, BranchId::CITY, PROTOCOL);
     meet(&mut branches[0], &mut empty, 9);
     assert_eq!(empty.frontier(), city.frontier());
+}
+
+#[test]
+fn a_client_has_reported_once_all_it_named_is_here_and_not_before() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    meet(&mut branches[1], &mut city, 1);
+    city.handle(Input::Tick);
+    assert_eq!(city.reported, 1, "it holds nothing");
+    branches[0].write(1);
+    branches[0].write(2);
+    let client = &mut branches[0];
+    client.peer.cursor = Cursor { epoch: 3, since: Some(5), ..Cursor::default() };
+    client.handle(Input::Connected { connection: 2, nonce: [1; 32] });
+    city.handle(Input::Accepted { connection: 2, nonce: [2; 32], peer_nonce: [1; 32] });
+    let mut carried = 0;
+    loop {
+        for frame in city.wire.drain(..).collect::<Vec<_>>() {
+            client.handle(Input::Received { connection: 2, bytes: frame });
+        }
+        let Some(frame) = client.wire.pop_front() else { break };
+        city.handle(Input::Received { connection: 2, bytes: frame });
+        carried += 1;
+        city.handle(Input::Tick);
+        assert_eq!(city.reported == 2, city.frontier() == client.frontier(), "after {carried} frames");
+    }
+    assert_eq!(city.reported, 2);
 }
 
 #[test]

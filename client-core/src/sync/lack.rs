@@ -49,6 +49,11 @@ impl Theirs {
         self.unplaced.is_empty()
     }
 
+    /// Heads it named that stand on no line here.
+    pub fn unplaced(&self) -> &[Head] {
+        &self.unplaced
+    }
+
     /// It holds a line of ours up to this change.
     pub fn holds(&mut self, line: u8, seq: u64) {
         let upto = self.upto.entry(line).or_default();

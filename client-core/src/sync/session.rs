@@ -95,6 +95,8 @@ pub enum Output {
         /// The change.
         head: Head,
     },
+    /// The client named all its heads; these are not here.
+    Named(Vec<(LogKey, Head)>),
     /// The upstream named its heads anew: forget what it was thought to hold.
     Compared,
     /// All up to this number of the upstream's feed is held.
@@ -299,6 +301,11 @@ impl Session {
     /// The peer's certificate; `None` before the greeting and for the city itself.
     pub fn peer(&self) -> Option<&Certificate> {
         self.peer.as_ref()
+    }
+
+    /// Server: whether the client came without a single change.
+    pub fn says_it_holds_nothing(&self) -> bool {
+        self.side == Side::Server && self.cursor.since == Some(0)
     }
 
     /// Whether each side holds all the other holds, but for what was refused.
@@ -750,6 +757,11 @@ impl Session {
         if self.side == Side::Client {
             let delivered = places.into_iter().map(|(key, line, head)| Output::Delivered { key, line, head });
             self.outputs.extend(delivered);
+        } else {
+            let lacking = |(key, theirs): (&LogKey, &Theirs)| {
+                theirs.unplaced().iter().map(|head| (*key, *head)).collect::<Vec<_>>()
+            };
+            self.outputs.push_back(Output::Named(self.theirs.iter().flat_map(lacking).collect()));
         }
         let keys = here.ledger.iter().map(|(key, _)| *key);
         self.dirty = keys.filter(|key| self.peer_may_read(&key.document)).collect();

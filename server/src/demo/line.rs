@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 /// One line; dropped, it takes its connections with it.
 pub struct Line {
     address: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     up: watch::Sender<bool>,
     bytes: Arc<AtomicU64>,
     relay: JoinHandle<()>,
@@ -24,13 +25,19 @@ impl Line {
         let address = listener.local_addr()?;
         let (up, state) = watch::channel(true);
         let bytes = Arc::new(AtomicU64::new(0));
-        let relay = tokio::spawn(relay(listener, target, state, bytes.clone()));
-        Ok(Self { address, up, bytes, relay })
+        let target = Arc::new(Mutex::new(target));
+        let relay = tokio::spawn(relay(listener, target.clone(), state, bytes.clone()));
+        Ok(Self { address, target, up, bytes, relay })
     }
 
     /// What a node takes for its upstream.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Leads elsewhere from the next connection on: the node at the other end was started again.
+    pub fn lead_to(&self, target: SocketAddr) {
+        *self.target.lock().expect("nobody panics holding it") = target;
     }
 
     /// Breaks every connection and lets none through.
@@ -56,10 +63,16 @@ impl Drop for Line {
     }
 }
 
-async fn relay(listener: TcpListener, target: SocketAddr, up: watch::Receiver<bool>, bytes: Arc<AtomicU64>) {
+async fn relay(
+    listener: TcpListener,
+    target: Arc<Mutex<SocketAddr>>,
+    up: watch::Receiver<bool>,
+    bytes: Arc<AtomicU64>,
+) {
     loop {
         let Ok((near, _)) = listener.accept().await else { return };
         if *up.borrow() {
+            let target = *target.lock().expect("nobody panics holding it");
             tokio::spawn(carry(near, target, up.clone(), bytes.clone()));
         }
     }

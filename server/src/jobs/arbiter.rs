@@ -1,14 +1,13 @@
 //! The arbiter: at the city alone, turns claims and orders into decisions, from events only.
 
-use crate::node::{News, Node, NodeError};
+use crate::node::{News, Node, NodeError, Paused};
 use crate::sync::now;
 use client_core::decide::{self, Decision};
-use client_core::event::{ArbiterTerm, Draft, Scope};
+use client_core::event::{Draft, Scope};
 use client_core::fold::SharedViews;
-use client_core::ids::{BranchId, ChangeHash, SubjectId};
+use client_core::ids::{BranchId, SubjectId};
 use client_core::time::Millis;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -22,23 +21,19 @@ pub struct Closed {
     pub decisions: usize,
 }
 
-/// A start of the city node begins a new term: decisions of one process never mix with another's.
-pub async fn begin_term(node: &Arc<Node>) -> Result<(), NodeError> {
-    let last = node.shared_views().await?.requests.term.map_or(0, |(_, number)| number);
-    let term = ArbiterTerm { epoch: node.epoch(), number: last + 1, parent: node.frontier().await? };
-    node.append(vec![Draft::new(BranchId::CITY, term)]).await.map(drop)
-}
-
 /// Receives claims as they arrive and decides what cannot wait for a round. Runs until dropped.
 pub async fn run(node: Arc<Node>) {
     let mut news = node.subscribe();
     loop {
-        if let Err(error) = receive_claims(&node, now()).await {
-            tracing::error!(%error, "the arbiter could not write");
+        match receive_claims(&node, now()).await {
+            Ok(()) => {}
+            Err(NodeError::Paused(why)) => tracing::warn!(why, "the arbiter is paused"),
+            Err(error) => tracing::error!(%error, "the arbiter could not write"),
         }
         loop {
             match news.recv().await {
-                Ok(News::Line(document)) if document.scope == Scope::Shared => break,
+                Ok(News::Line(document)) if document.scope != Scope::Private => break,
+                Ok(News::Arbiter) => break,
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => break,
                 Err(RecvError::Closed) => return,
@@ -51,7 +46,10 @@ pub async fn run(node: Arc<Node>) {
 }
 
 async fn receive_claims(node: &Arc<Node>, now: Millis) -> Result<(), NodeError> {
+    ready(node).await?;
     let views = node.shared_views().await?;
+    let displaced = decide::displace(&views, now, node.frontier().await?);
+    write(node, displaced).await?;
     if decide::needs_round(&views, now) && views.requests.open_round().is_none() {
         open_round(node, &views, now).await?;
     }
@@ -67,23 +65,33 @@ async fn receive_claims(node: &Arc<Node>, now: Millis) -> Result<(), NodeError> 
     write(node, decisions).await.map(drop)
 }
 
-async fn open_round(node: &Arc<Node>, views: &SharedViews, now: Millis) -> Result<(), NodeError> {
-    let round = SubjectId(crate::keys::random_id());
-    let seed = seed_of(node, round).await?;
-    let opened = decide::open_round(views, now, round, seed);
-    tracing::info!(%round, "round opened");
-    node.append(vec![Draft::new(BranchId::CITY, opened)]).await.map(drop)
+/// Whether the arbiter may decide; after a pause it does so in a new term.
+async fn ready(node: &Arc<Node>) -> Result<(), NodeError> {
+    match node.arbiter_paused().await? {
+        None => node.begin_term().await,
+        Some(paused) => Err(NodeError::Paused(why(&paused))),
+    }
 }
 
-/// The seed of a round stays in the store until the round is decided; its hash is in `round.opened`.
-async fn seed_of(node: &Arc<Node>, round: SubjectId) -> Result<ChangeHash, NodeError> {
-    let key = format!("round_seed/{round}");
-    if let Some(bytes) = node.store().meta(node.city(), &key).await? {
-        return ChangeHash::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()));
+fn why(paused: &Paused) -> String {
+    let mut reasons = Vec::new();
+    if paused.since.is_some() {
+        let names: Vec<&str> = paused.waiting_for.iter().map(|branch| branch.name.as_str()).collect();
+        let names = if names.is_empty() { "the first branch".to_owned() } else { names.join(", ") };
+        reasons.push(format!("the city's store was put back from a copy and waits for {names} to report"));
     }
-    let seed = ChangeHash(Sha256::digest(crate::keys::random_bytes()).into());
-    node.store().put_meta(node.city(), &key, &seed.0).await?;
-    Ok(seed)
+    if !paused.unknown.is_empty() {
+        let (count, first) = (paused.unknown.len(), paused.unknown[0]);
+        reasons.push(format!("{count} events are newer than this program, the first {first}: update it"));
+    }
+    format!("nothing is decided: {}; lianxiao release-arbiter decides without them", reasons.join("; "))
+}
+
+async fn open_round(node: &Arc<Node>, views: &SharedViews, now: Millis) -> Result<(), NodeError> {
+    let round = SubjectId(crate::keys::random_id());
+    let opened = decide::open_round(views, now, round, node.round_seed(round)?);
+    tracing::info!(%round, "round opened");
+    node.append(vec![Draft::new(BranchId::CITY, opened)]).await.map(drop)
 }
 
 /// Decides the open round's claims, then plans joint classes around what is confirmed.
@@ -93,7 +101,7 @@ pub async fn close_round(node: &Arc<Node>, now: Millis) -> Result<Closed, NodeEr
     let round = views.requests.open_round().map(|(id, _)| id);
     let mut decided = 0;
     if let Some(round) = round {
-        let seed = seed_of(node, round).await?;
+        let seed = node.round_seed(round)?;
         let decisions = decide::decide_round(&views, round, seed, now, node.frontier().await?);
         decided += write(node, decisions).await?;
     }
@@ -107,7 +115,11 @@ pub async fn close_round(node: &Arc<Node>, now: Millis) -> Result<Closed, NodeEr
 async fn write(node: &Arc<Node>, decisions: Vec<Decision>) -> Result<usize, NodeError> {
     let drafts: Vec<Draft> = decisions
         .into_iter()
-        .map(|decision| Draft { id: Some(decision.id), ..Draft::new(BranchId::CITY, decision.event) })
+        .map(|decision| Draft {
+            id: Some(decision.id),
+            supersedes: decision.supersedes,
+            ..Draft::new(BranchId::CITY, decision.event)
+        })
         .collect();
     Ok(node.append(drafts).await?.len())
 }

@@ -1,18 +1,21 @@
 //! The one thread that changes the node: it takes messages, lets the peer work them out, and makes
 //! what came of them durable in as few transactions as possible.
 
+use super::arbitration::Standing;
 use super::joining::Joining;
+use super::journal::{Happening, Journal};
 use super::writing::{InFlight, WriteRequest};
 use super::{Clock, Kind, News, NodeError, Writer};
 use crate::projection::{CourseCount, CourseProjection};
 use crate::store::{Store, StoreError};
 use client_core::author::Author;
 use client_core::decide::{self, FarAhead};
+use client_core::door::Admitted;
 use client_core::event::{DocumentId, Scope};
 use client_core::fold::{History, SharedViews};
 use client_core::identity::{Certificate, Chain, Introduction};
 use client_core::ids::{CityId, DeviceId};
-use client_core::log::{FeedItem, LogKey, Run, SegmentRun, Shelf, ShelfError};
+use client_core::log::{FeedItem, LogKey, Place, Run, SegmentRun, Shelf, ShelfError};
 use client_core::peer::{Batch, Connection, Effect, Input, Peer};
 use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::time::Millis;
@@ -145,6 +148,15 @@ fn feed_stretch<'a>(
 pub struct Core {
     pub kind: Kind,
     pub city: CityId,
+    pub epoch: u64,
+    pub journal: Journal,
+    pub standing: Standing,
+    /// Small values to store with the next batch.
+    pub notes: Vec<(String, Vec<u8>)>,
+    /// Why the store took nothing the last time.
+    pub trouble: Option<Trouble>,
+    /// Upstream time minus this machine's, in milliseconds, at the last contact.
+    pub clock_off: Option<i64>,
     pub peer: Peer,
     pub shelf: StoreShelf,
     pub authors: BTreeMap<Writer, Author>,
@@ -165,6 +177,16 @@ pub struct Core {
     pub clock: Clock,
     pub news: broadcast::Sender<News>,
 }
+
+/// Why the store takes nothing.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    pub is_full: bool,
+    pub text: String,
+}
+
+/// A clock this far from the upstream's is noted, in milliseconds.
+const CLOCK_FAR_OFF: i64 = 10 * Millis::MINUTE;
 
 /// How many refusals are remembered for whoever asks.
 const REFUSALS_KEPT: usize = 100;
@@ -240,10 +262,11 @@ impl Core {
         loop {
             let now = (self.clock)();
             self.start_writing(now);
-            if self.storing.is_empty() {
+            let notes = self.unsaved_notes();
+            if self.storing.is_empty() && notes.is_empty() {
                 return;
             }
-            let mut whole = Batch::default();
+            let mut whole = Batch { notes: notes.clone(), ..Batch::default() };
             let mut tokens = Vec::with_capacity(self.storing.len());
             for (token, batch) in std::mem::take(&mut self.storing) {
                 tokens.push(token);
@@ -251,6 +274,10 @@ impl Core {
             }
             match self.commit(&whole) {
                 Ok(()) => {
+                    if self.trouble.take().is_some() {
+                        self.journal.note(Happening::StoreWorks, "", "", now);
+                        tracing::info!("the store takes writes again");
+                    }
                     for token in tokens {
                         self.handle(Input::Persisted(token), now);
                     }
@@ -258,23 +285,52 @@ impl Core {
                 }
                 Err(error) => {
                     self.courses.forget(&whole);
-                    tracing::error!(%error, "nothing of this could be saved");
+                    self.in_trouble(notes, &error, now);
+                    let alone = tokens.is_empty();
                     for token in tokens {
                         self.handle(Input::NotPersisted(token, error.to_string()), now);
+                    }
+                    if alone {
+                        return; // tried again with the next second
                     }
                 }
             }
         }
     }
 
-    fn commit(&mut self, batch: &Batch) -> Result<(), NodeError> {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let Self { courses, peer, shelf, .. } = self;
         let greatest = |key: &LogKey| {
             let read = shelf.store.greatest_id(shelf.city, key);
-            shelf.runtime.block_on(read).map_err(NodeError::from)
+            shelf.runtime.block_on(read)
         };
         let counts = courses.of(batch, peer.ledger(), shelf, greatest)?;
         Ok(self.shelf.commit(batch, &counts)?)
+    }
+
+    fn unsaved_notes(&mut self) -> Vec<(String, Vec<u8>)> {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.extend(self.journal.take_unsaved());
+        notes
+    }
+
+    fn in_trouble(&mut self, mut notes: Vec<(String, Vec<u8>)>, error: &StoreError, now: Millis) {
+        let (is_full, text) = (error.is_full(), error.to_string());
+        if self.trouble.is_none() {
+            tracing::error!(%error, "nothing of this could be saved");
+            let what = if is_full { Happening::DiskFull } else { Happening::StoreFailed };
+            self.journal.note(what, "", text.as_str(), now);
+        }
+        self.trouble = Some(Trouble { is_full, text });
+        notes.retain(|(name, _)| name != super::JOURNAL);
+        notes.append(&mut self.notes);
+        self.notes = notes;
+        self.journal.not_saved();
+    }
+
+    /// Whether this is the city's own node.
+    pub fn is_city(&self) -> bool {
+        matches!(self.kind, Kind::City(_))
     }
 
     fn carry_out(&mut self, effect: Effect, now: Millis) {
@@ -291,10 +347,8 @@ impl Core {
             }
             Effect::Persist { token, batch } => self.storing.push((token, *batch)),
             Effect::TookIn { admitted, own } => {
-                let key = admitted.author.key;
-                for author in self.authors_mut().filter(|author| !own && author.key().public() == key) {
-                    tracing::warn!(document = %admitted.run.document, actor = %admitted.run.actor, "a copy of this node's store wrote on; going on as a new actor");
-                    author.leave(&admitted.run.document);
+                if !own {
+                    self.look_for_copies(&admitted, now);
                 }
                 if let Some(bytes) = &admitted.introduction
                     && let Ok(introduction) = rmp_serde::from_slice::<Introduction>(bytes)
@@ -338,13 +392,31 @@ impl Core {
                 for author in self.authors_mut() {
                     author.clock_mut().hear_upstream(time, now);
                 }
+                let off = time.0 - now.0;
+                self.clock_off = Some(off);
+                if off.abs() > CLOCK_FAR_OFF {
+                    let minutes = off / Millis::MINUTE;
+                    tracing::warn!(
+                        minutes,
+                        "this machine's clock is far from the upstream's; stamps follow the upstream"
+                    );
+                    self.journal.note(Happening::ClockOff, "", minutes.to_string(), now);
+                }
             }
             Effect::CityHeard(time) => {
                 self.authors_mut().for_each(|author| author.clock_mut().hear_city(time, now));
                 self.city_heard = self.city_heard.max(Some(time));
             }
+            Effect::UpstreamRenewed => {
+                tracing::warn!(
+                    "the upstream's store was put back or begun anew: it is supplied with what it lacks"
+                );
+                self.journal.note(Happening::UpstreamRenewed, "", "", now);
+            }
+            Effect::Reported(client) => self.reported(&client, now),
             Effect::Refused { key, seq, reason, here } => {
                 tracing::warn!(document = %key.document, actor = %key.actor, seq, reason, here, "changes refused");
+                self.journal.note(Happening::ChangesRefused, key.to_string(), reason.as_str(), now);
                 self.refused.push_back((key, reason));
                 if self.refused.len() > REFUSALS_KEPT {
                     self.refused.pop_front();
@@ -352,6 +424,45 @@ impl Core {
             }
             Effect::RowsKept(_) | Effect::Changed => {}
         }
+    }
+
+    /// A line that parts from another, or that this node wrote and does not know, tells of a copy.
+    fn look_for_copies(&mut self, admitted: &Admitted, now: Millis) {
+        let (document, actor, author) = (admitted.run.document, admitted.run.actor, &admitted.author);
+        if matches!(admitted.place, Place::Parts { .. }) {
+            tracing::warn!(%document, %actor, device = %author.device, "a device wrote a second line: it was restored or copied");
+            self.journal.note(Happening::Forked, author.device.to_hex(), document.to_string(), now);
+        }
+        let mut own = false;
+        for writer in self.authors_mut().filter(|writer| writer.key().public() == author.key) {
+            writer.leave(&document);
+            own = true;
+        }
+        if !own {
+            return;
+        }
+        if self.is_city() {
+            // Its own lines come back only after a restore; nothing in the store had told of it yet?
+            if !self.standing.waits() {
+                self.put_back_after_all(now);
+            }
+        } else {
+            tracing::warn!(%document, %actor, "a copy of this node's store wrote on; going on as a new actor");
+            self.journal.note(Happening::StoreCopied, "", document.to_string(), now);
+        }
+    }
+
+    /// The city's whole folder was put back, marker and all: a branch knows more of its lines than it does.
+    fn put_back_after_all(&mut self, now: Millis) {
+        tracing::warn!(
+            "this store was put back from a copy: a branch holds lines of the city that are not here"
+        );
+        self.journal.note(Happening::StorePutBack, "", "", now);
+        let (epoch, note) = super::new_epoch();
+        self.epoch = epoch;
+        self.notes.push(note);
+        self.pause(now);
+        self.peer.renew(epoch);
     }
 
     /// Sealed rows for a peer after an offset of this store.

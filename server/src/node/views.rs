@@ -1,6 +1,6 @@
 //! What the node can tell: shared views, rosters of one branch, digests, figures.
 
-use super::{Node, NodeError, Scope, read_history};
+use super::{Node, NodeError, Note, Paused, Scope, read_history};
 use client_core::decide::{self, FarAhead, Recheck};
 use client_core::fold::{Rosters, Rulings, SharedViews};
 use client_core::identity::Certificate;
@@ -53,6 +53,14 @@ pub struct Status {
     pub refused: Vec<(String, String)>,
     /// Whether the store was put back from a copy before this start.
     pub was_put_back: bool,
+    /// Why the store takes nothing at the moment.
+    pub trouble: Option<String>,
+    /// The upstream's clock minus this machine's, in milliseconds, at the last contact.
+    pub clock_off: Option<i64>,
+    /// Why the arbiter decides nothing at the moment; at the city alone.
+    pub arbiter_paused: Option<Paused>,
+    /// What went wrong and healed, or waits for a person; the last at the end.
+    pub journal: Vec<Note>,
     /// Equal frontiers mean equal logs.
     pub frontiers: Frontiers,
 }
@@ -168,6 +176,10 @@ impl Node {
                 connections: core.senders.len(),
                 refused: core.refused.iter().map(|(key, why)| (key.to_string(), why.clone())).collect(),
                 was_put_back,
+                trouble: core.trouble.as_ref().map(|trouble| trouble.text.clone()),
+                clock_off: core.clock_off,
+                arbiter_paused: core.paused(),
+                journal: core.journal.notes().to_vec(),
                 frontiers,
             };
             let mut last_document = None;

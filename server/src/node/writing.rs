@@ -135,7 +135,9 @@ impl Core {
         if let Some(writer) = self.writer_of(ticket)
             && let Some(in_flight) = self.in_flight.remove(&writer)
         {
-            let _ = in_flight.reply.send(Err(NodeError::NotSaved(reason)));
+            let full = self.trouble.as_ref().is_some_and(|trouble| trouble.is_full);
+            let error = if full { NodeError::DiskFull(reason) } else { NodeError::NotSaved(reason) };
+            let _ = in_flight.reply.send(Err(error));
         }
     }
 

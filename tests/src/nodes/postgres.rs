@@ -55,6 +55,13 @@ impl Postgres {
         cpu_seconds(postmaster) + backends.map(cpu_seconds).sum::<f64>()
     }
 
+    /// Runs one statement in a database of the server.
+    pub fn run(&self, statement: &str, database: &str) {
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "lianxiao", "-d", database]);
+        succeed(psql.args(["-v", "ON_ERROR_STOP=1", "-c", statement]));
+    }
+
     fn wait(&self) {
         let began = Instant::now();
         loop {

@@ -36,6 +36,13 @@ pub fn postgres() -> Result<PathBuf, String> {
         .ok_or_else(|| "PostgreSQL is missing: apt-get install postgresql".to_owned())
 }
 
+/// What lets a test's node see another time; the test says itself that it was skipped without it.
+pub fn faketime() {
+    if on_path("faketime").is_none() {
+        install(&["faketime"]);
+    }
+}
+
 /// A browser, Node.js and the library that drives the browser.
 pub fn browser() -> Result<PathBuf, String> {
     let find = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);

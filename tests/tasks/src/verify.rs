@@ -28,6 +28,7 @@ pub fn verify() -> Result<ExitCode, String> {
 fn run_all(steps: &mut Steps) -> Result<Tally, String> {
     let (postgres, browser) = steps.run("set-up", || {
         setup::wasm_target()?;
+        setup::faketime();
         Ok((said(setup::postgres()), said(setup::browser())))
     })?;
     steps.run("format", || cargo(&["fmt", "--all", "--check"]))?;
