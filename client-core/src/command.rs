@@ -7,15 +7,18 @@ mod asset;
 mod branch;
 mod course;
 mod request;
+mod ruling;
 mod session;
 mod teacher;
 
 use crate::event::{
-    AssetDeclared, ClaimLodged, CourseListed, Draft, EventRef, PolicyPublished, RequestLodged, Role,
+    Accepted, AssetDeclared, ClaimLodged, CourseListed, DocumentId, Draft, EventRef, PolicyPublished,
+    RequestLodged, Role,
 };
 use crate::event::{CheckIn, SessionAnnounced, TeacherProposed};
 use crate::fold::SharedViews;
-use crate::ids::{BranchId, PersonId, SubjectId};
+use crate::ids::{ActorId, BranchId, ChangeHash, DeviceId, PersonId, SubjectId};
+use crate::log::LogKey;
 use crate::time::{Day, HalfDay, Millis};
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +160,48 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// The city trusts a device no longer: stolen, lost, or it wrote what nobody may.
+    RevokeDevice {
+        /// The device.
+        device: DeviceId,
+        /// Why.
+        reason: String,
+        /// What is accepted of it; all that is held at this moment if left out.
+        #[serde(default)]
+        accepted: Option<Vec<Accepted>>,
+    },
+    /// The city lets changes in quarantine count.
+    ReleaseQuarantine {
+        /// The document.
+        document: DocumentId,
+        /// The actor.
+        actor: ActorId,
+        /// The first change.
+        from: ChangeHash,
+        /// The last change, on the same line.
+        to: ChangeHash,
+    },
+    /// The city rules that changes in quarantine never count.
+    RejectQuarantine {
+        /// The document.
+        document: DocumentId,
+        /// The actor.
+        actor: ActorId,
+        /// The first change.
+        from: ChangeHash,
+        /// The last change, on the same line.
+        to: ChangeHash,
+    },
+    /// The city closes an actor that wrote too many lines.
+    CloseActor {
+        /// The document.
+        document: DocumentId,
+        /// The actor.
+        actor: ActorId,
+        /// Where the lines end that count, the one that goes on first; all held at this moment if empty.
+        #[serde(default)]
+        keep: Vec<ChangeHash>,
+    },
     /// A roll call: who was there.
     CheckIn {
         /// The class.
@@ -280,6 +325,20 @@ pub fn draft(
             session::record_taught(asker, views, *session, *headcount, *online)
         }
         Command::CancelSession { session, reason } => session::cancel(asker, views, *session, reason),
+        Command::RevokeDevice { device, reason, accepted } => {
+            ruling::revoke(asker, views, *device, reason, accepted.as_deref())
+        }
+        Command::ReleaseQuarantine { document, actor, from, to } => {
+            let key = LogKey { document: *document, actor: *actor };
+            ruling::on_quarantine(asker, views, key, (*from, *to), true)
+        }
+        Command::RejectQuarantine { document, actor, from, to } => {
+            let key = LogKey { document: *document, actor: *actor };
+            ruling::on_quarantine(asker, views, key, (*from, *to), false)
+        }
+        Command::CloseActor { document, actor, keep } => {
+            ruling::close(asker, LogKey { document: *document, actor: *actor }, keep)
+        }
         Command::CheckIn { session, learners } => session::check_in(asker, *session, learners),
     }
 }

@@ -4,12 +4,14 @@
 //! the same views, the same frontier and the same seed give the same decisions under the same ids.
 
 mod alternatives;
+mod clock;
 mod eligible;
 mod joint;
 mod recheck;
 mod round;
 
 pub use alternatives::alternatives;
+pub use clock::{FarAhead, corrections, far_ahead};
 pub use eligible::{Obstacle, obstacles};
 pub use joint::{plan_joint, teacher_minutes_saved};
 pub use recheck::{Recheck, recheck};

@@ -10,6 +10,7 @@ mod draft;
 mod envelope;
 mod learner;
 mod request;
+mod ruling;
 mod session;
 mod teacher;
 
@@ -23,6 +24,7 @@ pub use draft::*;
 pub use envelope::*;
 pub use learner::*;
 pub use request::*;
+pub use ruling::*;
 pub use session::*;
 pub use teacher::*;
 
@@ -123,6 +125,11 @@ events! {
         "claim.displaced" 1 ClaimDisplaced,
         "joint.confirmed" 1 JointConfirmed,
         "request.unmet" 1 RequestUnmet,
+        "device.revoked" 1 DeviceRevoked,
+        "quarantine.released" 1 QuarantineReleased,
+        "quarantine.rejected" 1 QuarantineRejected,
+        "clock.corrected" 1 ClockCorrected,
+        "actor.closed" 1 ActorClosed,
     }
 }
 

@@ -4,22 +4,27 @@ mod anomalies;
 mod branches;
 mod course_attendance;
 mod course_library;
+mod entry;
 mod history;
 mod requests;
 mod resources;
 mod rosters;
+mod rulings;
 mod schedule;
 mod sessions;
+mod standing;
 mod teacher_pool;
 
 pub use anomalies::{Anomaly, AnomalyKind};
 pub use branches::{Branch, Branches, Device, Policy};
 pub use course_attendance::{CourseAttendance, CourseTally};
 pub use course_library::{Course, CourseLibrary, CourseUse};
-pub use history::{Entry, History, Kept, Unfolded, check};
+pub use entry::{Correction, Entry, Kept, Unfolded};
+pub use history::History;
 pub use requests::{Lodged, Outcome, OutcomeKind, Requests, Round, State};
 pub use resources::{Asset, Resources};
 pub use rosters::{Learner, Rosters};
+pub use rulings::Rulings;
 pub use schedule::{Booking, BookingKind};
 pub use sessions::{Session, SessionState, Sessions};
 pub use teacher_pool::{Offer, Teacher, TeacherPool};
@@ -29,7 +34,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Raised whenever a view changes its meaning; digests are comparable only at one version.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// A view being built: total, deterministic, free of panics.
 pub trait Fold: Default {

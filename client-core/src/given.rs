@@ -5,7 +5,7 @@ use crate::event::*;
 use crate::fold::{History, SharedViews};
 use crate::identity::{self, Certificate, SecretKey};
 use crate::ids::*;
-use crate::log::Run;
+use crate::log::{Changes, Position, Put, Run};
 use crate::time::{Day, HalfDay, HybridClock, Millis, Slot};
 use std::collections::BTreeMap;
 
@@ -20,14 +20,34 @@ pub struct Change {
     pub document: DocumentId,
     pub actor: ActorId,
     pub author: Certificate,
-    pub seq: u64,
+    /// What it stands on.
+    pub at: Position,
     pub events: Vec<(EventId, Vec<u8>)>,
 }
 
 impl Change {
     pub fn put_into(&self, history: &mut History) {
-        let events: Vec<_> = self.events.iter().map(|(id, value)| LoggedEvent { id: *id, value }).collect();
-        history.insert(self.document, self.actor, &self.author, self.seq, &events);
+        let (run, changes) = self.run();
+        history.insert(&run, &self.author, &changes);
+    }
+
+    /// As one of many; the history is settled afterwards.
+    pub fn load_into(&self, history: &mut History) {
+        let (run, changes) = self.run();
+        history.load(&run, &self.author, &changes);
+    }
+
+    /// Its own hash.
+    pub fn hash(&self) -> ChangeHash {
+        self.run().0.last_hash
+    }
+
+    fn run(&self) -> (Run, Changes) {
+        let puts = self.events.iter().map(|(id, value)| Put { id: *id, value: value.clone() }).collect();
+        let changes = vec![puts];
+        let city = self.author.city;
+        let key = SecretKey::from_random([1; 32]);
+        (Run::write(city, &key, self.document, self.actor, &self.at, &changes).unwrap(), changes)
     }
 }
 
@@ -38,7 +58,7 @@ pub struct Given {
     /// The same as they travel, with the introduction where a line begins.
     pub runs: Vec<(Run, Option<Vec<u8>>)>,
     pub now: Millis,
-    authors: BTreeMap<BranchId, Author>,
+    pub authors: BTreeMap<BranchId, Author>,
     entropy: Entropy,
 }
 
@@ -96,12 +116,14 @@ impl Given {
         let written = author.write(&[draft], action, USER, self.now, &mut self.entropy).unwrap();
         for (run, introduction) in author.introduced(&written) {
             self.runs.push((run.clone(), introduction));
-            for (n, puts) in crate::log::unpack(&run.bytes).unwrap().into_iter().enumerate() {
+            let mut at = run.start();
+            for puts in crate::log::unpack(&run.bytes).unwrap() {
+                let (_, after) = crate::log::encode_change(run.actor, &at, &puts).unwrap();
                 self.changes.push(Change {
                     document: run.document,
                     actor: run.actor,
                     author: certificate.clone(),
-                    seq: run.first_seq + n as u64,
+                    at: std::mem::replace(&mut at, after),
                     events: puts.into_iter().map(|put| (put.id, put.value.to_vec())).collect(),
                 });
             }

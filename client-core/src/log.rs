@@ -24,7 +24,7 @@ pub use segment::{
     MAX_HEADER_BYTES, MAX_RECORD_BYTES, SEGMENT_MAGIC, SegmentError, SegmentHeader, SegmentReader,
     SegmentRun, segment_id, segment_record,
 };
-pub use shelf::{FeedItem, MemoryShelf, Shelf, ShelfError, locate, points, position_in};
+pub use shelf::{FeedItem, Link, MemoryShelf, Shelf, ShelfError, links, locate, points, position_in};
 
 #[cfg(test)]
 mod tests;

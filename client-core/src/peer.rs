@@ -14,6 +14,7 @@ pub use batch::{Batch, Placed};
 
 use crate::door::{self, Admission, Admitted, City};
 use crate::event::DocumentId;
+use crate::fold::Rulings;
 use crate::identity::{self, Certificate, SecretKey};
 use crate::log::{Head, Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::sealed::{SealedBatch, SealedRow};
@@ -213,6 +214,7 @@ pub struct Peer {
     asked_city: bool,
     admissions: Admissions,
     pending: BTreeMap<u64, Pending>,
+    rulings: Rulings,
     busy: BTreeMap<LogKey, usize>,
     waiting: VecDeque<Waiting>,
     next_token: u64,
@@ -238,6 +240,7 @@ impl Peer {
             asked_city: false,
             admissions: Admissions::default(),
             pending: BTreeMap::new(),
+            rulings: Rulings::default(),
             busy: BTreeMap::new(),
             waiting: VecDeque::new(),
             next_token: 0,
@@ -361,6 +364,23 @@ impl Peer {
         self.let_in(now, shelf);
     }
 
+    /// Goes by these rulings: a revoked device hands in and receives nothing, a closed actor's lines that
+    /// count are taken in.
+    pub fn follow(&mut self, rulings: &Rulings) {
+        if self.rulings == *rulings {
+            return;
+        }
+        self.rulings = rulings.clone();
+        for (key, keep) in self.rulings.closings() {
+            self.ledger.close(key, keep.to_vec());
+        }
+        for session in self.sessions.values_mut().filter(|session| session.side() == Side::Server) {
+            if session.peer().is_some_and(|peer| rulings.revoke(peer)) {
+                session.mute();
+            }
+        }
+    }
+
     /// The city's word on these documents: signed now at the city, the last one heard elsewhere.
     pub fn statements_on(&self, documents: &[DocumentId], now: Millis) -> Vec<CityStatement> {
         documents
@@ -398,8 +418,26 @@ impl Peer {
         if session.is_caught_up(shelf) {
             if session.side() == Side::Server {
                 self.admissions.caught_up(connection, now);
+                self.tell_old_client(connection, now, shelf);
             } else if !self.asked_city {
                 self.ask_city(connection, now, shelf);
+            }
+        }
+    }
+
+    /// Server: a client of the first protocol cannot ask for the city's word; it is told once.
+    fn tell_old_client(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        if session.is_owed_the_citys_word() {
+            let documents: BTreeSet<DocumentId> = self
+                .ledger
+                .iter()
+                .map(|(key, _)| key.document)
+                .filter(|d| session.peer_may_read(d))
+                .collect();
+            let documents: Vec<DocumentId> = documents.into_iter().collect();
+            for statement in self.statements_on(&documents, now) {
+                self.with_session(connection, now, shelf, |session, _| session.answer_at_city(statement));
             }
         }
     }
@@ -424,6 +462,9 @@ impl Peer {
     fn carry_out(&mut self, connection: Connection, output: Output, now: Millis, shelf: &dyn Shelf) {
         match output {
             Output::Send(bytes) => self.effects.push_back(Effect::Send { connection, bytes }),
+            Output::Knock(certificate) if self.rulings.revoke(&certificate) => {
+                self.with_session(connection, now, shelf, |session, _| session.mute());
+            }
             Output::Knock(certificate) => self.admissions.knock(connection, certificate.device),
             Output::Live(peer) => {
                 let peer = peer.filter(|_| self.upstream != Some(connection));
@@ -563,6 +604,7 @@ impl Peer {
             Some(Pending::Chunk { connection, admitted, upto }) => {
                 let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
                 self.took_in(*admitted, false);
+                self.recall_city(&key, shelf);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, upto, here);
                 });
@@ -636,13 +678,21 @@ impl Peer {
             let key = LogKey { document: statement.document, actor: head.actor };
             self.city_holds(key, head, shelf);
         }
-        let newer = self.statements.get(&statement.document).is_none_or(|kept| kept.time <= statement.time);
-        if newer {
+        let kept = self.statements.get(&statement.document);
+        if kept.is_none_or(|kept| kept.time <= statement.time || !kept.covers(&statement)) {
             self.unsaved_statements.insert(statement.document);
             self.statements.insert(statement.document, statement.clone());
         }
         self.hand_on(&statement, now, shelf);
         self.effects.push_back(Effect::Changed);
+    }
+
+    /// The city's word may have come before the changes it is about.
+    fn recall_city(&mut self, key: &LogKey, shelf: &dyn Shelf) {
+        let heads = self.statements.get(&key.document).map(|statement| statement.heads.clone());
+        for head in heads.iter().flatten().filter(|head| head.actor == key.actor) {
+            self.city_holds(*key, head, shelf);
+        }
     }
 
     /// Counts only where the change the city names is ours, by its hash.

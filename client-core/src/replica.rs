@@ -9,7 +9,7 @@ mod records;
 use crate::author::{Author, Written};
 use crate::command::{self, Asker, Command};
 use crate::door::Admitted;
-use crate::event::{DocumentId, EventRef, LoggedEvent, Scope};
+use crate::event::{DocumentId, EventRef, Scope};
 use crate::fold::{History, Rosters, SharedViews};
 use crate::identity::{self, Certificate, Chain, IdentityError, SecretKey};
 use crate::ids::{ActionId, Entropy, PublicKey, UserId};
@@ -17,7 +17,7 @@ use crate::log::{LogKey, MemoryShelf};
 use crate::peer::{self, Batch, Peer, Writing};
 use crate::sealed::SealedRow;
 use crate::sync::{Local, PROTOCOL, Reach, Session};
-use crate::time::{HybridClock, Millis};
+use crate::time::{HybridClock, Millis, Stamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -153,7 +153,8 @@ impl Replica {
     ) -> Result<Self, IdentityError> {
         identity::verify_chain(enrolment.city_key, &enrolment.chain)?;
         let city = identity::city_id(enrolment.city_key);
-        let author = Author::new(city, key.clone(), enrolment.chain.clone(), HybridClock::default());
+        let mut author = Author::new(city, key.clone(), enrolment.chain.clone(), HybridClock::default());
+        records::clock_of(&records, &mut author, now);
         let local = Local {
             city_key: enrolment.city_key,
             chain: enrolment.chain.clone(),
@@ -179,6 +180,7 @@ impl Replica {
         };
         let stored = replica.restore(records);
         replica.peer = Peer::open(local, None, stored);
+        replica.settle();
         Ok(replica)
     }
 
@@ -347,7 +349,9 @@ impl Replica {
                     // A copy of this device wrote it: leave the line to it.
                     self.author.leave(&admitted.run.document);
                 }
-                self.fold_in(&admitted);
+                let seen = self.fold_in(&admitted);
+                self.author.clock_mut().observe(seen, now);
+                self.settle();
             }
             peer::Effect::Written(_) => {
                 if let Some((id, written)) = self.writing.take() {
@@ -367,7 +371,10 @@ impl Replica {
             peer::Effect::LoadRows { .. } => {} // a device writes no sealed rows yet
             peer::Effect::Live { .. } => self.line.refused.clear(),
             peer::Effect::UpstreamTime(time) => self.author.clock_mut().hear_upstream(time, now),
-            peer::Effect::CityHeard(time) => self.line.city_heard = self.line.city_heard.max(Some(time)),
+            peer::Effect::CityHeard(time) => {
+                self.author.clock_mut().hear_city(time, now);
+                self.line.city_heard = self.line.city_heard.max(Some(time));
+            }
             peer::Effect::Refused { key, reason, here, .. } => {
                 if !here {
                     self.line.refused.push((key.document, reason));
@@ -391,20 +398,26 @@ impl Replica {
         }
     }
 
-    fn fold_in(&mut self, admitted: &Admitted) {
+    /// Gives back the greatest stamp in it.
+    fn fold_in(&mut self, admitted: &Admitted) -> Stamp {
         let run = &admitted.run;
         let private = run.document.scope == Scope::Private;
         let history = if private { &mut self.private } else { &mut self.shared };
-        for (index, puts) in admitted.changes.iter().enumerate() {
-            let events: Vec<_> =
-                puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
-            history.insert(run.document, run.actor, &admitted.author, run.first_seq + index as u64, &events);
-        }
-        if private {
-            self.rosters = None;
-        } else {
+        let seen = history.load(run, &admitted.author, &admitted.changes);
+        if !private {
             self.views = None;
         }
+        if run.document.scope != Scope::Shared {
+            self.rosters = None;
+        }
+        seen
+    }
+
+    /// Brings both histories under the rulings that are here.
+    fn settle(&mut self) {
+        self.shared.settle();
+        self.private.follow(self.shared.rulings());
+        self.peer.follow(self.shared.rulings());
     }
 
     fn keep_rows(&mut self, rows: Vec<SealedRow>) {

@@ -43,6 +43,11 @@ impl Stamp {
         Millis((self.0 >> 16) as i64)
     }
 
+    /// The stamp of a clock that showed `millis` more; its counter stays.
+    pub fn shifted(self, millis: i64) -> Self {
+        Self(Self::at(Millis(self.millis().0.saturating_add(millis))).0 | (self.0 & 0xffff))
+    }
+
     fn at(now: Millis) -> Self {
         Self((now.0.clamp(0, (1 << 47) - 1) as u64) << 16)
     }
@@ -51,11 +56,18 @@ impl Stamp {
 /// How far a stamp may run ahead of the upstream's time.
 pub const CLOCK_BOUND_MINUTES: i64 = 5;
 
-/// The one hybrid logical clock of a device. Persist `last` with every change it stamps.
+/// How far a stamp may run ahead of the city's time when it arrives there, before the city corrects it.
+pub const CLOCK_WRONG_MINUTES: i64 = 10;
+
+/// The one hybrid logical clock of a device. Persist it with every change it stamps.
+///
+/// Its stamps run at most five minutes ahead of the upstream's time, and never behind what the city
+/// said last: a clock that is ten years off orders events as if it were right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HybridClock {
     last: Stamp,
-    /// Upstream time minus local time at the last contact, if there was one.
+    /// Upstream time minus local time, in milliseconds; before the first contact counted from the
+    /// certificate's issue.
     upstream_offset: Option<i64>,
 }
 
@@ -63,6 +75,14 @@ impl HybridClock {
     /// Goes on from a persisted reading.
     pub fn resume(last: Stamp) -> Self {
         Self { last, upstream_offset: None }
+    }
+
+    /// Before the first contact the time is that of the certificate's issue and what has passed since.
+    pub fn enrolled(&mut self, issued: Millis, now: Millis) {
+        if self.upstream_offset.is_none() {
+            self.upstream_offset = Some(issued.0 - now.0);
+            self.last = self.last.max(Stamp::at(issued));
+        }
     }
 
     /// The last stamp given out or seen.
@@ -73,26 +93,36 @@ impl HybridClock {
     /// A stamp greater than every stamp before it, at most five minutes ahead of the upstream's time
     /// unless the persisted clock already is.
     pub fn tick(&mut self, now: Millis) -> Stamp {
-        let bounded = match self.upstream_offset {
-            Some(offset) => now.0.min(now.0 + offset + CLOCK_BOUND_MINUTES * Millis::MINUTE),
-            None => now.0,
-        };
-        self.last = Stamp::at(Millis(bounded)).max(Stamp(self.last.0 + 1));
+        self.last = Stamp::at(now.min(self.bound(now))).max(Stamp(self.last.0 + 1));
         self.last
     }
 
     /// Takes note of another device's stamp, but never past the bound.
     pub fn observe(&mut self, stamp: Stamp, now: Millis) {
-        let upstream_now = now.0 + self.upstream_offset.unwrap_or(0);
-        let bound = Stamp::at(Millis(upstream_now + CLOCK_BOUND_MINUTES * Millis::MINUTE));
-        if stamp <= bound {
+        if stamp <= Stamp::at(self.bound(now)) {
             self.last = self.last.max(stamp);
         }
     }
 
-    /// Takes note of the upstream's time.
+    /// Takes note of the upstream's time, which nobody signed for: it only holds stamps back.
     pub fn hear_upstream(&mut self, upstream: Millis, now: Millis) {
         self.upstream_offset = Some(upstream.0 - now.0);
+    }
+
+    /// Takes note of a time the city signed. It may be old where relays brought it, but the city's clock
+    /// shows no less: stamps go on from there. A clock that was far ahead comes back, and the city
+    /// corrects what it stamped.
+    pub fn hear_city(&mut self, city: Millis, now: Millis) {
+        self.upstream_offset = self.upstream_offset.max(Some(city.0 - now.0));
+        let bound = self.bound(now);
+        if self.last > Stamp::at(bound.plus_minutes(CLOCK_WRONG_MINUTES - CLOCK_BOUND_MINUTES)) {
+            self.last = Stamp::at(bound);
+        }
+        self.last = self.last.max(Stamp::at(city));
+    }
+
+    fn bound(&self, now: Millis) -> Millis {
+        Millis(now.0.saturating_add(self.upstream_offset.unwrap_or(0))).plus_minutes(CLOCK_BOUND_MINUTES)
     }
 }
 
@@ -286,5 +316,62 @@ mod tests {
         let wrong = Millis(2_000_000_000_000);
         clock.hear_upstream(Millis(1_700_000_000_000), wrong);
         assert_eq!(clock.tick(wrong).millis(), Millis(1_700_000_000_000).plus_minutes(CLOCK_BOUND_MINUTES));
+    }
+
+    /// Ten years.
+    const OFF: i64 = 3_652 * Millis::DAY;
+    const RIGHT: Millis = Millis(1_800_000_000_000);
+
+    #[test]
+    fn before_the_first_contact_a_clock_ten_years_off_stamps_from_the_certificates_issue_on() {
+        for off in [-OFF, OFF] {
+            let shown = |minutes| Millis(RIGHT.0 + off).plus_minutes(minutes);
+            let mut clock = HybridClock::default();
+            clock.enrolled(RIGHT, shown(0));
+            let stamps = [1, 60].map(|minutes| clock.tick(shown(minutes)));
+            assert!(stamps[0] < stamps[1]);
+            for (stamp, minutes) in stamps.iter().zip([1, 60]) {
+                let latest = RIGHT.plus_minutes(minutes + CLOCK_BOUND_MINUTES);
+                assert!(RIGHT <= stamp.millis() && stamp.millis() <= latest, "{off}: {stamp:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_contact_a_clock_ten_years_off_stamps_by_the_citys_time_also_after_a_restart() {
+        for off in [-OFF, OFF] {
+            let shown = |minutes| Millis(RIGHT.0 + off).plus_minutes(minutes);
+            let mut clock = HybridClock::default();
+            clock.hear_upstream(RIGHT, shown(0));
+            clock.hear_city(RIGHT, shown(0));
+            let mut clock: HybridClock = rmp_serde::from_slice(&rmp_serde::to_vec(&clock).unwrap()).unwrap();
+            let stamp = clock.tick(shown(30)).millis();
+            assert!(
+                RIGHT <= stamp && stamp <= RIGHT.plus_minutes(30 + CLOCK_BOUND_MINUTES),
+                "{off}: {stamp:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumped_ahead_comes_back_with_the_citys_word_and_later_stamps_stay_later() {
+        let mut clock = HybridClock::default();
+        clock.hear_upstream(RIGHT, RIGHT);
+        let wrong = Millis(RIGHT.0 + OFF);
+        assert!(clock.tick(wrong).millis() >= wrong, "nothing holds a jump back while it is offline");
+        clock.hear_upstream(RIGHT.plus_minutes(1), wrong);
+        clock.hear_city(RIGHT.plus_minutes(1), wrong);
+        let next = clock.tick(wrong).millis();
+        assert!(next > RIGHT.plus_minutes(1) && next <= RIGHT.plus_minutes(1 + CLOCK_BOUND_MINUTES));
+    }
+
+    #[test]
+    fn an_old_word_of_the_city_does_not_turn_a_right_clock_back() {
+        let mut clock = HybridClock::default();
+        clock.hear_upstream(RIGHT, RIGHT);
+        let before = clock.tick(RIGHT);
+        clock.hear_city(Millis(RIGHT.0 - 7 * Millis::DAY), RIGHT);
+        assert_eq!(clock.last(), before);
+        assert_eq!(clock.tick(RIGHT.plus_minutes(1)).millis(), RIGHT.plus_minutes(1));
     }
 }

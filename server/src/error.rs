@@ -12,41 +12,64 @@ pub struct Problem {
     status: StatusCode,
     code: String,
     detail: String,
+    /// What to sign, where proof is missing.
+    challenge: Option<String>,
 }
 
 impl Problem {
     /// The request is wrong; `detail` says what, where and what to do.
     pub fn bad_request(code: &str, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: code.into(), detail: detail.into() }
+        Self { status: StatusCode::BAD_REQUEST, code: code.into(), detail: detail.into(), challenge: None }
     }
 
     /// The token is missing or wrong.
     pub fn unauthorized() -> Self {
         let detail =
             "this needs the node's token: Authorization: Bearer <contents of api.token in its data folder>";
-        Self { status: StatusCode::UNAUTHORIZED, code: "no_token".into(), detail: detail.into() }
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            code: "no_token".into(),
+            detail: detail.into(),
+            challenge: None,
+        }
     }
 
-    /// Whoever asks did not prove who it is.
-    pub fn unproven(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, code: "no_proof".into(), detail: detail.into() }
+    /// Whoever asks did not prove who it is; `challenge` says how.
+    pub fn unproven(detail: impl Into<String>, challenge: String) -> Self {
+        let (status, code) = (StatusCode::UNAUTHORIZED, "no_proof".to_owned());
+        Self { status, code, detail: detail.into(), challenge: Some(challenge) }
     }
 
     /// Whoever asks is known and may not.
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, code: "not_allowed".into(), detail: detail.into() }
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code: "not_allowed".into(),
+            detail: detail.into(),
+            challenge: None,
+        }
     }
 
     /// There is nothing of that name.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, code: "not_found".into(), detail: detail.into() }
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: "not_found".into(),
+            detail: detail.into(),
+            challenge: None,
+        }
     }
 }
 
 impl Problem {
     /// Too much at once.
     pub fn busy(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "busy".into(), detail: detail.into() }
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "busy".into(),
+            detail: detail.into(),
+            challenge: None,
+        }
     }
 }
 
@@ -63,7 +86,7 @@ impl From<NodeError> for Problem {
                 (StatusCode::INTERNAL_SERVER_ERROR, "store".to_owned())
             }
         };
-        Self { status, code, detail: error.to_string() }
+        Self { status, code, detail: error.to_string(), challenge: None }
     }
 }
 
@@ -74,6 +97,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(body)).into_response();
         let kind = header::HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(challenge) = self.challenge.and_then(|text| text.parse().ok()) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response
     }
 }

@@ -1,4 +1,5 @@
 //! Work a node does by itself.
 
 pub mod arbiter;
+pub mod clock_watch;
 pub mod sealer;

@@ -32,9 +32,11 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             let app = config::open_city(&folder, database.as_deref()).await?;
             let arbiter = tokio::spawn(jobs::arbiter::run(app.node.clone()));
             let sealer = tokio::spawn(jobs::sealer::run(app.node.clone()));
+            let clock_watch = tokio::spawn(jobs::clock_watch::run(app.node.clone()));
             serve(&folder, app, listen).await?;
             sealer.abort();
             arbiter.abort();
+            clock_watch.abort();
         }
         Task::Branch { data, listen, upstream, code } => {
             let folder = DataFolder::open(&data)?;

@@ -6,12 +6,12 @@
 mod core;
 mod devices;
 mod import;
+mod joining;
 mod segments;
 mod views;
 mod whereabouts;
 mod writing;
 
-pub use core::insert_run;
 pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::ImportOutcome;
 pub use segments::{ListedSegment, SegmentFile, SegmentList};
@@ -30,9 +30,9 @@ use client_core::ids::{ActionId, BranchId, CityId, PublicKey, UserId};
 use client_core::log::{ActorLog, LogKey};
 use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
-use client_core::time::{HybridClock, Millis, Stamp};
+use client_core::time::{HybridClock, Millis};
 use core::{Core, Message, StoreShelf};
-
+use joining::Joining;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -145,16 +145,23 @@ impl Node {
         let stored = store.stored(city).await?;
         let clock = match store.meta(city, "clock").await? {
             Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|e| NodeError::Damaged(e.to_string()))?,
-            None => Stamp::default(),
+            None => HybridClock::default(),
         };
         let (writer, key, chain) =
             setup.writers.first().cloned().ok_or_else(|| NodeError::Damaged("no writer".into()))?;
         debug_assert_eq!(writer, Writer::Node, "the node itself is the first writer");
         let mut authors: BTreeMap<Writer, Author> = BTreeMap::new();
         for (writer, key, chain) in setup.writers {
-            authors.insert(writer, Author::new(city, key, chain, HybridClock::resume(clock)));
+            authors.insert(writer, Author::new(city, key, chain, clock));
         }
         let is_city = matches!(setup.kind, Kind::City(_));
+        if !is_city {
+            let now = crate::sync::now();
+            for author in authors.values_mut() {
+                let issued = author.certificate().issued;
+                author.clock_mut().enrolled(issued, now);
+            }
+        }
         if was_put_back {
             tracing::warn!(
                 "this store was put back from a copy: the node goes on under new actors, in a new epoch"
@@ -193,16 +200,20 @@ impl Node {
         let (inbox, receiver) = mpsc::channel(MOST_WAITING);
         let runtime = tokio::runtime::Handle::current();
         let feed_head = store.feed_head(city).await?;
+        let sealed = store.segments(city).await?.into_iter().map(|segment| (segment.document, segment.upto));
+        let mut peer = Peer::open(local, city_key, stored);
+        peer.follow(shared.rulings());
         let core = Core {
             kind: setup.kind.clone(),
             city,
-            peer: Peer::open(local, city_key, stored),
+            peer,
             shelf: StoreShelf::new(store.clone(), city, runtime, feed_head),
             authors,
             shared,
             views: None,
             upstream_live: None,
             city_heard: None,
+            far_ahead: Vec::new(),
             chains,
             refused: VecDeque::new(),
             senders: BTreeMap::new(),
@@ -211,6 +222,7 @@ impl Node {
             in_flight: BTreeMap::new(),
             segments: BTreeMap::new(),
             courses: CourseProjection::default(),
+            joining: Joining::new(sealed),
             clock: setup.clock,
             news: news.clone(),
         };
@@ -359,6 +371,7 @@ impl Node {
             let certificate = core.authors[&Writer::Node].certificate();
             let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
             let views = core.views();
+            let command = command.as_of(core.peer.ledger(), core.shared.rulings());
             let drafts = command::draft(&command, &asker, &views, &mut || entropy.next_id())?;
             Ok(Actions { drafts: vec![(ActionId(entropy.next_id()), drafts)], ..Actions::default() })
         });
@@ -445,10 +458,11 @@ async fn read_history(store: &Store, city: CityId, logs: &Logs) -> Result<Histor
                 for run in &runs {
                     let changes = client_core::log::unpack(&run.bytes)
                         .map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
-                    insert_run(&mut history, run, &log.author, &changes);
+                    history.load(run, &log.author, &changes);
                 }
             }
         }
     }
+    history.settle();
     Ok(history)
 }

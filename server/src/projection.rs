@@ -1,7 +1,7 @@
 //! Projections: views kept as rows of the store, written in the transaction that stores the events.
 //! They can be made again from the runs at any time.
 
-use crate::node::{NodeError, insert_run};
+use crate::node::NodeError;
 use client_core::fold::{CourseAttendance, CourseTally, Fold, History};
 use client_core::ids::EventId;
 use client_core::log::{Ledger, LogKey, Shelf};
@@ -62,8 +62,9 @@ impl CourseProjection {
                 read_log(&mut history, &key, ledger, shelf)?;
             }
             for placed in runs {
-                insert_run(&mut history, &placed.run, &placed.author, &placed.changes);
+                history.load(&placed.run, &placed.author, &placed.changes);
             }
+            history.settle();
             let mut attendance = CourseAttendance::default();
             history.ordered().into_iter().for_each(|entry| attendance.apply(entry));
             let rows = attendance.courses.into_iter();
@@ -97,7 +98,7 @@ fn read_log(
             after = last.last_seq;
             for run in &runs {
                 let changes = client_core::log::unpack(&run.bytes).map_err(|error| damaged(&error))?;
-                insert_run(history, run, &log.author, &changes);
+                history.load(run, &log.author, &changes);
             }
         }
     }

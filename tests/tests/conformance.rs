@@ -1,15 +1,12 @@
 //! The conformance vectors against today's code, and against a second implementation of the bytes.
 
-#[path = "conformance/second.rs"]
-mod second;
-
 use client_core::identity::verify;
 use client_core::ids::{EventId, PublicKey, Signature};
 use client_core::log;
 use client_core::sync::Frame;
-use second::{msgpack, sha256};
 use serde_json::{Value, json};
 use tests::conformance::{fixtures, read};
+use tests::second::{self, msgpack, sha256};
 use tests::small_city::{SmallCity, SmallNode};
 
 fn bytes(value: &Value) -> Vec<u8> {

@@ -12,7 +12,7 @@ use lianxiao::app::{self, App};
 use lianxiao::client::Client;
 use lianxiao::config::{self, DataFolder};
 use lianxiao::jobs::sealer::Sealer;
-use lianxiao::node::{Actions, EnrolRequest, Node, SegmentList, Writer};
+use lianxiao::node::{Actions, EnrolRequest, Node, SegmentFile, SegmentList, Writer};
 use lianxiao::sync::segments::Fetcher;
 use lianxiao::sync::{now, upstream};
 use reqwest::StatusCode;
@@ -343,11 +343,20 @@ async fn story(database: Option<&str>) {
     line.abort();
     assert!(fresh.node.status().await.unwrap().refused.is_empty());
 
-    // What was joined and sealed reads back after a restart.
-    let digests = city.node.digests().await.unwrap();
+    // What was joined and sealed reads back after a restart, which writes the arbiter's new term.
+    let events = city.node.status().await.unwrap().events;
     city.node.close().await;
     let again = config::open_city(&DataFolder::open(city.folder.path()).unwrap(), database).await.unwrap();
-    assert_eq!(again.node.digests().await.unwrap(), digests);
+    assert_eq!(again.node.status().await.unwrap().events, events + 1);
+    for listed in &list.segments {
+        let segment = again.node.segment(listed.hash).await.unwrap().unwrap();
+        let mut file = SegmentFile::part(again.node.clone(), segment, 0, listed.bytes);
+        let mut bytes = Vec::new();
+        while let Some(piece) = file.next().await.unwrap() {
+            bytes.extend(piece);
+        }
+        assert_eq!(segment_id(&bytes), listed.hash);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -134,3 +134,25 @@ fn lines_that_part_are_both_kept_up_to_a_limit() {
     assert!(matches!(held.admit(&given, one_more, introduction), Err(DoorError::TooManyLines)));
     held.take(&given, &given.runs[2]);
 }
+
+#[test]
+fn once_the_city_closed_an_actor_every_node_takes_the_lines_that_count_and_no_other() {
+    let given = two_branches();
+    let mut held = Held::default();
+    held.take(&given, &given.runs[0]);
+    for n in 1..=MAX_LINES {
+        held.take(&given, &twin(700 + n as u32).runs[1]);
+    }
+    let (kept, other) = (given.runs[1].clone(), twin(800).runs[1].clone());
+    for (run, introduction) in [&kept, &other] {
+        assert!(matches!(held.admit(&given, run, introduction), Err(DoorError::TooManyLines)));
+    }
+    held.ledger.close(kept.0.key(), vec![kept.0.last_hash]);
+    assert!(matches!(held.admit(&given, &other.0, &other.1), Err(DoorError::TooManyLines)));
+    assert_eq!(held.take(&given, &kept), Place::Parts { parent: 0, line: MAX_LINES as u8 });
+    let mut further = given;
+    let goes_on = further.write(branch(1), profile(602));
+    let (run, introduction) = further.runs.last().cloned().unwrap();
+    assert_eq!(goes_on.actor, run.actor);
+    assert_eq!(held.take(&further, &(run, introduction)), Place::On(MAX_LINES as u8));
+}

@@ -1,9 +1,9 @@
 //! The envelope around every event, and its MessagePack form.
 
 use super::{Event, EventRef};
-use crate::ids::{ActionId, BranchId, DeviceId, EventId, UserId};
+use crate::ids::{ActionId, BranchId, DeviceId, UserId};
 use crate::time::{Millis, Stamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_bytes::ByteBuf;
 
 /// What every event carries, whatever its kind. Its id is the key it stands under in the log.
@@ -78,13 +78,11 @@ impl Envelope {
         }
         Ok((envelope, event))
     }
-}
 
-/// An event as it stands in the log: its id and its encoded envelope.
-#[derive(Clone, Copy, Debug)]
-pub struct LoggedEvent<'a> {
-    /// The key it stands under.
-    pub id: EventId,
-    /// The encoded envelope.
-    pub value: &'a [u8],
+    /// The stamp alone, for whoever needs no more; `None` where it cannot be read.
+    pub fn stamp_of(bytes: &[u8]) -> Option<Stamp> {
+        type Any = IgnoredAny;
+        type Fields = (Any, Any, Stamp, Any, Any, Any, Any, Any, Any, Any);
+        rmp_serde::from_slice::<Fields>(bytes).ok().map(|fields| fields.2)
+    }
 }

@@ -1,6 +1,7 @@
 //! What does not fit together (对不上的事): shown with its evidence, for a person to rule on.
 
-use super::history::{History, Kept};
+use super::entry::Kept;
+use super::history::History;
 use super::requests::Requests;
 use super::schedule::Booking;
 use crate::event::EventRef;
@@ -69,7 +70,8 @@ pub fn anomalies(
     }
     for kept in kept {
         let detail = Some(kept.why.word().to_owned());
-        found.push(Anomaly { kind: AnomalyKind::DoesNotFold, evidence: vec![kept.reference], detail });
+        let evidence = [kept.reference].into_iter().chain(kept.ruling).collect();
+        found.push(Anomaly { kind: AnomalyKind::DoesNotFold, evidence, detail });
     }
     for decision in &requests.surplus_decisions {
         found.push(Anomaly { kind: AnomalyKind::DecidedTwice, evidence: vec![*decision], detail: None });

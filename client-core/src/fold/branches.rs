@@ -33,6 +33,8 @@ pub struct Branches {
     pub branches: BTreeMap<BranchId, Branch>,
     /// Every enrolled device by id.
     pub devices: BTreeMap<DeviceId, Device>,
+    /// Every device that is no longer trusted, and why.
+    pub revoked: BTreeMap<DeviceId, String>,
     /// The rules last published, or the presets.
     pub policy: Policy,
 }
@@ -107,6 +109,9 @@ impl Fold for Branches {
                 let device =
                     Device { branch: enrolled.branch, role: enrolled.role, label: enrolled.label.clone() };
                 self.devices.insert(enrolled.device, device);
+            }
+            Event::DeviceRevoked(revoked) => {
+                self.revoked.insert(revoked.device, revoked.reason.clone());
             }
             Event::PolicyPublished(published) => self.policy = published.into(),
             _ => {} // other subjects

@@ -151,6 +151,7 @@ impl ActorLog {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     logs: BTreeMap<LogKey, ActorLog>,
+    closed: BTreeMap<LogKey, Vec<ChangeHash>>,
 }
 
 impl Ledger {
@@ -192,6 +193,16 @@ impl Ledger {
     pub fn push(&mut self, key: LogKey, author: &Certificate, place: Place, from: Position, head: Position) {
         let log = self.logs.entry(key).or_insert_with(|| ActorLog::new(author.clone()));
         log.push(place, from, head);
+    }
+
+    /// The city closed an actor that wrote too many lines and named where those that count end.
+    pub fn close(&mut self, key: LogKey, keep: Vec<ChangeHash>) {
+        self.closed.insert(key, keep);
+    }
+
+    /// Where the lines end that count of an actor the city closed.
+    pub fn kept(&self, key: &LogKey) -> &[ChangeHash] {
+        self.closed.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// Every head of one document, sorted.

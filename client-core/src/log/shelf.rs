@@ -1,6 +1,6 @@
 //! The shelf: where runs are kept and read again, whatever the storage is.
 
-use super::{Changes, Head, Ledger, LogKey, Place, Position, Run, RunError, chunks, unpack};
+use super::{Changes, Head, Ledger, LogKey, Place, Position, Run, RunError, chunks, encode_change, unpack};
 use crate::identity::Certificate;
 use crate::ids::ChangeHash;
 use std::collections::BTreeMap;
@@ -92,6 +92,27 @@ pub fn position_in(run: &Run, seq: u64) -> Result<Position, RunError> {
     let mut changes: Changes = unpack(&run.bytes)?;
     changes.truncate((seq + 1).saturating_sub(run.first_seq) as usize);
     Ok(chunks(run.actor, &run.start(), &changes)?.1)
+}
+
+/// A change on its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its own hash.
+    pub hash: ChangeHash,
+    /// The hash of the change before it.
+    pub before: ChangeHash,
+}
+
+/// The changes of a run as links. What cannot be put together again is left out; the door saw to that.
+pub fn links(run: &Run, changes: &Changes) -> Vec<Link> {
+    let mut at = run.start();
+    let mut links = Vec::with_capacity(changes.len());
+    for puts in changes {
+        let Ok((_, after)) = encode_change(run.actor, &at, puts) else { break };
+        links.push(Link { hash: after.hash, before: at.hash });
+        at = after;
+    }
+    links
 }
 
 /// Points of a line, newest first, ever farther apart: enough for a peer to find where theirs parts.

@@ -89,7 +89,10 @@ impl Node {
 
     fn write(&mut self, registered: u32) {
         let of = self.author.certificate().branch;
-        let draft = Draft::new(of, BranchProfile { name: "新埭镇".into(), registered });
+        self.draft(Draft::new(of, BranchProfile { name: "新埭镇".into(), registered }));
+    }
+
+    fn draft(&mut self, draft: Draft) {
         let action = ActionId(self.entropy.next_id());
         let written = self.author.write(&[draft], action, USER, NOW, &mut self.entropy).unwrap();
         let writing = Writing {
@@ -128,6 +131,16 @@ impl Node {
 fn meet(client: &mut Node, server: &mut Node, connection: Connection) -> (usize, usize) {
     client.handle(Input::Connected { connection, nonce: [1; 32] });
     server.handle(Input::Accepted { connection, nonce: [2; 32], peer_nonce: [1; 32] });
+    let figures = talk(client, server, connection);
+    let caught_up = client.peer.upstream().is_some_and(|session| session.is_caught_up(&client.shelf));
+    assert!(caught_up || client.hung_up.is_some() || server.hung_up.is_some());
+    client.handle(Input::Closed { connection });
+    server.handle(Input::Closed { connection });
+    figures
+}
+
+/// Carries frames until both are silent.
+fn talk(client: &mut Node, server: &mut Node, connection: Connection) -> (usize, usize) {
     let (mut bytes, mut trips) = (0, 0);
     loop {
         let down: Vec<_> = server.wire.drain(..).collect();
@@ -145,10 +158,6 @@ fn meet(client: &mut Node, server: &mut Node, connection: Connection) -> (usize,
             server.handle(Input::Received { connection, bytes: frame });
         }
     }
-    let caught_up = client.peer.upstream().is_some_and(|session| session.is_caught_up(&client.shelf));
-    assert!(caught_up || client.hung_up.is_some() || server.hung_up.is_some());
-    client.handle(Input::Closed { connection });
-    server.handle(Input::Closed { connection });
     (bytes, trips)
 }
 
@@ -369,4 +378,39 @@ fn a_tampered_run_in_a_segment_harms_its_own_line_and_no_other() {
     assert!(refused.contains(&(spoiled, true)), "{refused:?}");
     meet(&mut fresh, &mut city, 9);
     assert_eq!(fresh.frontier(), city.frontier(), "the session supplies what the file spoiled");
+}
+
+#[test]
+fn a_revoked_device_hands_in_what_it_holds_and_receives_nothing() {
+    let mut given = Given::nothing();
+    let device = given.certificate(branch(1)).1.device;
+    given.city(crate::event::DeviceRevoked { device, reason: "被盗".into(), accepted: Vec::new() });
+    let rulings = given.history().rulings().clone();
+    let admitted = || crate::event::BranchAdmitted { branch: branch(2), name: "广陈镇".into() };
+    // Revoked while it is connected, and before it connects; with a place in the feed and without.
+    for (during, with_cursor) in [(true, true), (false, true), (false, false)] {
+        let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+        let mut thief = Node::new(&given, branch(1), PROTOCOL);
+        thief.write(600);
+        meet(&mut thief, &mut city, 1);
+        if !with_cursor {
+            thief.peer.cursor = Cursor::default();
+        }
+        if !during {
+            city.peer.follow(&rulings);
+            city.draft(Draft::new(BranchId::CITY, admitted()));
+        }
+        thief.handle(Input::Connected { connection: 2, nonce: [1; 32] });
+        city.handle(Input::Accepted { connection: 2, nonce: [2; 32], peer_nonce: [1; 32] });
+        talk(&mut thief, &mut city, 2);
+        city.peer.follow(&rulings);
+        city.draft(Draft::new(BranchId::CITY, admitted()));
+        thief.write(601);
+        talk(&mut thief, &mut city, 2);
+        assert_eq!(thief.took_in, 2, "its own changes alone; during {during}, cursor {with_cursor}");
+        let own = *thief.peer.ledger.iter().next().unwrap().0;
+        assert_eq!(city.peer.ledger.heads_of(own.document).len(), 1);
+        assert_eq!(city.peer.ledger.get(&own).unwrap().lines()[0].head.seq, 2, "what it hands in is kept");
+        assert!(thief.hung_up.is_none() && city.hung_up.is_none());
+    }
 }

@@ -1,7 +1,7 @@
 //! What a replica keeps: its records by key, and how it comes back from them.
 
 use super::{Record, Replica};
-use crate::author::{OwnLine, Written};
+use crate::author::{Author, OwnLine, Written};
 use crate::door::Admitted;
 use crate::event::DocumentId;
 use crate::identity::Introduction;
@@ -10,7 +10,7 @@ use crate::log::{self, LogKey, Place, Run, Shelf};
 use crate::peer::{Batch, Stored};
 use crate::sealed::SealedRow;
 use crate::sync::{Cursor, Reach};
-use crate::time::{HybridClock, Stamp};
+use crate::time::{HybridClock, Millis};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,7 +43,6 @@ impl Replica {
                     stored.reached.0.insert((key, line), reach);
                 }),
                 "row" => read(&value, |row: SealedRow| self.keep_rows(vec![row])),
-                "clock" => read(&value, |last: Stamp| *self.author.clock_mut() = HybridClock::resume(last)),
                 "cursor" => read(&value, |cursor: Cursor| stored.cursor = cursor),
                 _ => {}
             }
@@ -86,6 +85,16 @@ impl Replica {
     }
 }
 
+/// The clock goes on where it stood, or from the certificate's issue where it never stood.
+pub(super) fn clock_of(records: &[Record], author: &mut Author, now: Millis) {
+    let kept = records.iter().rfind(|record| record.key == "clock");
+    if let Some(record) = kept {
+        read(&record.value, |clock: HybridClock| *author.clock_mut() = clock);
+    }
+    let issued = author.certificate().issued;
+    author.clock_mut().enrolled(issued, now);
+}
+
 /// The records of one durable transaction.
 pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
     let mut records = Vec::new();
@@ -113,7 +122,7 @@ pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
 
 /// What is kept with own writing: the clock, and where own lines end.
 pub(super) fn notes_of(written: &Written) -> Vec<(String, Vec<u8>)> {
-    let mut records = vec![record("clock", &written.clock.last())];
+    let mut records = vec![record("clock", &written.clock)];
     for (document, line) in &written.lines {
         records.push(record(format!("own/{document}"), &(document, line)));
     }

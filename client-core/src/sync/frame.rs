@@ -51,6 +51,13 @@ impl CityStatement {
         identity::verify(city_key, &self.signed_bytes(identity::city_id(city_key)), &self.signature)
     }
 
+    /// Whether the other statement on this document says nothing that this one does not say.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.heads.iter().all(|head| {
+            self.heads.iter().any(|own| own.actor == head.actor && (own.seq > head.seq || own == head))
+        })
+    }
+
     fn signed_bytes(&self, city: CityId) -> Vec<u8> {
         let mut bytes = b"lianxiao-at-city-1".to_vec();
         bytes.extend_from_slice(&self.epoch.to_be_bytes());

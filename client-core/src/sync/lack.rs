@@ -66,6 +66,11 @@ impl Theirs {
         self.asked.insert(line);
     }
 
+    /// Whether it was asked about this line.
+    pub fn was_asked(&self, line: u8) -> bool {
+        self.asked.contains(&line)
+    }
+
     /// Places what can be placed; gives back the changes of our lines that were found.
     pub fn place(&mut self, here: &Here<'_>, key: &LogKey) -> Result<Vec<(u8, Head)>, ShelfError> {
         let mut placed = Vec::new();

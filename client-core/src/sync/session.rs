@@ -168,6 +168,8 @@ struct Feed {
     outbox: VecDeque<(u8, Run, Option<u64>)>,
     /// Changes the client sent itself.
     echo: BTreeSet<(LogKey, ChangeHash)>,
+    /// The client begins with a comparison and has not named its heads yet.
+    held: bool,
     /// A comparison is under way; once all is sent, everything up to `at` is held.
     mark_due: bool,
 }
@@ -197,17 +199,24 @@ pub struct Session {
     /// This side named its heads and waits for the peer's.
     comparing: bool,
     dirty: BTreeSet<LogKey>,
+    /// Actors of which the peer was asked where lines part.
+    probing: BTreeSet<LogKey>,
     in_flight: Option<InFlight>,
     refused: BTreeSet<LogKey>,
+    /// Actors whose changes this side refused.
+    rejected: BTreeSet<LogKey>,
     feed: Feed,
     promise: Option<Promise>,
     before_welcome: Vec<Frame>,
     contributed: BTreeSet<DocumentId>,
     statements: BTreeMap<DocumentId, CityStatement>,
     statements_sent: Millis,
+    /// A client of the first protocol was told the city's word on all it may read.
+    told_old_client: bool,
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
+    muted: bool,
     pace: Pace,
     last_heard: Millis,
     last_sent: Millis,
@@ -250,17 +259,21 @@ impl Session {
             told_all: false,
             comparing: false,
             dirty: BTreeSet::new(),
+            probing: BTreeSet::new(),
             in_flight: None,
             refused: BTreeSet::new(),
+            rejected: BTreeSet::new(),
             feed: Feed::default(),
             promise: None,
             before_welcome: Vec::new(),
             contributed: BTreeSet::new(),
             statements: BTreeMap::new(),
             statements_sent: Millis(0),
+            told_old_client: false,
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
+            muted: false,
             pace: Pace::default(),
             last_heard: now,
             last_sent: now,
@@ -292,9 +305,24 @@ impl Session {
     pub fn is_caught_up(&self, shelf: &dyn Shelf) -> bool {
         let received = match self.side {
             Side::Client => self.promise.is_none(),
-            Side::Server => self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty(),
+            Side::Server => {
+                let is_read = self.feed.at >= shelf.feed_head() && self.feed.outbox.is_empty();
+                self.muted || (!self.feed.held && is_read)
+            }
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
+    }
+
+    /// Server: whether the city's word must come unasked, once, for want of a frame to ask with.
+    pub fn is_owed_the_citys_word(&mut self) -> bool {
+        self.version < 2 && !std::mem::replace(&mut self.told_old_client, true)
+    }
+
+    /// Whether the peer named all it holds, as it does after a restore of this side, and all of that is
+    /// here but for what was refused.
+    pub fn has_supplied_all(&self) -> bool {
+        let here = |(key, theirs): (&LogKey, &Theirs)| theirs.is_settled() || self.rejected.contains(key);
+        self.is_live() && self.told_all && self.theirs.iter().all(here)
     }
 
     /// A message arrived.
@@ -315,6 +343,9 @@ impl Session {
             (Phase::Waiting, Side::Server) if matches!(frame, Frame::Ping | Frame::Pong) => {
                 self.converse(frame, here)
             }
+            (Phase::Waiting, Side::Server) if self.muted && self.before_welcome.is_empty() => {
+                self.converse(frame, here)
+            }
             (Phase::Waiting, Side::Server) => {
                 if self.before_welcome.len() >= MOST_BEFORE_WELCOME {
                     return Err(Refusal::Unexpected(frame.name().into()));
@@ -333,7 +364,7 @@ impl Session {
     pub fn tick(&mut self, here: &Here<'_>) {
         let now = here.now;
         // A server holds a client in `Waiting` itself.
-        let held = self.phase == Phase::Waiting && self.side == Side::Server;
+        let held = self.phase == Phase::Waiting && self.side == Side::Server && !self.muted;
         if self.phase == Phase::Closed {
             return;
         }
@@ -346,7 +377,8 @@ impl Session {
         }
         if self.is_live() {
             self.send_statements(now);
-            if self.side == Side::Server && self.feed.marked < self.feed.at && self.is_idle() {
+            let behind = self.feed.marked < self.feed.at && !self.muted;
+            if self.side == Side::Server && behind && self.is_idle() {
                 self.mark(self.feed.at);
             }
         }
@@ -355,6 +387,9 @@ impl Session {
     /// There is room for the client that knocked.
     pub fn welcome(&mut self, here: &Here<'_>) {
         let Some(peer) = self.peer.clone().filter(|_| self.phase == Phase::Waiting) else { return };
+        if self.muted {
+            return self.take_what_waited(here);
+        }
         self.phase = Phase::Live;
         self.last_sent = here.now;
         let upto = here.shelf.feed_head();
@@ -363,15 +398,28 @@ impl Session {
         // A cursor beyond the feed is from a life of this store that was lost.
         let since = self.cursor.since.filter(|since| *since <= upto).unwrap_or(upto);
         (self.feed.at, self.feed.marked) = (since, since);
+        self.feed.held = self.cursor.since.is_none();
         self.rows_after = self.cursor.rows_read;
         self.outputs.push_back(Output::Live(Some(peer)));
+        self.take_what_waited(here);
+        self.pump(here);
+        self.pump_rows();
+    }
+
+    fn take_what_waited(&mut self, here: &Here<'_>) {
         for frame in std::mem::take(&mut self.before_welcome) {
             if let Err(refusal) = self.converse(frame, here) {
                 return self.close(refusal);
             }
         }
-        self.pump(here);
-        self.pump_rows();
+    }
+
+    /// Server: the client was revoked. What it hands in is taken, and nothing goes to it any more.
+    pub fn mute(&mut self) {
+        self.muted = true;
+        self.feed.outbox.clear();
+        self.dirty.clear();
+        self.statements.clear();
     }
 
     /// An actor's log grew here, by its author or from elsewhere, and is durable.
@@ -428,6 +476,7 @@ impl Session {
     /// Answer to [`Output::Admit`]: refused, for this actor alone.
     pub fn reject(&mut self, key: LogKey, seq: u64, reason: String, upto: Option<u64>, here: &Here<'_>) {
         self.send(Frame::Rejected { key, seq, reason });
+        self.rejected.insert(key);
         self.reached_cursor(upto, here);
     }
 
@@ -470,7 +519,7 @@ impl Session {
 
     /// Answer to [`Output::LoadRows`]; a batch without rows still moves the offset on.
     pub fn rows_loaded(&mut self, batch: SealedBatch) {
-        if batch.upto <= self.rows_after {
+        if batch.upto <= self.rows_after || self.muted {
             self.rows_sending = false;
         } else {
             self.send(Frame::Rows(batch));
@@ -610,8 +659,12 @@ impl Session {
                 self.send(Frame::Common { key, line, seq });
             }
             Frame::Common { key, line, seq } => {
-                self.theirs.entry(key).or_default().parts(line, seq);
-                self.dirty.insert(key);
+                // An answer to nothing names lines that may not exist.
+                if let Some(theirs) = self.theirs.get_mut(&key).filter(|theirs| theirs.was_asked(line)) {
+                    theirs.parts(line, seq);
+                    self.probing.remove(&key);
+                    self.dirty.insert(key);
+                }
             }
             Frame::Rejected { key, seq, reason } => {
                 self.refused.insert(key);
@@ -805,6 +858,7 @@ impl Session {
                 Lack::Nothing => {}
                 Lack::Ask { line } => {
                     theirs.ask(line);
+                    self.probing.insert(key);
                     let points = points(here.shelf, here.ledger, &key, line)?;
                     self.send(Frame::Probe { key, line, points });
                     self.dirty.insert(key);
@@ -819,7 +873,8 @@ impl Session {
             }
             return Ok(true);
         }
-        if self.side == Side::Client {
+        // The feed's numbers promise all before them, what is still being compared too.
+        if self.side == Side::Client || self.feed.held || !self.probing.is_empty() {
             return Ok(false);
         }
         if self.feed.mark_due {
@@ -836,7 +891,7 @@ impl Session {
 
     /// Server: the next stretch of the feed becomes chunks, one a line.
     fn read_feed(&mut self, here: &Here<'_>) -> Result<bool, ShelfError> {
-        let Some(peer) = &self.peer else { return Ok(false) };
+        let Some(peer) = self.peer.as_ref().filter(|_| !self.muted) else { return Ok(false) };
         if self.feed.at >= here.shelf.feed_head() {
             self.feed.echo.clear();
             return Ok(false);
@@ -907,7 +962,7 @@ impl Session {
     }
 
     fn pump_rows(&mut self) {
-        if self.is_live() && self.rows_waiting && !self.rows_sending {
+        if self.is_live() && !self.muted && self.rows_waiting && !self.rows_sending {
             self.rows_waiting = false;
             self.rows_sending = true;
             self.outputs.push_back(Output::LoadRows { after: self.rows_after });
@@ -923,9 +978,10 @@ impl Session {
         self.local.chain.last().is_some_and(|own| own.may_read(document))
     }
 
-    fn peer_may_read(&self, document: &DocumentId) -> bool {
+    /// Server: whether the client may read the document.
+    pub fn peer_may_read(&self, document: &DocumentId) -> bool {
         match self.side {
-            Side::Server => self.peer.as_ref().is_some_and(|peer| peer.may_read(document)),
+            Side::Server => !self.muted && self.peer.as_ref().is_some_and(|peer| peer.may_read(document)),
             Side::Client => true,
         }
     }

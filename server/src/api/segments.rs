@@ -17,10 +17,9 @@ use client_core::ids::SegmentId;
 use futures_util::stream;
 
 /// `GET /segments`
-pub async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<SegmentList>, Response> {
+pub async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<SegmentList>, Problem> {
     let asker = proof::asker(&app.node, &headers, LIST, now())?;
-    let list = app.node.segments_for(&asker).await;
-    list.map(Json).map_err(|error| Problem::from(error).into_response())
+    Ok(Json(app.node.segments_for(&asker).await?))
 }
 
 /// `GET /segments/{hash}`
@@ -28,12 +27,11 @@ pub async fn file(
     State(app): State<App>,
     Path(hash): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Response> {
-    let hash: SegmentId = hash
-        .parse()
-        .map_err(|_| Problem::not_found("a segment has 64 hexadecimal digits").into_response())?;
+) -> Result<Response, Problem> {
+    let hash: SegmentId =
+        hash.parse().map_err(|_| Problem::not_found("a segment's address has 64 hexadecimal digits"))?;
     let asker = proof::asker(&app.node, &headers, &purpose_of(hash), now())?;
-    answer(&app, hash, &asker, &headers).await.map_err(IntoResponse::into_response)
+    answer(&app, hash, &asker, &headers).await
 }
 
 async fn answer(

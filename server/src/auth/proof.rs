@@ -7,9 +7,8 @@
 
 use crate::error::Problem;
 use crate::node::Node;
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use client_core::identity::{self, Certificate, Chain};
@@ -34,7 +33,7 @@ const LIFE_MILLIS: i64 = 10 * 60 * 1000;
 type Proof = (ByteBuf, Chain, Signature);
 
 /// Who asks for `purpose`, or the answer to give: a nonce to sign, or what is wrong.
-pub fn asker(node: &Node, headers: &HeaderMap, purpose: &str, now: Millis) -> Result<Certificate, Response> {
+pub fn asker(node: &Node, headers: &HeaderMap, purpose: &str, now: Millis) -> Result<Certificate, Problem> {
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix(SCHEME)).map(str::trim);
     let Some(given) = given else { return Err(challenge(node, now, "this needs proof of a certificate")) };
@@ -47,7 +46,7 @@ pub fn asker(node: &Node, headers: &HeaderMap, purpose: &str, now: Millis) -> Re
         return Err(wrong("the nonce is old or not from here: sign the one in WWW-Authenticate"));
     }
     let certificate = identity::verify_chain(node.city_key(), &chain)
-        .map_err(|error| Problem::forbidden(error.to_string()).into_response())?;
+        .map_err(|error| Problem::forbidden(error.to_string()))?;
     if !identity::verify(certificate.key, &proof_message(purpose, node.city(), &nonce), &signature) {
         return Err(wrong("the signature is not this certificate's over what is asked for"));
     }
@@ -71,12 +70,8 @@ pub fn nonce_in(challenge: &str) -> Option<[u8; 32]> {
     Some(nonce)
 }
 
-fn challenge(node: &Node, now: Millis, detail: &str) -> Response {
-    let mut response = Problem::unproven(detail).into_response();
-    let value = format!("{SCHEME} nonce=\"{}\"", hex::encode(nonce_of(node, now)));
-    let value = HeaderValue::from_str(&value).expect("hexadecimal is a header");
-    response.headers_mut().insert(WWW_AUTHENTICATE, value);
-    response
+fn challenge(node: &Node, now: Millis, detail: &str) -> Problem {
+    Problem::unproven(detail, format!("{SCHEME} nonce=\"{}\"", hex::encode(nonce_of(node, now))))
 }
 
 /// The time, and a hash of it that only this node can make.

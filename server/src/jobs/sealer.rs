@@ -2,11 +2,11 @@
 //! a segment.
 
 use crate::node::{Node, NodeError};
-use crate::store::{COMPACTED_AT_ONCE, Segment};
+use crate::store::Segment;
 use crate::sync::now;
 use client_core::event::DocumentId;
 use client_core::ids::SegmentId;
-use client_core::log::{LogKey, Run, SegmentHeader, compact, segment_record};
+use client_core::log::{Run, SegmentHeader, segment_record};
 use client_core::time::{Day, Quarter};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
@@ -106,34 +106,11 @@ impl Sealer {
         }
     }
 
-    /// Joins the small runs of every actor whose line never parted: a line that parts from another
-    /// must come after it in the feed, and a joined run moves to where its last part was.
+    /// Joins the small runs of a document.
     async fn join(&mut self, document: DocumentId) -> Result<(), NodeError> {
-        let (store, city) = (self.node.store(), self.node.city());
-        let sealed = self.tails[&document].sealed;
-        let mut gone = 0;
-        for actor in store.single_lines(city, document).await? {
-            let (key, mut after) = (LogKey { document, actor }, 0);
-            loop {
-                let small = store.small_runs(city, &key, sealed, after).await?;
-                let as_they_were: BTreeSet<(u64, u64)> =
-                    small.iter().map(|run| (run.first_seq, run.last_seq)).collect();
-                let joined = tokio::task::spawn_blocking(move || compact(small)).await;
-                let joined = joined.map_err(|error| NodeError::Damaged(error.to_string()))?;
-                let joined = joined.map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
-                let is_new = |run: &&Run| !as_they_were.contains(&(run.first_seq, run.last_seq));
-                let changed: Vec<Run> = joined.iter().filter(is_new).cloned().collect();
-                store.replace_runs(city, &changed).await?;
-                gone += as_they_were.len() - joined.len();
-                if as_they_were.len() < COMPACTED_AT_ONCE {
-                    break;
-                }
-                // The last may take in more of what follows.
-                after = joined.iter().rev().nth(1).map_or(after, |run| run.last_seq);
-            }
-        }
+        let gone = self.node.join_runs(document).await?;
         if gone > 0 {
-            store.shrink().await?;
+            self.node.store().shrink().await?;
             tracing::debug!(%document, gone, "small runs joined");
         }
         self.count(document).await
@@ -161,6 +138,7 @@ impl Sealer {
         if bytes == 0 {
             return self.count(document).await;
         }
+        self.node.keep_runs(document, upto).await?;
         let mut segment =
             Segment { document, after, upto, hash: SegmentId([0; 32]), size: 0, header: Vec::new() };
         let runs = self.runs_of(&segment).await?;

@@ -1,16 +1,18 @@
 //! The one thread that changes the node: it takes messages, lets the peer work them out, and makes
 //! what came of them durable in as few transactions as possible.
 
+use super::joining::Joining;
 use super::writing::{InFlight, WriteRequest};
 use super::{Clock, Kind, News, NodeError, Writer};
 use crate::projection::{CourseCount, CourseProjection};
 use crate::store::{Store, StoreError};
 use client_core::author::Author;
-use client_core::event::{DocumentId, LoggedEvent, Scope};
+use client_core::decide::{self, FarAhead};
+use client_core::event::{DocumentId, Scope};
 use client_core::fold::{History, SharedViews};
 use client_core::identity::{Certificate, Chain, Introduction};
 use client_core::ids::{CityId, DeviceId};
-use client_core::log::{Changes, FeedItem, LogKey, Run, SegmentRun, Shelf, ShelfError};
+use client_core::log::{FeedItem, LogKey, Run, SegmentRun, Shelf, ShelfError};
 use client_core::peer::{Batch, Connection, Effect, Input, Peer};
 use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::time::Millis;
@@ -150,6 +152,7 @@ pub struct Core {
     pub views: Option<Arc<SharedViews>>,
     pub upstream_live: Option<(bool, Millis)>,
     pub city_heard: Option<Millis>,
+    pub far_ahead: Vec<FarAhead>,
     pub chains: BTreeMap<DeviceId, Chain>,
     pub refused: VecDeque<(LogKey, String)>,
     pub senders: BTreeMap<Connection, mpsc::UnboundedSender<Vec<u8>>>,
@@ -158,6 +161,7 @@ pub struct Core {
     pub in_flight: BTreeMap<Writer, InFlight>,
     pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
     pub courses: CourseProjection,
+    pub joining: Joining,
     pub clock: Clock,
     pub news: broadcast::Sender<News>,
 }
@@ -250,6 +254,7 @@ impl Core {
                     for token in tokens {
                         self.handle(Input::Persisted(token), now);
                     }
+                    self.join_grown(&whole);
                 }
                 Err(error) => {
                     self.courses.forget(&whole);
@@ -298,8 +303,14 @@ impl Core {
                 }
                 let document = admitted.run.document;
                 if document.scope != Scope::Private {
-                    insert_run(&mut self.shared, &admitted.run, &admitted.author, &admitted.changes);
+                    let seen = self.shared.insert(&admitted.run, &admitted.author, &admitted.changes);
+                    self.authors_mut().for_each(|author| author.clock_mut().observe(seen, now));
                     self.views = None;
+                }
+                if document.scope == Scope::Decisions {
+                    self.peer.follow(self.shared.rulings());
+                } else if matches!(self.kind, Kind::City(_)) && !own {
+                    self.far_ahead.extend(decide::far_ahead(&admitted.run, &admitted.changes, now));
                 }
                 tracing::debug!(%document, actor = %admitted.run.actor, seq = admitted.run.last_seq, events = admitted.run.events, "stored");
                 let _ = self.news.send(News::Line(document));
@@ -328,7 +339,10 @@ impl Core {
                     author.clock_mut().hear_upstream(time, now);
                 }
             }
-            Effect::CityHeard(time) => self.city_heard = self.city_heard.max(Some(time)),
+            Effect::CityHeard(time) => {
+                self.authors_mut().for_each(|author| author.clock_mut().hear_city(time, now));
+                self.city_heard = self.city_heard.max(Some(time));
+            }
             Effect::Refused { key, seq, reason, here } => {
                 tracing::warn!(document = %key.document, actor = %key.actor, seq, reason, here, "changes refused");
                 self.refused.push_back((key, reason));
@@ -362,13 +376,5 @@ impl Core {
     pub fn logs(&self, wanted: impl Fn(&DocumentId) -> bool) -> super::Logs {
         let logs = self.peer.ledger().iter().filter(|(key, _)| wanted(&key.document));
         logs.map(|(key, log)| (*key, log.clone())).collect()
-    }
-}
-
-/// Puts the events of a run into a history.
-pub fn insert_run(history: &mut History, run: &Run, author: &Certificate, changes: &Changes) {
-    for (index, puts) in changes.iter().enumerate() {
-        let events: Vec<_> = puts.iter().map(|put| LoggedEvent { id: put.id, value: &put.value }).collect();
-        history.insert(run.document, run.actor, author, run.first_seq + index as u64, &events);
     }
 }

@@ -1,8 +1,8 @@
 //! What the node can tell: shared views, rosters of one branch, digests, figures.
 
 use super::{Node, NodeError, Scope, read_history};
-use client_core::decide::{self, Recheck};
-use client_core::fold::{Rosters, SharedViews};
+use client_core::decide::{self, FarAhead, Recheck};
+use client_core::fold::{Rosters, Rulings, SharedViews};
 use client_core::identity::Certificate;
 use client_core::ids::{BranchId, ChangeHash};
 use client_core::log::{FeedItem, Frontier, Shelf};
@@ -90,8 +90,36 @@ impl Node {
                 core.logs(|document| document.scope == Scope::Private && document.branch == branch)
             })
             .await?;
-        let history = read_history(&self.store, self.city, &logs).await?;
+        let mut history = read_history(&self.store, self.city, &logs).await?;
+        history.follow(&self.rulings().await?);
         Ok(Rosters::fold(&history, branch))
+    }
+
+    /// The rulings in force, as far as they have come here.
+    pub async fn rulings(&self) -> Result<Rulings, NodeError> {
+        self.look(|core| core.shared.rulings().clone()).await
+    }
+
+    /// What arrived far ahead of this node's clock since this was asked last.
+    pub async fn take_far_ahead(&self) -> Result<Vec<FarAhead>, NodeError> {
+        self.look(|core| std::mem::take(&mut core.far_ahead)).await
+    }
+
+    /// What stands far ahead of the clock in the last run of each line.
+    pub async fn far_ahead_at_heads(&self, now: Millis) -> Result<Vec<FarAhead>, NodeError> {
+        let logs = self.look(|core| core.logs(|document| document.scope != Scope::Decisions)).await?;
+        let mut found = Vec::new();
+        for (key, log) in &logs {
+            for (number, line) in log.lines().iter().enumerate() {
+                let after = line.head.seq.saturating_sub(1).max(line.from.seq);
+                for run in self.store.runs_after(self.city, key, number as u8, after, 1).await? {
+                    let changes = client_core::log::unpack(&run.bytes)
+                        .map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
+                    found.extend(decide::far_ahead(&run, &changes, now));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The round closed last, decided once more from this node's own history.

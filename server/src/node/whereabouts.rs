@@ -1,10 +1,12 @@
 //! Where an event is: saved here, at the upstream, at the city, folded or kept aside and why, decided.
 
-use super::{Node, NodeError};
-use client_core::event::EventRef;
-use client_core::fold::{self, Unfolded};
-use client_core::ids::{EventId, IdError};
-use client_core::log::FeedItem;
+use super::core::Core;
+use super::{Logs, Node, NodeError, Scope, read_history};
+use client_core::event::{Envelope, EventRef};
+use client_core::fold::{History, Unfolded};
+use client_core::ids::{ChangeHash, DeviceId, EventId, IdError};
+use client_core::log::{self, ActorLog, FeedItem, LogKey, RunError};
+use client_core::time::Stamp;
 use serde::Serialize;
 
 /// What is known of one event.
@@ -14,18 +16,35 @@ pub struct Whereabouts {
     pub event: EventRef,
     /// Its kind, if its bytes can be read.
     pub kind: Option<String>,
+    /// The device that wrote it.
+    pub device: DeviceId,
     /// The number of its change on its line.
     pub seq: u64,
+    /// The hash of its change; rulings name it.
+    pub change: ChangeHash,
     /// Durable here; always, or it would not be found.
     pub here: bool,
     /// Durable at the upstream; `None` at the city itself.
     pub upstream: Option<bool>,
     /// Whether the city signed that it holds it.
     pub city: bool,
-    /// Why it does not fold, if it does not.
+    /// Why it does not fold, if it does not: by its bytes, or because it is in quarantine.
     pub kept_aside: Option<Unfolded>,
+    /// The ruling that keeps it aside or corrects its stamp.
+    pub ruling: Option<EventRef>,
+    /// The stamp as it was written, if its bytes can be read.
+    pub stamp: Option<Stamp>,
+    /// The stamp that orders it, where the city corrected it.
+    pub corrected: Option<Stamp>,
     /// The decision on it, where it asks for one and the city has decided.
     pub decision: Option<String>,
+}
+
+/// How the fold takes an event.
+struct Folded {
+    kept_aside: Option<Unfolded>,
+    ruling: Option<EventRef>,
+    corrected: Option<Stamp>,
 }
 
 impl Node {
@@ -47,33 +66,72 @@ impl Node {
 
     async fn look_in(&self, item: &FeedItem, id: EventId) -> Result<Option<Whereabouts>, NodeError> {
         let (key, line) = (item.run.key(), item.line);
-        let damaged = |error: client_core::log::RunError| NodeError::Damaged(error.to_string());
-        let changes = client_core::log::unpack(&item.run.bytes).map_err(damaged)?;
+        let damaged = |error: RunError| NodeError::Damaged(error.to_string());
+        let changes = log::unpack(&item.run.bytes).map_err(damaged)?;
         let index = changes.iter().position(|puts| puts.iter().any(|put| put.id == id));
         let Some(index) = index else { return Ok(None) };
-        let Some(put) = changes[index].iter().find(|put| put.id == id).cloned() else { return Ok(None) };
+        let Some(put) = changes[index].iter().find(|put| put.id == id) else { return Ok(None) };
         let seq = item.run.first_seq + index as u64;
+        let change = log::position_in(&item.run, seq).map_err(damaged)?.hash;
         let event = EventRef { document: key.document, actor: key.actor, event: id };
+        let log = self.look(move |core| core.peer.ledger().get(&key).cloned()).await?;
+        let Some(log) = log else { return Ok(None) };
+        let device = log.author.device;
+        let folded = self.folded(key, log, event, put.value.clone()).await?;
+        let read = Envelope::decode(&put.value).ok().map(|(envelope, _)| envelope);
         let is_city = self.is_city();
         self.look(move |core| {
             let reach = core.peer.reach(key, line);
-            let author = core.peer.ledger().get(&key).map(|log| log.author.clone());
-            let views = core.views();
-            let kind = client_core::event::Envelope::decode(&put.value).ok();
-            let claim = views.requests.claims.get(&event).and_then(|state| state.outcome.as_ref());
-            let order = views.requests.orders.get(&event).and_then(|state| state.outcome.as_ref());
-            let unreadable = author.and_then(|author| fold::check(&key.document, &author, &put.value).err());
             Some(Whereabouts {
                 event,
-                kind: kind.map(|(envelope, _)| envelope.kind),
+                stamp: read.as_ref().map(|envelope| envelope.stamp),
+                kind: read.map(|envelope| envelope.kind),
+                device,
                 seq,
+                change,
                 here: true,
                 upstream: (!is_city).then(|| reach.upstream.is_some_and(|(upto, _)| upto >= seq)),
                 city: is_city || reach.city >= seq,
-                kept_aside: unreadable.or_else(|| core.shared.kept_aside(&event)),
-                decision: claim.or(order).map(|outcome| outcome.kind.word().to_owned()),
+                kept_aside: folded.kept_aside,
+                ruling: folded.ruling,
+                corrected: folded.corrected,
+                decision: decision_on(core, &event),
             })
         })
         .await
     }
+
+    /// Private documents are not in memory: what the actor wrote is read and judged for the answer.
+    async fn folded(
+        &self,
+        key: LogKey,
+        log: ActorLog,
+        event: EventRef,
+        value: Vec<u8>,
+    ) -> Result<Folded, NodeError> {
+        if key.document.scope != Scope::Private {
+            return self.look(move |core| Folded::of(&core.shared, &event, &value)).await;
+        }
+        let mut history = read_history(&self.store, self.city, &Logs::from([(key, log)])).await?;
+        history.follow(&self.rulings().await?);
+        Ok(Folded::of(&history, &event, &value))
+    }
+}
+
+impl Folded {
+    fn of(history: &History, event: &EventRef, value: &[u8]) -> Self {
+        if let Some((why, ruling)) = history.kept_aside(event, value) {
+            return Self { kept_aside: Some(why), ruling, corrected: None };
+        }
+        let entry = history.get(event);
+        let corrected = entry.and_then(|entry| Some((entry.stamp, entry.correction.as_ref()?.ruling)));
+        Self { kept_aside: None, ruling: corrected.map(|it| it.1), corrected: corrected.map(|it| it.0) }
+    }
+}
+
+fn decision_on(core: &mut Core, event: &EventRef) -> Option<String> {
+    let views = core.views();
+    let claim = views.requests.claims.get(event).and_then(|state| state.outcome.as_ref());
+    let order = views.requests.orders.get(event).and_then(|state| state.outcome.as_ref());
+    claim.or(order).map(|outcome| outcome.kind.word().to_owned())
 }

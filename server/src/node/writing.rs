@@ -110,8 +110,8 @@ impl Core {
             }
             author.accept(written);
         }
-        let last = author.clock_mut().last();
-        let mut notes = vec![("clock".to_owned(), rmp_serde::to_vec(&last).expect("a stamp always encodes"))];
+        let clock = rmp_serde::to_vec(author.clock_mut()).expect("a clock always encodes");
+        let mut notes = vec![("clock".to_owned(), clock)];
         let mut runs = Vec::with_capacity(by_document.len());
         for (document, (parts, introduction)) in by_document {
             let joined = Run::join(&parts).map_err(AuthorError::from)?;

@@ -152,16 +152,6 @@ impl Store {
         rows.iter().map(|row| self.fed_of(row)).collect()
     }
 
-    /// Actors of a document that have a single line there.
-    pub async fn single_lines(&self, city: CityId, document: DocumentId) -> Result<Vec<ActorId>, StoreError> {
-        let rows = sqlx::query("SELECT actor FROM lines WHERE city = $1 AND document = $2 GROUP BY actor HAVING COUNT(*) = 1 ORDER BY actor")
-            .bind(city.0.as_slice())
-            .bind(document.to_string())
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| Ok(ActorId(fixed(row, 0)?))).collect()
-    }
-
     /// Small runs of line 0 with feed numbers above `fed` and changes after `seq`, in order, at most
     /// [`COMPACTED_AT_ONCE`] of them.
     pub async fn small_runs(

@@ -1,0 +1,125 @@
+//! One event as folds see it, and why one does not fold by its bytes.
+
+use crate::event::{DecodeError, DocumentId, Envelope, Event, EventRef};
+use crate::identity::Certificate;
+use crate::ids::{ActionId, ActorId, BranchId, DeviceId, EventId, UserId};
+use crate::time::{Millis, Stamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// A stamp that the city corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// As it was written.
+    pub written: Stamp,
+    /// The ruling.
+    pub ruling: EventRef,
+}
+
+/// One event as folds see it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its full identity.
+    pub reference: EventRef,
+    /// Orders it, corrected where the city ruled so.
+    pub stamp: Stamp,
+    /// The stamp as it was written, where it was corrected.
+    pub correction: Option<Box<Correction>>,
+    /// The wall clock its author saw.
+    pub claimed: Millis,
+    /// Who wrote it.
+    pub device: DeviceId,
+    /// On whose behalf.
+    pub user: UserId,
+    /// The branch it belongs to.
+    pub branch: BranchId,
+    /// The user action it is part of.
+    pub action: ActionId,
+    /// What it replaces.
+    pub supersedes: Option<EventRef>,
+    /// What happened.
+    pub event: Event,
+}
+
+code_enum! {
+    /// Why an event that is in the log does not fold.
+    Unfolded {
+        /// Its bytes are not a readable event.
+        Unreadable = 0 "unreadable",
+        /// Its kind does not belong into this scope.
+        WrongScope = 1 "wrong_scope",
+        /// Its device or branch is not the certificate's.
+        WrongAuthor = 2 "wrong_author",
+        /// The same identity came with other bytes, and those count.
+        Doublet = 3 "doublet",
+        /// Its kind or version is newer than this program.
+        UnknownKind = 4 "unknown_kind",
+        /// Its device was revoked, and nobody has ruled on it yet.
+        Quarantine = 5 "quarantine",
+        /// Its device was revoked, and it was ruled that it does not count.
+        Rejected = 6 "rejected",
+        /// Its actor was closed, and it lies on a line that was not kept.
+        Closed = 7 "closed",
+    }
+}
+
+/// An event that is kept and forwarded, but does not fold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Its identity.
+    pub reference: EventRef,
+    /// Why it does not fold.
+    pub why: Unfolded,
+    /// The ruling that says so, where it is one.
+    pub ruling: Option<EventRef>,
+}
+
+/// Sort key of the fold order: corrected stamp, actor, document, seq, index in the change, hash of the event.
+pub type Rank = (Stamp, ActorId, DocumentId, u64, u32, [u8; 32]);
+
+/// What tells events of one identity apart.
+pub(super) fn hash_of(id: EventId, value: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(id.0).chain_update(value).finalize().into()
+}
+
+/// Reads an event that may fold in the document, by its bytes alone.
+pub(super) fn read(
+    document: &DocumentId,
+    author: &Certificate,
+    bytes: &[u8],
+) -> Result<(Envelope, Event), Unfolded> {
+    let (envelope, event) = Envelope::decode(bytes).map_err(|error| match error {
+        DecodeError::Envelope(_) | DecodeError::Body { .. } | DecodeError::NotCanonical { .. } => {
+            Unfolded::Unreadable
+        }
+    })?;
+    if envelope.device != author.device || !branch_fits(document, author, envelope.branch) {
+        return Err(Unfolded::WrongAuthor);
+    }
+    match event.kind() {
+        None => Err(Unfolded::UnknownKind),
+        Some((_, _, scope)) if scope == document.scope => Ok((envelope, event)),
+        Some(_) => Err(Unfolded::WrongScope),
+    }
+}
+
+/// The city's own devices write for the branch whose document it is; all others for their own branch.
+fn branch_fits(document: &DocumentId, author: &Certificate, branch: BranchId) -> bool {
+    branch == document.branch && (author.branch == branch || author.branch == BranchId::CITY)
+}
+
+/// Puts an event that was read together.
+pub(super) fn entry(reference: EventRef, envelope: Envelope, event: Event) -> Entry {
+    Entry {
+        reference,
+        stamp: envelope.stamp,
+        correction: None,
+        claimed: envelope.claimed,
+        device: envelope.device,
+        user: envelope.user,
+        branch: envelope.branch,
+        action: envelope.action,
+        supersedes: envelope.supersedes,
+        event,
+    }
+}

@@ -1,0 +1,185 @@
+//! The rulings in force: what the decisions documents say on devices and lines, in decision order.
+
+use super::entry::{Entry, Rank};
+use crate::event::{Accepted, Event, EventRef};
+use crate::identity::Certificate;
+use crate::ids::{ChangeHash, DeviceId, PublicKey};
+use crate::log::LogKey;
+use std::collections::BTreeMap;
+
+/// What a ruling says on one actor's changes in a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnLine {
+    /// From one change to another, quarantine is lifted.
+    Released(ChangeHash, ChangeHash),
+    /// From one change to another, quarantine is for good.
+    Rejected(ChangeHash, ChangeHash),
+    /// From one change to another, stamps are moved by so many milliseconds.
+    Corrected(ChangeHash, ChangeHash, i64),
+    /// Only what leads to these changes counts, and what follows the first.
+    Closed(Vec<ChangeHash>),
+}
+
+/// A device that is no longer trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Revoked {
+    device: DeviceId,
+    accepted: Vec<Accepted>,
+}
+
+/// What a change of the rulings may concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concerns {
+    /// No line.
+    Nothing,
+    /// One actor in one document.
+    Actor(LogKey),
+    /// Any.
+    Anybody,
+}
+
+/// Every ruling that folds. Which of them count follows from all of them, not from their arrival.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rulings {
+    on_lines: BTreeMap<LogKey, BTreeMap<Rank, (EventRef, OnLine)>>,
+    revoked: BTreeMap<Rank, (EventRef, Revoked)>,
+    enrolled: BTreeMap<Rank, (DeviceId, PublicKey)>,
+    superseding: BTreeMap<Rank, EventRef>,
+}
+
+impl Rulings {
+    /// Takes a decision in, if it is a ruling.
+    pub(super) fn take(&mut self, rank: Rank, entry: &Entry) -> Concerns {
+        let concerns = match &entry.event {
+            Event::DeviceRevoked(revoked) => {
+                let it = Revoked { device: revoked.device, accepted: revoked.accepted.clone() };
+                self.revoked.insert(rank, (entry.reference, it));
+                Concerns::Anybody
+            }
+            Event::DeviceEnrolled(enrolled) => {
+                self.enrolled.insert(rank, (enrolled.device, enrolled.key));
+                if self.revoked.is_empty() { Concerns::Nothing } else { Concerns::Anybody }
+            }
+            event => match on_line(event) {
+                Some((key, it)) => {
+                    self.on_lines.entry(key).or_default().insert(rank, (entry.reference, it));
+                    Concerns::Actor(key)
+                }
+                None => return Concerns::Nothing,
+            },
+        };
+        match entry.supersedes {
+            Some(earlier) => {
+                self.superseding.insert(rank, earlier);
+                Concerns::Anybody
+            }
+            None => concerns,
+        }
+    }
+
+    /// Forgets a decision that does not fold after all.
+    pub(super) fn forget(&mut self, rank: Rank) -> Concerns {
+        self.on_lines.retain(|_, rulings| {
+            rulings.remove(&rank);
+            !rulings.is_empty()
+        });
+        self.revoked.remove(&rank);
+        self.enrolled.remove(&rank);
+        self.superseding.remove(&rank);
+        Concerns::Anybody
+    }
+
+    /// Whether any ruling concerns this actor's changes in a document.
+    pub fn concern(&self, key: &LogKey, author: &Certificate) -> bool {
+        self.on_lines.contains_key(key) || self.revocations(key, author).next().is_some()
+    }
+
+    /// Whether the device of this certificate was revoked, by itself or with the node that issued it.
+    pub fn revoke(&self, author: &Certificate) -> bool {
+        self.revocations_of(author).next().is_some()
+    }
+
+    /// Whether revoking the device revokes this certificate.
+    pub fn cover(&self, device: DeviceId, author: &Certificate) -> bool {
+        device == author.device || (self.issued(device, author) && !self.named(author))
+    }
+
+    /// Whether exactly these changes were corrected.
+    pub fn correct(&self, key: &LogKey, from: ChangeHash, to: ChangeHash) -> bool {
+        let same =
+            |it: &OnLine| matches!(it, OnLine::Corrected(first, last, _) if (*first, *last) == (from, to));
+        self.on_line(key).any(|(_, it)| same(it))
+    }
+
+    /// Every actor the city closed, with the changes kept.
+    pub fn closings(&self) -> impl Iterator<Item = (LogKey, &[ChangeHash])> {
+        self.on_lines.keys().filter_map(|key| {
+            let last = self.on_line(key).filter_map(|(_, ruling)| match ruling {
+                OnLine::Closed(keep) => Some(keep.as_slice()),
+                _ => None,
+            });
+            Some((*key, last.last()?))
+        })
+    }
+
+    /// Rulings on this actor in decision order.
+    pub(super) fn on_line(&self, key: &LogKey) -> impl Iterator<Item = (EventRef, &OnLine)> {
+        let all = self.on_lines.get(key).into_iter().flatten();
+        all.filter(|(rank, (ruling, _))| self.in_force(rank, ruling)).map(|(_, (ruling, it))| (*ruling, it))
+    }
+
+    /// Revocations of this author in decision order, each with what it accepts of the actor.
+    pub(super) fn revocations<'a>(
+        &'a self,
+        key: &'a LogKey,
+        author: &'a Certificate,
+    ) -> impl Iterator<Item = (EventRef, Vec<ChangeHash>)> + 'a {
+        self.revocations_of(author).map(move |(ruling, revoked)| {
+            let own = |accepted: &&Accepted| accepted.document == key.document && accepted.actor == key.actor;
+            let heads =
+                revoked.accepted.iter().filter(own).flat_map(|accepted| accepted.heads.iter().copied());
+            (ruling, heads.collect())
+        })
+    }
+
+    fn revocations_of<'a>(
+        &'a self,
+        author: &'a Certificate,
+    ) -> impl Iterator<Item = (EventRef, &'a Revoked)> + 'a {
+        let all = self.revoked.iter();
+        all.filter(|(rank, (ruling, revoked))| {
+            self.cover(revoked.device, author) && self.in_force(rank, ruling)
+        })
+        .map(|(_, (ruling, revoked))| (*ruling, revoked))
+    }
+
+    /// Whether the device, a branch node, issued this certificate.
+    fn issued(&self, device: DeviceId, below: &Certificate) -> bool {
+        self.enrolled.values().any(|enrolled| *enrolled == (device, below.issuer))
+    }
+
+    fn named(&self, author: &Certificate) -> bool {
+        self.enrolled.values().any(|(device, _)| *device == author.device)
+    }
+
+    /// A ruling counts unless a later one supersedes it by name.
+    fn in_force(&self, rank: &Rank, ruling: &EventRef) -> bool {
+        !self.superseding.iter().any(|(later, named)| named == ruling && later > rank)
+    }
+}
+
+fn on_line(event: &Event) -> Option<(LogKey, OnLine)> {
+    let on = |document, actor| LogKey { document, actor };
+    Some(match event {
+        Event::QuarantineReleased(it) => (on(it.document, it.actor), OnLine::Released(it.from, it.to)),
+        Event::QuarantineRejected(it) => (on(it.document, it.actor), OnLine::Rejected(it.from, it.to)),
+        Event::ClockCorrected(it) => {
+            (on(it.document, it.actor), OnLine::Corrected(it.from, it.to, it.offset_millis))
+        }
+        Event::ActorClosed(it) => (on(it.document, it.actor), OnLine::Closed(it.keep.clone())),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! What people do: roll calls, claims, profiles, classes, offline or not.
+
+use crate::checker::NodeId;
+use crate::node::{Kind, Program};
+use crate::world::World;
+use client_core::command::{CheckedIn, Command};
+use client_core::event::{
+    AttendanceCheckedIn, BranchAdmitted, BranchProfile, CheckIn, ClaimLodged, CourseListed, Draft,
+    SessionAnnounced, TeacherOffered, TeacherProposed,
+};
+use client_core::fold::SharedViews;
+use client_core::ids::{BranchId, Entropy, PersonId, SubjectId};
+use client_core::replica;
+use client_core::time::{Day, HalfDay, Millis, Slot};
+
+const COURSE: SubjectId = SubjectId([9; 16]);
+const TEACHERS: u8 = 3;
+
+/// A teacher of the first branch.
+fn teacher(n: u8) -> PersonId {
+    PersonId([0xa0 + n; 16])
+}
+
+/// What stands before anything else happens: a course, the branches, teachers of the first branch.
+pub fn begin(world: &mut World, city: NodeId, branches: &[NodeId]) {
+    let mut drafts = vec![Draft::new(BranchId::CITY, course())];
+    for node in branches {
+        let branch = world.nodes[*node].branch;
+        let admitted = BranchAdmitted { branch, name: format!("示例镇{}", branch.0[0]) };
+        drafts.push(Draft::new(BranchId::CITY, admitted));
+    }
+    write(world, city, drafts);
+    let home = branches[0];
+    let (today, branch) = (world.clock(home).day(), world.nodes[home].branch);
+    for n in 0..TEACHERS {
+        let halves = (0..7).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon }));
+        let proposed = TeacherProposed {
+            teacher: teacher(n),
+            name: format!("示例{n}"),
+            full_time: true,
+            source: "市委党校".into(),
+            courses: vec![COURSE],
+            weekly_cap_periods: 40,
+        };
+        let (windows, to) = (halves.collect(), today.plus(4000));
+        let offered = TeacherOffered { teacher: teacher(n), windows, from: today.plus(-4000), to };
+        write(world, home, vec![Draft::new(branch, proposed), Draft::new(branch, offered)]);
+    }
+}
+
+fn course() -> CourseListed {
+    CourseListed {
+        course: COURSE,
+        code: "K001".into(),
+        title: "基层治理".into(),
+        area: "形势政策".into(),
+        periods: 2,
+        method: "讲授".into(),
+        audience: "全体".into(),
+        online: true,
+    }
+}
+
+/// Writes drafts as a shell's own.
+pub fn write(world: &mut World, node: NodeId, drafts: Vec<Draft>) {
+    let (now, entropy) = (world.clock(node), Entropy::new(world.dice.bytes()));
+    if let Some(Program::Shell(shell)) = &mut world.nodes[node].program {
+        shell.write(drafts, entropy, now);
+    }
+    world.carry_out(node);
+}
+
+/// Somebody does something, several times in a row perhaps.
+pub fn some(world: &mut World) {
+    let able: Vec<NodeId> = (0..world.nodes.len())
+        .filter(|node| {
+            let node = &world.nodes[*node];
+            node.is_running() && node.is_honest() && node.kind != Kind::City
+        })
+        .collect();
+    let devices: Vec<NodeId> =
+        able.iter().copied().filter(|node| world.nodes[*node].kind == Kind::Device).collect();
+    let among = if world.dice.chance(85) { &devices } else { &able };
+    let Some(node) = world.dice.pick(among).copied() else { return };
+    for _ in 0..world.dice.between(1, 3) {
+        one(world, node);
+    }
+}
+
+/// One deed of one node.
+pub fn one(world: &mut World, node: NodeId) {
+    let (now, branch) = (world.clock(node), world.nodes[node].branch);
+    let deed = world.dice.below(100);
+    let Some(Program::Replica(replica)) = &mut world.nodes[node].program else {
+        let drafts = drafts(world, node, deed, now, branch);
+        return write(world, node, drafts);
+    };
+    let known = replica.views().clone();
+    let command = command(world, node, deed, now, &known);
+    let (id, entropy) = (world.dice.next() as u32, world.dice.bytes());
+    if let Some(Program::Replica(replica)) = &mut world.nodes[node].program {
+        replica.handle(replica::Input::Command { id, command, entropy }, now);
+    }
+    world.carry_out(node);
+}
+
+fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &SharedViews) -> Command {
+    let profile = Command::SetProfile { registered: 50 + world.dice.below(400) as u32 };
+    let has_course = known.courses.on_list(COURSE).is_some();
+    match deed {
+        0..40 => {
+            let session = SubjectId(world.dice.bytes());
+            let count = world.dice.between(1, 6);
+            let learners = (0..count).map(|_| checked_in(world, now)).collect();
+            Command::CheckIn { session, learners }
+        }
+        40..65 if has_course && !known.teachers.teachers.is_empty() => Command::LodgeClaim(claim(world, now)),
+        65..75 if has_course => Command::AnnounceSession(announcement(world, now)),
+        75..82 => {
+            let own = &world.nodes[node].own_events;
+            let claims: Vec<_> =
+                own.iter().filter(|event| known.requests.claims.contains_key(event)).collect();
+            let picked = claims.get(world.dice.below(8) as usize);
+            picked.map_or(profile, |request| Command::CancelRequest { request: **request })
+        }
+        82..88 => {
+            let branch = world.nodes[node].branch;
+            let own = known.sessions.sessions.iter().filter(|(_, session)| session.branch == branch);
+            let sessions: Vec<SubjectId> = own.map(|(id, _)| *id).collect();
+            world.dice.pick(&sessions).map_or(profile, |session| Command::RecordTaught {
+                session: *session,
+                headcount: 20,
+                online: false,
+            })
+        }
+        _ => profile,
+    }
+}
+
+fn drafts(world: &mut World, node: NodeId, deed: u64, now: Millis, branch: BranchId) -> Vec<Draft> {
+    match deed {
+        0..35 => {
+            let session = SubjectId(world.dice.bytes());
+            let lines = (0..world.dice.between(1, 6)).map(|_| checked_in(world, now)).collect::<Vec<_>>();
+            lines
+                .into_iter()
+                .map(|line| AttendanceCheckedIn {
+                    session,
+                    learner: line.learner,
+                    at: line.at,
+                    how: line.how,
+                })
+                .map(|checked| Draft::new(branch, checked))
+                .collect()
+        }
+        35..55 => vec![Draft::new(branch, claim(world, now))],
+        55..65 => {
+            let announced =
+                SessionAnnounced { session: SubjectId(world.dice.bytes()), ..announcement(world, now) };
+            vec![Draft::new(branch, announced)]
+        }
+        _ => {
+            let registered = 50 + world.dice.below(400) as u32;
+            let draft = Draft::new(branch, BranchProfile { name: "示例镇".into(), registered });
+            let own = world.nodes[node].own_events.clone();
+            let earlier = world.dice.pick(&own).copied();
+            vec![Draft { supersedes: earlier.filter(|_| world.dice.chance(40)), ..draft }]
+        }
+    }
+}
+
+fn checked_in(world: &mut World, now: Millis) -> CheckedIn {
+    // Most roll calls are of today; some are put down weeks later.
+    let days = if world.dice.chance(85) { 0 } else { world.dice.below(200) as i64 };
+    CheckedIn {
+        learner: PersonId(world.dice.bytes()),
+        at: Millis(now.0 - days * Millis::DAY),
+        how: CheckIn::Roll,
+    }
+}
+
+fn slot(world: &mut World, now: Millis) -> Slot {
+    // Few days and hours, so that claims meet. Nearer than a round is.
+    let day: Day = now.day().plus(1 + world.dice.below(3) as i32);
+    Slot { day, start_minute: 8 * 60 + 60 * world.dice.below(3) as u16, duration_minutes: 90 }
+}
+
+fn claim(world: &mut World, now: Millis) -> ClaimLodged {
+    ClaimLodged {
+        teacher: Some(teacher(world.dice.below(u64::from(TEACHERS)) as u8)),
+        asset: None,
+        course: Some(COURSE),
+        slot: slot(world, now),
+        headcount: 30,
+        branches_served: 1 + world.dice.below(2) as u8,
+    }
+}
+
+fn announcement(world: &mut World, now: Millis) -> SessionAnnounced {
+    SessionAnnounced {
+        session: SubjectId([0; 16]),
+        course: COURSE,
+        teacher: None,
+        venue: None,
+        slot: slot(world, now),
+        headcount: 25,
+    }
+}

@@ -1,0 +1,75 @@
+//! Seeds that once failed, with the faults they failed under; and a little of everything else.
+
+use crate::faults::Fault;
+use crate::{exhaustive, line, scenario};
+use std::collections::BTreeSet;
+
+/// Each found a defect, of the product or of an earlier form of the simulator.
+const SEEDS: [(u64, &str); 12] = [
+    (0, "clone"),            // the city's word came before the changes it is about
+    (1, "all"),              // an answer about a line that does not exist made a node panic
+    (1, "backup"),           // the arbiter decided before all branches had brought what they hold
+    (5, "liar"),             // a forged word of the city
+    (8, "restore"),          // a device wrote on where a copy of it writes
+    (53, "empty,restore"),   // a cut before the last mark
+    (144, "all"),            // a client of protocol 1 never heard the city's word
+    (146, "all"),            // a number of the feed was promised while lines were compared
+    (159, "all"),            // the feed ran on before the client had named its heads
+    (230, "all"),            // more lines than anybody keeps, different ones at two nodes
+    (238, "all"),            // a rogue put back to an older copy
+    (244, "all"),            // the city's clock was ten years ahead and set back
+];
+
+fn faults(words: &str) -> BTreeSet<Fault> {
+    match words {
+        "all" => Fault::ALL.iter().copied().collect(),
+        words => words.split(',').map(|word| Fault::of_word(word).expect("a fault's word")).collect(),
+    }
+}
+
+fn assert_clean(seed: u64, words: &str) -> scenario::Outcome {
+    let outcome = scenario::run(seed, &faults(words));
+    assert!(outcome.violations.is_empty(), "seed {seed}, {words}: {:?}", outcome.violations);
+    assert!(outcome.stall.is_none(), "seed {seed}, {words}: {:?}", outcome.stall);
+    outcome
+}
+
+#[test]
+fn seeds_that_once_failed_pass() {
+    for (seed, words) in SEEDS {
+        assert_clean(seed, words);
+    }
+}
+
+#[test]
+fn a_seed_is_a_network_worth_the_name() {
+    for seed in 0..5 {
+        let outcome = assert_clean(seed, "all");
+        assert!(outcome.events >= 200, "seed {seed}: {} events", outcome.events);
+        assert!(outcome.faults.values().sum::<u64>() >= 5, "seed {seed}: {:?}", outcome.faults);
+        assert!(outcome.faults.len() >= 3, "seed {seed}: {:?}", outcome.faults);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = || {
+        let outcome = scenario::run(77, &faults("all"));
+        (outcome.events, outcome.forks, outcome.confirmed, outcome.round_trips, outcome.faults)
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn every_sequence_of_two_steps_heals() {
+    let explored = exhaustive::explore(2);
+    assert!(explored.violations.is_empty(), "{:?}", explored.violations);
+    assert!(explored.states > 20, "{} states", explored.states);
+}
+
+#[test]
+fn bad_lines_and_crowds_keep_within_their_figures() {
+    for line::Figure { what, value, most } in line::quick_figures() {
+        assert!(value <= most, "{what}: {value}, at most {most}");
+    }
+}

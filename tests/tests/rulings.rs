@@ -1,0 +1,132 @@
+//! At a running city node: a clock ten years ahead is corrected, a stolen device is kept out, and the
+//! node says so of every event.
+
+use client_core::command::Command;
+use client_core::event::{EventRef, Role};
+use client_core::fold::Unfolded;
+use client_core::identity::SecretKey;
+use client_core::ids::{DeviceId, UserId};
+use client_core::replica::{Effect, Enrolment, Input, Replica};
+use client_core::time::Millis;
+use lianxiao::config::{self, DataFolder};
+use lianxiao::jobs::clock_watch;
+use lianxiao::node::{EnrolRequest, Node, Whereabouts};
+use lianxiao::sync::now;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+const TEN_YEARS: i64 = 3_652 * Millis::DAY;
+
+/// An office device with its own clock, connected to the node.
+struct Device {
+    node: Arc<Node>,
+    replica: Replica,
+    connection: u64,
+    frames: mpsc::UnboundedReceiver<Vec<u8>>,
+    clock_off_millis: i64,
+    answers: Vec<EventRef>,
+}
+
+impl Device {
+    async fn enrol(node: &Arc<Node>, n: u8) -> Self {
+        let key = SecretKey::from_random([n; 32]);
+        let code = node.make_code(Some("新埭镇"), Role::Office, "前台", now()).await.unwrap();
+        let answer = node.enrol(&EnrolRequest { code, key: key.public() }, now()).await.unwrap();
+        let enrolment = Enrolment { city_key: answer.city_key, chain: answer.chain, user: answer.user };
+        let mut replica = Replica::open(enrolment, key, Vec::new(), now()).unwrap();
+        let (sender, frames) = mpsc::unbounded_channel();
+        let connection = node.accepted([n; 32], sender).await.unwrap();
+        replica.handle(Input::Connected { nonce: [n; 32] }, now());
+        let node = node.clone();
+        Self { node, replica, connection, frames, clock_off_millis: 0, answers: Vec::new() }
+    }
+
+    fn id(&self) -> DeviceId {
+        self.replica.certificate().device
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.replica.handle(input, Millis(now().0 + self.clock_off_millis));
+    }
+
+    async fn register(&mut self, registered: u32) -> EventRef {
+        let command = Command::SetProfile { registered };
+        self.tell(Input::Command { id: registered, command, entropy: [registered as u8; 32] });
+        self.carry_out().await;
+        *self.answers.last().unwrap()
+    }
+
+    async fn carry_out(&mut self) {
+        while let Some(effect) = self.replica.poll() {
+            match effect {
+                Effect::Persist { token, .. } => self.tell(Input::Persisted(token)),
+                Effect::Send(bytes) => {
+                    let connection = self.connection;
+                    let received = client_core::peer::Input::Received { connection, bytes };
+                    self.node.input(received, None).await.unwrap();
+                }
+                Effect::Answer { result, .. } => self.answers.extend(result.unwrap()),
+                Effect::Hangup(reason) => panic!("{reason}"),
+                Effect::Changed => {}
+            }
+        }
+    }
+
+    /// Goes on until the node knows of the event what `wanted` asks for.
+    async fn until(&mut self, event: EventRef, wanted: impl Fn(&Whereabouts) -> bool) -> Whereabouts {
+        loop {
+            let found = self.node.whereabouts(&event.to_string()).await.unwrap();
+            if let Some(found) = found.into_iter().find(&wanted) {
+                return found;
+            }
+            let pause = std::time::Duration::from_millis(20);
+            while let Ok(Some(bytes)) = tokio::time::timeout(pause, self.frames.recv()).await {
+                self.tell(Input::Received(bytes));
+                self.carry_out().await;
+            }
+        }
+    }
+}
+
+async fn registered(node: &Node) -> u32 {
+    let views = node.shared_views().await.unwrap();
+    views.branches.branches[&views.branches.by_name("新埭镇").unwrap()].registered
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataFolder::open(folder.path()).unwrap();
+    let node = config::open_city(&data, None).await.unwrap().node;
+    let watch = tokio::spawn(clock_watch::run(node.clone()));
+
+    let mut device = Device::enrol(&node, 1).await;
+    device.clock_off_millis = TEN_YEARS;
+    let wrong = device.register(600).await;
+    let corrected = device.until(wrong, |it| it.corrected.is_some()).await;
+    assert!(corrected.stamp.unwrap().millis().0 > now().0 + TEN_YEARS / 2);
+    assert!(corrected.corrected.unwrap().millis() <= now());
+    assert!(corrected.ruling.is_some() && corrected.kept_aside.is_none());
+    device.clock_off_millis = 0;
+    let right = device.register(601).await;
+    device.until(right, |it| it.kept_aside.is_none()).await;
+    assert_eq!(registered(&node).await, 601, "what came after the wrong clock counts after it");
+
+    let revoke = Command::RevokeDevice { device: device.id(), reason: "被盗".into(), accepted: None };
+    let ruling = node.command(&revoke, UserId([0; 16]), now()).await.unwrap()[0];
+    let admit = Command::AdmitBranch { name: "广陈镇".into() };
+    node.command(&admit, UserId([0; 16]), now()).await.unwrap();
+    let stolen = device.register(900).await;
+    let kept = device.until(stolen, |it| it.kept_aside.is_some()).await;
+    assert_eq!((kept.kept_aside, kept.ruling), (Some(Unfolded::Quarantine), Some(ruling)));
+    assert_eq!(registered(&node).await, 601);
+    assert_eq!(device.replica.views().branches.by_name("广陈镇"), None, "nothing goes to it any more");
+
+    let (document, actor, change) = (stolen.document, stolen.actor, kept.change);
+    let release = Command::ReleaseQuarantine { document, actor, from: change, to: change };
+    node.command(&release, UserId([0; 16]), now()).await.unwrap();
+    device.until(stolen, |it| it.kept_aside.is_none()).await;
+    assert_eq!(registered(&node).await, 900);
+    watch.abort();
+    node.close().await;
+}
