@@ -141,8 +141,7 @@ pub struct Day(pub i32);
 impl Day {
     /// The day of a civil date, or `None` outside years 1 to 9999.
     pub fn from_ymd(year: i16, month: i8, day: i8) -> Option<Self> {
-        let date = civil::Date::new(year, month, day).ok()?;
-        Some(Self((date - EPOCH).get_days()))
+        Self::of(civil::Date::new(year, month, day).ok()?)
     }
 
     /// Year, month, day.
@@ -166,6 +165,10 @@ impl Day {
         Self(self.0.saturating_add(days))
     }
 
+    fn of(date: civil::Date) -> Option<Self> {
+        (date.year() >= 1).then(|| Self((date - EPOCH).get_days()))
+    }
+
     fn date(self) -> civil::Date {
         let days = jiff::Span::new().days(self.0.clamp(-719_162, 2_932_896));
         EPOCH.saturating_add(days)
@@ -184,9 +187,8 @@ impl std::fmt::Display for Day {
 impl std::str::FromStr for Day {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let date: civil::Date =
-            text.parse().map_err(|_| format!("not a date: {text:?}; write it as 2026-12-03"))?;
-        Ok(Self((date - EPOCH).get_days()))
+        let day = text.parse().ok().and_then(Self::of);
+        day.ok_or_else(|| format!("not a date: {text:?}; write it as 2026-12-03"))
     }
 }
 
@@ -293,6 +295,7 @@ mod tests {
         assert_eq!(day.to_string(), "2026-11-23");
         assert_eq!(day.start().day(), day);
         assert_eq!(Quarter::of(day), Quarter { year: 2026, quarter: 4 });
+        assert!("0000-11-23".parse::<Day>().is_err() && Day::from_ymd(0, 11, 23).is_none());
         assert_eq!(
             "2026-02-30".parse::<Day>().unwrap_err(),
             "not a date: \"2026-02-30\"; write it as 2026-12-03"
