@@ -4,6 +4,7 @@
 mod decode;
 mod decisions;
 mod holdings;
+mod order;
 mod truth;
 
 pub use decisions::Seen;
