@@ -856,7 +856,7 @@ impl Session {
         if self.side == Side::Client || self.feed.held {
             return Ok(false);
         }
-        if self.feed.mark_due && self.may_promise() {
+        if self.feed.mark_due && self.feed.outbox.is_empty() && self.may_promise() {
             self.feed.mark_due = false;
             self.mark(self.feed.at);
             return Ok(true);
