@@ -20,7 +20,7 @@ pub use anomalies::{Anomaly, AnomalyKind};
 pub use branches::{Branch, Branches, Device, Policy};
 pub use course_attendance::{CourseAttendance, CourseTally};
 pub use course_library::{Course, CourseLibrary, CourseUse};
-pub use entry::{Correction, Entry, Kept, Unfolded};
+pub use entry::{Correction, Entry, Kept, Unfolded, read as read_event};
 pub use history::History;
 pub use requests::{Lodged, Outcome, OutcomeKind, Requests, Round, State};
 pub use resources::{Asset, Resources};

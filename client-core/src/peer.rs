@@ -716,8 +716,8 @@ impl Peer {
         if kept.is_none_or(|kept| kept.time <= statement.time || !kept.covers(&statement)) {
             self.unsaved_statements.insert(statement.document);
             self.statements.insert(statement.document, statement.clone());
+            self.hand_on(&statement, now, shelf);
         }
-        self.hand_on(&statement, now, shelf);
         self.effects.push_back(Effect::Changed);
     }
 

@@ -4,6 +4,7 @@
 mod decisions;
 mod decode;
 mod holdings;
+mod order;
 mod truth;
 
 pub use decisions::Seen;

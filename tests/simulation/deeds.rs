@@ -5,7 +5,7 @@ use crate::node::{Kind, Program};
 use crate::world::World;
 use client_core::command::{CheckedIn, Command};
 use client_core::event::{
-    AttendanceCheckedIn, BranchAdmitted, BranchProfile, CheckIn, ClaimLodged, CourseListed, Draft,
+    AttendanceCheckedIn, BranchAdmitted, BranchProfile, CheckIn, ClaimLodged, CourseListed, Draft, EventRef,
     SessionAnnounced, TeacherOffered, TeacherProposed,
 };
 use client_core::fold::SharedViews;
@@ -162,11 +162,23 @@ fn drafts(world: &mut World, node: NodeId, deed: u64, now: Millis, branch: Branc
         _ => {
             let registered = 50 + world.dice.below(400) as u32;
             let draft = Draft::new(branch, BranchProfile { name: "示例镇".into(), registered });
-            let own = world.nodes[node].own_events.clone();
-            let earlier = world.dice.pick(&own).copied();
-            vec![Draft { supersedes: earlier.filter(|_| world.dice.chance(40)), ..draft }]
+            let earlier = world.dice.chance(40).then(|| some_event(world, node, branch)).flatten();
+            vec![Draft { supersedes: earlier, ..draft }]
         }
     }
+}
+
+/// Something the branch has written, by whichever of its devices.
+fn some_event(world: &mut World, node: NodeId, branch: BranchId) -> Option<EventRef> {
+    let Some(Program::Shell(shell)) = &world.nodes[node].program else { return None };
+    let events: Vec<EventRef> = shell
+        .shared
+        .ordered()
+        .into_iter()
+        .filter(|entry| entry.branch == branch)
+        .map(|entry| entry.reference)
+        .collect();
+    world.dice.pick(&events).copied()
 }
 
 fn checked_in(world: &mut World, now: Millis) -> CheckedIn {

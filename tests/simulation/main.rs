@@ -11,6 +11,8 @@ mod exhaustive;
 mod faults;
 mod line;
 mod malice;
+#[cfg(test)]
+mod mutations;
 mod network;
 mod node;
 #[cfg(test)]
@@ -25,7 +27,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 const USAGE: &str = "\
-simulate --seeds FROM..TO [--faults all|cut,crash,…]   whole networks, one a seed
+simulate --seeds FROM..TO [--faults all|cut,crash,…] [--first-failure yes]
+                                                       whole networks, one a seed
 simulate --exhaustive DEPTH                            two devices and a node, every sequence of steps
 simulate --line [CROWD]                                figures over simulated lines";
 
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     match read(&arguments) {
-        Ok((seeds, faults)) => run(seeds, &faults),
+        Ok(wanted) => run(&wanted),
         Err(text) => {
             eprintln!("{text}\n{USAGE}");
             ExitCode::from(2)
@@ -47,8 +50,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn read(arguments: &[String]) -> Result<(std::ops::Range<u64>, BTreeSet<Fault>), String> {
-    let (mut seeds, mut faults) = (0..100, Fault::ALL.iter().copied().collect());
+/// What the command line asks for.
+struct Wanted {
+    seeds: std::ops::Range<u64>,
+    faults: BTreeSet<Fault>,
+    /// Ends after the first seed that fails.
+    first_failure: bool,
+}
+
+fn read(arguments: &[String]) -> Result<Wanted, String> {
+    let mut wanted =
+        Wanted { seeds: 0..100, faults: Fault::ALL.iter().copied().collect(), first_failure: false };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let value = rest.next().ok_or_else(|| format!("{argument} needs a value"))?;
@@ -56,21 +68,23 @@ fn read(arguments: &[String]) -> Result<(std::ops::Range<u64>, BTreeSet<Fault>),
             "--seeds" => {
                 let (from, to) = value.split_once("..").ok_or("seeds are FROM..TO")?;
                 let number = |text: &str| text.parse::<u64>().map_err(|_| format!("not a number: {text}"));
-                seeds = number(from)?..number(to)?;
+                wanted.seeds = number(from)?..number(to)?;
             }
             "--faults" if value == "all" => {}
             "--faults" => {
                 let word =
                     |word: &str| Fault::of_word(word).ok_or_else(|| format!("no fault is named {word}"));
-                faults = value.split(',').map(word).collect::<Result<_, _>>()?;
+                wanted.faults = value.split(',').map(word).collect::<Result<_, _>>()?;
             }
+            "--first-failure" => wanted.first_failure = true,
             _ => return Err(format!("unknown: {argument}")),
         }
     }
-    Ok((seeds, faults))
+    Ok(wanted)
 }
 
-fn run(seeds: std::ops::Range<u64>, allowed: &BTreeSet<Fault>) -> ExitCode {
+fn run(wanted: &Wanted) -> ExitCode {
+    let (seeds, allowed) = (wanted.seeds.clone(), &wanted.faults);
     let begin = Instant::now();
     let (mut events, mut violations, mut stalls, mut forks, mut confirmed, mut lost) = (0, 0, 0, 0, 0, 0);
     let (mut slowest, mut round_trips, mut over_the_cap) = (0, 0, 0);
@@ -100,6 +114,9 @@ fn run(seeds: std::ops::Range<u64>, allowed: &BTreeSet<Fault>) -> ExitCode {
                 seed + 1,
                 words(allowed)
             );
+            if wanted.first_failure {
+                break;
+            }
         }
     }
     let seconds = begin.elapsed().as_secs_f64();

@@ -336,6 +336,7 @@ fn finish(world: &mut World, strangers: &[NodeId], outcome: &mut Outcome) {
             .all(|node| world.checker.same_malice(node, CITY, &world.readable(node)));
         if malice_is_same {
             compare_views(world);
+            check_history(world);
             meet_again(world);
         }
     }
@@ -375,6 +376,18 @@ fn compare_views(world: &mut World) {
         let names: Vec<_> =
             shared.values().chain(rosters.values()).map(|node| world.nodes[*node].name.clone()).collect();
         world.checker.violation(format!("same content, different views: {names:?}"));
+    }
+}
+
+/// The order in which the city folds, and what counts where a rogue wrote twice.
+fn check_history(world: &mut World) {
+    let rogues = world.nodes.iter().filter(|node| node.flavour == Flavour::Rogue);
+    let rogue = rogues.map(|node| node.identity.certificate().clone()).next();
+    if let Some(Program::Shell(shell)) = &world.nodes[CITY].program {
+        world.checker.check_order(CITY, &shell.shared);
+        if let Some(rogue) = rogue {
+            world.checker.check_doublets(CITY, &shell.shared, &rogue);
+        }
     }
 }
 

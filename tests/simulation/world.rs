@@ -8,9 +8,10 @@ use crate::node::{Flavour, Kind, Node};
 use crate::shell::{Act, read};
 use client_core::event::Scope;
 use client_core::ids::BranchId;
-use client_core::log::{Place, Run};
+use client_core::log::{LogKey, Place, Run};
 use client_core::peer::Input;
 use client_core::replica::Record;
+use client_core::sync::Frame;
 use client_core::time::Millis;
 use std::collections::BTreeMap;
 
@@ -64,6 +65,9 @@ pub struct World {
     pub frames: u64,
     pub chunks: u64,
     pub bytes: u64,
+    /// Up to where each line was sent to a server, and how many chunks began before that.
+    sent_up: BTreeMap<LogKey, u64>,
+    pub sent_again: u64,
     /// Everything is well from now on.
     pub healed: bool,
     pub quiet: bool,
@@ -90,6 +94,8 @@ impl World {
             frames: 0,
             chunks: 0,
             bytes: 0,
+            sent_up: BTreeMap::new(),
+            sent_again: 0,
             healed: false,
             quiet: false,
             bare: false,
@@ -345,9 +351,21 @@ impl World {
         self.frames += 1;
         self.bytes += bytes.len() as u64;
         self.chunks += u64::from(bytes.starts_with(b"\x81\xa5Chunk"));
+        if self.bare && to_server {
+            self.note_sent(&bytes);
+        }
+        let Some(connection) = self.connections.get_mut(&id) else { return };
         let pipe = if to_server { &mut connection.up } else { &mut connection.down };
         let at = pipe.send(self.now, bytes.len(), &mut self.dice);
         self.after(at - self.now, What::Frame { connection: id, to_server, bytes });
+    }
+
+    fn note_sent(&mut self, bytes: &[u8]) {
+        if let Ok(Frame::Chunk { run, .. }) = Frame::decode(bytes) {
+            let upto = self.sent_up.entry(run.key()).or_default();
+            self.sent_again += u64::from(run.first_seq <= *upto);
+            *upto = run.last_seq.max(*upto);
+        }
     }
 
     fn arrive(&mut self, id: u64, to_server: bool, bytes: Vec<u8>) {
@@ -429,7 +447,6 @@ impl World {
 
 /// A frame in a few words.
 fn describe(bytes: &[u8]) -> String {
-    use client_core::sync::Frame;
     match Frame::decode(bytes) {
         Ok(Frame::Chunk { run, upto, .. }) => {
             format!(

@@ -83,7 +83,7 @@ pub(super) fn hash_of(id: EventId, value: &[u8]) -> [u8; 32] {
 }
 
 /// Reads an event that may fold in the document, by its bytes alone.
-pub(super) fn read(
+pub fn read(
     document: &DocumentId,
     author: &Certificate,
     bytes: &[u8],

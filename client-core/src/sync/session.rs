@@ -328,8 +328,7 @@ impl Session {
     /// Whether the peer named all it holds, as it does after a restore of this side, and all of that is
     /// here but for what was refused.
     pub fn has_supplied_all(&self) -> bool {
-        let here = |(key, theirs): (&LogKey, &Theirs)| theirs.is_settled() || self.rejected.contains(key);
-        self.is_live() && self.told_all && self.theirs.iter().all(here)
+        self.is_live() && self.told_all && self.may_promise()
     }
 
     /// A message arrived.
@@ -375,16 +374,17 @@ impl Session {
         if self.phase == Phase::Closed {
             return;
         }
-        if now.0 - self.last_heard.0 > SILENT_AFTER && !held {
+        if elapsed(self.last_heard, now) > SILENT_AFTER && !held {
             return self.close(Refusal::Silent { seconds: (SILENT_AFTER / 1000) as u32 });
         }
-        if self.phase != Phase::Greeting && now.0 - self.last_sent.0.min(self.last_heard.0) > PING_AFTER {
+        let quiet = elapsed(self.last_sent, now).max(elapsed(self.last_heard, now));
+        if self.phase != Phase::Greeting && quiet > PING_AFTER {
             self.last_sent = now;
             self.send(Frame::Ping);
         }
         if self.is_live() {
             self.send_statements(now);
-            let behind = self.feed.marked < self.feed.at && !self.muted;
+            let behind = self.feed.marked < self.feed.at && !self.muted && self.may_promise();
             if self.side == Side::Server && behind && self.is_idle() {
                 self.mark(self.feed.at);
             }
@@ -491,6 +491,8 @@ impl Session {
     pub fn at_city(&mut self, statement: &CityStatement, now: Millis) {
         if self.is_live() && self.side == Side::Server && self.peer_may_read(&statement.document) {
             if self.contributed.contains(&statement.document) {
+                // What was gathered before says less.
+                self.statements.remove(&statement.document);
                 self.send(Frame::AtCity(statement.clone()));
             } else {
                 self.statements.insert(statement.document, statement.clone());
@@ -502,7 +504,7 @@ impl Session {
     /// The city's word on documents the peer only reads: what gathered in a second at once.
     fn send_statements(&mut self, now: Millis) {
         if self.is_live()
-            && now.0 - self.statements_sent.0 >= GATHER_STATEMENTS
+            && elapsed(self.statements_sent, now) >= GATHER_STATEMENTS
             && !self.statements.is_empty()
         {
             self.statements_sent = now;
@@ -885,11 +887,10 @@ impl Session {
             }
             return Ok(true);
         }
-        // The feed's numbers promise all before them, what is still being compared too.
-        if self.side == Side::Client || self.feed.held || !self.probing.is_empty() {
+        if self.side == Side::Client || self.feed.held {
             return Ok(false);
         }
-        if self.feed.mark_due {
+        if self.feed.mark_due && self.feed.outbox.is_empty() && self.may_promise() {
             self.feed.mark_due = false;
             self.mark(self.feed.at);
             return Ok(true);
@@ -936,7 +937,9 @@ impl Session {
             self.feed.outbox.extend(Run::join_all(&runs)?.into_iter().map(|run| (line, run, None)));
         }
         self.feed.at = upto;
+        let may_promise = self.may_promise();
         match self.feed.outbox.back_mut() {
+            _ if !may_promise => self.feed.mark_due = true,
             Some((_, _, mark)) => {
                 *mark = Some(upto);
                 self.feed.marked = upto;
@@ -945,6 +948,13 @@ impl Session {
             None => {}
         }
         Ok(true)
+    }
+
+    /// A number of the feed promises all before it: not while it is open where some line of the
+    /// client's parts from ours.
+    fn may_promise(&self) -> bool {
+        let settled = |(key, theirs): (&LogKey, &Theirs)| theirs.is_settled() || self.rejected.contains(key);
+        self.probing.is_empty() && self.theirs.iter().all(settled)
     }
 
     fn mark(&mut self, upto: u64) {
@@ -1017,6 +1027,11 @@ impl From<ShelfError> for Refusal {
     fn from(error: ShelfError) -> Self {
         Self::Store(error.to_string())
     }
+}
+
+/// Milliseconds between two moments; a clock that was set back lets time pass too.
+fn elapsed(since: Millis, now: Millis) -> i64 {
+    (now.0 - since.0).abs()
 }
 
 fn check_proof(

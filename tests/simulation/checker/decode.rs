@@ -1,7 +1,7 @@
 //! Reads runs, statements and envelopes by the documented layout, with no code of the product's log.
 
 use client_core::event::{DocumentId, EventRef};
-use client_core::ids::{ChangeHash, CityId, EventId, PublicKey};
+use client_core::ids::{ActionId, ChangeHash, CityId, EventId, PublicKey};
 use client_core::sync::CityStatement;
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
@@ -47,6 +47,7 @@ pub fn is_signed(statement: &CityStatement, city_key: PublicKey) -> bool {
 /// The parts of an envelope that the checker looks at.
 pub struct RawEnvelope {
     pub kind: String,
+    pub action: ActionId,
     pub body: Vec<u8>,
 }
 
@@ -60,12 +61,12 @@ pub fn envelope(value: &[u8]) -> Option<RawEnvelope> {
         client_core::ids::DeviceId,
         client_core::ids::UserId,
         client_core::ids::BranchId,
-        client_core::ids::ActionId,
+        ActionId,
         Option<EventRef>,
         serde_bytes::ByteBuf,
     );
-    let (kind, _, _, _, _, _, _, _, _, body): Fields = rmp_serde::from_slice(value).ok()?;
-    Some(RawEnvelope { kind, body: body.into_vec() })
+    let (kind, _, _, _, _, _, _, action, _, body): Fields = rmp_serde::from_slice(value).ok()?;
+    Some(RawEnvelope { kind, action, body: body.into_vec() })
 }
 
 /// Zeros: what stands before the first change.

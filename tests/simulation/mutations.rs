@@ -1,0 +1,114 @@
+//! Planted bugs: each breaks one promise, and the simulator must notice. The text to find occurs
+//! exactly once in its file; a test holds that.
+
+/// One planted bug.
+pub struct Mutation {
+    /// What it breaks.
+    pub breaks: &'static str,
+    pub file: &'static str,
+    pub find: &'static str,
+    pub replace: &'static str,
+}
+
+pub const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        breaks: "acknowledges before it is durable",
+        file: "client-core/src/peer.rs",
+        find: "self.persist(batch, Pending::Chunk { connection, admitted, upto });",
+        replace: "let line = admitted.place.line();
+                self.persist(batch, Pending::Chunk { connection, admitted, upto });
+                self.with_session(connection, now, shelf, |session, here| {
+                    session.stored(key, line, head, None, here);
+                });",
+    },
+    Mutation {
+        breaks: "forgets the second line of a copied device",
+        file: "client-core/src/door.rs",
+        find: "    if log.lines().len() >= MAX_LINES {
+        return Err(DoorError::TooManyLines);
+    }
+    check_start",
+        replace: "    if !log.lines().is_empty() {
+        return Ok(Admission::Known);
+    }
+    check_start",
+    },
+    Mutation {
+        breaks: "takes a squatter for the actor's owner",
+        file: "client-core/src/identity.rs",
+        find: "if actor_id(certificate.key, self.nonce) != actor {",
+        replace: "if actor_id(certificate.key, self.nonce) == ActorId([0; 16]) && actor.0[0] == 1 {",
+    },
+    Mutation {
+        breaks: "does not check the author's signature",
+        file: "client-core/src/log/run.rs",
+        find: "if !identity::verify(author.key, &message, &self.attestation) {",
+        replace: "if message.is_empty() {",
+    },
+    Mutation {
+        breaks: "lets anybody write in any document",
+        file: "client-core/src/log/run.rs",
+        find: "if !author.may_write(&self.document) {",
+        replace: "if self.events == 0 && !author.may_write(&self.document) {",
+    },
+    Mutation {
+        breaks: "counts a word of the city without looking at its signature",
+        file: "client-core/src/sync/session.rs",
+        find: "if self.side == Side::Client && statement.holds(self.local.city_key) {",
+        replace: "if self.side == Side::Client {",
+    },
+    Mutation {
+        breaks: "promises a stretch of the feed before all of it is sent",
+        file: "client-core/src/sync/session.rs",
+        find: "match self.feed.outbox.back_mut() {",
+        replace: "match self.feed.outbox.front_mut() {",
+    },
+    Mutation {
+        breaks: "promises the feed's numbers while lines are compared",
+        file: "client-core/src/sync/session.rs",
+        find: "self.probing.is_empty() && self.theirs.iter().all(settled)",
+        replace: "self.probing.is_empty() || self.theirs.iter().any(settled)",
+    },
+    Mutation {
+        breaks: "leaves a document out of the digest",
+        file: "client-core/src/log/ledger.rs",
+        find: "for (document, heads) in &self.0 {",
+        replace: "for (document, heads) in self.0.iter().filter(|(d, _)| d.branch.0[0] % 2 == 1) {",
+    },
+    Mutation {
+        breaks: "takes everything on a line for an echo of what the client sent",
+        file: "client-core/src/sync/session.rs",
+        find: "let echoed = self.feed.echo.contains(&(key, item.run.last_hash));",
+        replace: "let echoed = self.feed.echo.iter().any(|(other, _)| *other == key);",
+    },
+    Mutation {
+        breaks: "writes on where a copy of the device writes",
+        file: "client-core/src/replica.rs",
+        find: "if !own && admitted.author.key == self.author.key().public() {",
+        replace: "if own && admitted.run.events == 0 {",
+    },
+    Mutation {
+        breaks: "resumes a line that a copy has continued",
+        file: "client-core/src/author.rs",
+        find: "log.is_some_and(|log| log.lines().len() == 1 && log.lines()[0].head == line.position)",
+        replace: "log.is_some()",
+    },
+    Mutation {
+        breaks: "drops the city's word where it comes before the changes",
+        file: "client-core/src/peer.rs",
+        find: "for head in heads.iter().flatten().filter(|head| head.actor == key.actor) {",
+        replace: "for head in heads.iter().flatten().filter(|head| head.seq == 0) {",
+    },
+    Mutation {
+        breaks: "folds an event before the one it supersedes",
+        file: "client-core/src/fold/history.rs",
+        find: "if self.superseding == 0 {",
+        replace: "if self.superseding < usize::MAX {",
+    },
+    Mutation {
+        breaks: "lets the larger of two doublets count",
+        file: "client-core/src/fold/history.rs",
+        find: "if rank.5 < existing.5 { (existing, rank)",
+        replace: "if rank.5 > existing.5 { (existing, rank)",
+    },
+];
