@@ -305,7 +305,7 @@ impl Core {
             shelf.runtime.block_on(read)
         };
         let counts = courses.of(batch, peer.ledger(), shelf, greatest)?;
-        Ok(self.shelf.commit(batch, &counts)?)
+        self.shelf.commit(batch, &counts)
     }
 
     fn unsaved_notes(&mut self) -> Vec<(String, Vec<u8>)> {
