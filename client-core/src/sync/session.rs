@@ -777,6 +777,8 @@ impl Session {
             self.outputs.push_back(Output::Refused { key, seq: 0, reason });
             return;
         }
+        // What the chunk promised of the feed did not come about with it.
+        self.feed.mark_due = true;
         let theirs = self.theirs.entry(key).or_default();
         *theirs = Theirs::told(heads);
         theirs.behind = behind;
