@@ -50,6 +50,9 @@ pub enum DoorError {
     /// The introduction cannot be read or does not hold.
     #[error("the actor's introduction does not hold: {0}")]
     Introduction(String),
+    /// The node may not read the document itself.
+    #[error("this node keeps no private documents of other branches: send them to that branch or to the city")]
+    NotKeptHere,
     /// A device wrote more lines under one actor than anybody keeps.
     #[error(
         "too many lines: this actor has {MAX_LINES} already, its device was copied too often; the city closes the actor"

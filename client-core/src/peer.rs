@@ -13,7 +13,7 @@ mod tests;
 
 pub use batch::{Batch, Placed};
 
-use crate::door::{self, Admission, Admitted, City};
+use crate::door::{self, Admission, Admitted, City, DoorError};
 use crate::event::DocumentId;
 use crate::fold::Rulings;
 use crate::identity::{self, Certificate, SecretKey};
@@ -575,7 +575,11 @@ impl Peer {
             return;
         }
         let (seq, head) = (run.first_seq, run.head());
-        match door::admit(self.city, &self.ledger, shelf, introduction, run) {
+        let admission = match self.local.may_keep(&key.document) {
+            true => door::admit(self.city, &self.ledger, shelf, introduction, run),
+            false => Err(DoorError::NotKeptHere),
+        };
+        match admission {
             Ok(Admission::New(admitted)) => {
                 let mut batch = Batch::default();
                 batch.push(&admitted, &self.ledger);

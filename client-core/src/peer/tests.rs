@@ -1,8 +1,8 @@
 use super::*;
 use crate::author::Author;
-use crate::event::{BranchProfile, Draft};
+use crate::event::{AttendanceCheckedIn, BranchProfile, CheckIn, Draft};
 use crate::given::{Given, USER, branch};
-use crate::ids::{ActionId, BranchId, Entropy};
+use crate::ids::{ActionId, BranchId, Entropy, PersonId, SubjectId};
 use crate::log::MemoryShelf;
 use crate::sync::{Frame, PROTOCOL, Refusal};
 use crate::time::HybridClock;
@@ -93,6 +93,12 @@ impl Node {
     fn write(&mut self, registered: u32) {
         let of = self.author.certificate().branch;
         self.draft(Draft::new(of, BranchProfile { name: "新埭镇".into(), registered }));
+    }
+
+    fn check_in(&mut self) {
+        let (session, learner) = (SubjectId([1; 16]), PersonId([2; 16]));
+        let checked = AttendanceCheckedIn { session, learner, at: NOW, how: CheckIn::Scan };
+        self.draft(Draft::new(self.author.certificate().branch, checked));
     }
 
     fn draft(&mut self, draft: Draft) {
@@ -443,4 +449,72 @@ fn a_revoked_device_hands_in_what_it_holds_and_receives_nothing() {
         assert_eq!(city.peer.ledger.get(&own).unwrap().lines()[0].head.seq, 2, "what it hands in is kept");
         assert!(thief.hung_up.is_none() && city.hung_up.is_none());
     }
+}
+
+#[test]
+fn a_branch_keeps_no_private_documents_of_another() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    let private = |node: &Node| node.frontier().0.keys().any(|document| document.branch == branch(2));
+    branches[1].check_in();
+    let (left, right) = branches.split_at_mut(1);
+    meet(&mut right[0], &mut left[0], 1);
+    assert!(!private(&left[0]), "another branch's node refuses it");
+    meet(&mut right[0], &mut city, 2);
+    assert!(private(&city), "the city takes it");
+}
+
+#[test]
+fn an_answer_about_a_line_that_does_not_exist_is_ignored() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 1);
+    branches[0].write(1);
+    meet(&mut branches[0], &mut city, 1);
+    let key = *city.peer.ledger().iter().next().expect("a log").0;
+    branches[0].handle(Input::Connected { connection: 2, nonce: [1; 32] });
+    city.handle(Input::Accepted { connection: 2, nonce: [2; 32], peer_nonce: [1; 32] });
+    for frame in city.wire.drain(..).collect::<Vec<_>>() {
+        branches[0].handle(Input::Received { connection: 2, bytes: frame });
+    }
+    for frame in branches[0].wire.drain(..).collect::<Vec<_>>() {
+        city.handle(Input::Received { connection: 2, bytes: frame });
+    }
+    let nonsense = Frame::Common { key, line: 255, seq: u64::MAX };
+    city.handle(Input::Received { connection: 2, bytes: nonsense.encode() });
+    assert!(city.hung_up.is_none());
+}
+
+#[test]
+fn the_citys_word_that_comes_before_the_changes_counts_once_they_come() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    branches[0].write(1);
+    meet(&mut branches[0], &mut city, 1);
+    let documents: Vec<DocumentId> = city.frontier().0.keys().copied().collect();
+    let statement = city.peer.statements_on(&documents, NOW).remove(0);
+    let reader = &mut branches[1];
+    reader.peer.hear_city(statement, NOW, &reader.shelf);
+    reader.carry_out();
+    meet(reader, &mut city, 2);
+    let key = *reader.peer.ledger().iter().next().expect("a log").0;
+    assert!(reader.peer.reach(key, 0).city > 0);
+}
+
+#[test]
+fn a_word_of_the_city_with_more_in_it_counts_though_its_clock_was_set_back() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 1);
+    branches[0].write(1);
+    meet(&mut branches[0], &mut city, 1);
+    let documents: Vec<DocumentId> = city.frontier().0.keys().copied().collect();
+    let ahead = city.peer.statements_on(&documents, Millis(NOW.0 * 2)).remove(0);
+    branches[0].write(2);
+    meet(&mut branches[0], &mut city, 2);
+    let now = city.peer.statements_on(&documents, NOW).remove(0);
+    let reader = &mut branches[0];
+    reader.peer.hear_city(ahead.clone(), NOW, &reader.shelf);
+    reader.peer.hear_city(now.clone(), NOW, &reader.shelf);
+    assert_eq!(reader.peer.statements_on(&documents, NOW), [now.clone()]);
+    reader.peer.hear_city(CityStatement { time: NOW, ..ahead }, NOW, &reader.shelf);
+    assert_eq!(reader.peer.statements_on(&documents, NOW), [now], "an old word takes nothing back");
 }

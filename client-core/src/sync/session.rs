@@ -41,6 +41,13 @@ pub struct Local {
     pub protocol: u16,
 }
 
+impl Local {
+    /// Whether this end may keep the document: the city keeps all, others what they may read.
+    pub fn may_keep(&self, document: &DocumentId) -> bool {
+        self.chain.last().is_none_or(|own| own.may_read(document))
+    }
+}
+
 /// What is durable here while a session is driven.
 #[derive(Clone, Copy)]
 pub struct Here<'a> {
@@ -804,6 +811,8 @@ impl Session {
             self.outputs.push_back(Output::Refused { key, seq: 0, reason });
             return;
         }
+        // What the chunk promised of the feed did not come about with it.
+        self.feed.mark_due = true;
         let theirs = self.theirs.entry(key).or_default();
         *theirs = Theirs::told(heads);
         theirs.behind = behind;
@@ -856,6 +865,11 @@ impl Session {
     /// Whether there may be more to do.
     fn send_next(&mut self, here: &Here<'_>) -> Result<bool, ShelfError> {
         if let Some(key) = self.dirty.pop_first() {
+            if !self.peer_may_read(&key.document)
+                && let Some(theirs) = self.theirs.get_mut(&key)
+            {
+                theirs.place(here, &key)?;
+            }
             if self.refused.contains(&key) || !self.peer_may_read(&key.document) {
                 return Ok(true);
             }
