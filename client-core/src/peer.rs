@@ -575,11 +575,7 @@ impl Peer {
             return;
         }
         let (seq, head) = (run.first_seq, run.head());
-        let admission = match self.local.may_keep(&key.document) {
-            true => door::admit(self.city, &self.ledger, shelf, introduction, run),
-            false => Err(DoorError::NotKeptHere),
-        };
-        match admission {
+        match self.at_the_door(&self.ledger, shelf, introduction, run) {
             Ok(Admission::New(admitted)) => {
                 let mut batch = Batch::default();
                 batch.push(&admitted, &self.ledger);
@@ -604,6 +600,20 @@ impl Peer {
                     session.reject(key, seq, reason, upto, here);
                 });
             }
+        }
+    }
+
+    /// What this peer says of a run, whatever way it came, over lines that stand as in `ledger`.
+    fn at_the_door(
+        &self,
+        ledger: &Ledger,
+        shelf: &dyn Shelf,
+        introduction: Option<Vec<u8>>,
+        run: Run,
+    ) -> Result<Admission, DoorError> {
+        match self.local.may_keep(&run.document) {
+            true => door::admit(self.city, ledger, shelf, introduction, run),
+            false => Err(DoorError::NotKeptHere),
         }
     }
 

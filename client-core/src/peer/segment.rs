@@ -1,7 +1,7 @@
 //! Runs of a segment: the same door as for a connection, many runs in one transaction, nobody to answer.
 
 use super::{Batch, Effect, Peer, Pending, Waiting};
-use crate::door::{self, Admission, Admitted};
+use crate::door::{Admission, Admitted};
 use crate::log::{Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::time::Millis;
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ impl Peer {
                 let rest = std::iter::once((run, introduction)).chain(runs).collect();
                 return (admitted, batch, rest);
             }
-            match door::admit(self.city, &ahead, shelf, introduction, run) {
+            match self.at_the_door(&ahead, shelf, introduction, run) {
                 Ok(Admission::New(new)) => {
                     batch.push(&new, &ahead);
                     ahead.push(key, &new.author, new.place, new.run.start(), new.run.end());

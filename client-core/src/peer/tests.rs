@@ -462,6 +462,9 @@ fn a_branch_keeps_no_private_documents_of_another() {
     assert!(!private(&left[0]), "another branch's node refuses it");
     meet(&mut right[0], &mut city, 2);
     assert!(private(&city), "the city takes it");
+    let sealed = segment_of(&city);
+    left[0].handle(Input::Segment { ticket: 1, runs: sealed });
+    assert!(!private(&left[0]), "nor does it take it from a segment");
 }
 
 #[test]
