@@ -8,6 +8,9 @@ use client_core::identity::Certificate;
 use client_core::ids::ActionId;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// One of the forms an event came in: its hash, and the action it names.
+type Version = ([u8; 32], Option<ActionId>);
+
 impl Checker {
     /// At the end, on one node's history.
     pub fn check_order(&mut self, node: NodeId, history: &History) {
@@ -27,7 +30,7 @@ impl Checker {
     /// Of events that came twice with differing bytes the smaller hash must count.
     pub fn check_doublets(&mut self, node: NodeId, history: &History, rogue: &Certificate) {
         let held = &self.nodes[node].holdings.durable;
-        let mut twice: BTreeMap<EventRef, BTreeSet<([u8; 32], Option<ActionId>)>> = BTreeMap::new();
+        let mut twice: BTreeMap<EventRef, BTreeSet<Version>> = BTreeMap::new();
         for (hash, change) in self.truth.iter().filter(|(_, change)| !change.honest) {
             let same_key = change.device == rogue.device.0;
             if !same_key || !held.contains(hash) {
