@@ -50,7 +50,9 @@ pub enum DoorError {
     #[error("the actor's introduction does not hold: {0}")]
     Introduction(String),
     /// The node may not read the document itself.
-    #[error("this node keeps no private documents of other branches: send them to that branch or to the city")]
+    #[error(
+        "this node keeps no private documents of other branches: send them to that branch or to the city"
+    )]
     NotKeptHere,
     /// A device wrote more lines under one actor than anybody keeps.
     #[error("this actor has {MAX_LINES} lines already: its device was copied too often; enrol it anew")]

@@ -381,8 +381,12 @@ impl Peer {
     fn tell_old_client(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         if session.is_owed_the_citys_word() {
-            let documents: BTreeSet<DocumentId> =
-                self.ledger.iter().map(|(key, _)| key.document).filter(|d| session.peer_may_read(d)).collect();
+            let documents: BTreeSet<DocumentId> = self
+                .ledger
+                .iter()
+                .map(|(key, _)| key.document)
+                .filter(|d| session.peer_may_read(d))
+                .collect();
             let documents: Vec<DocumentId> = documents.into_iter().collect();
             for statement in self.statements_on(&documents, now) {
                 self.with_session(connection, now, shelf, |session, _| session.answer_at_city(statement));

@@ -77,7 +77,8 @@ fn has_heard_all(world: &mut World, city: NodeId) -> bool {
     let branches: Vec<NodeId> =
         (0..world.nodes.len()).filter(|node| world.nodes[*node].kind == Kind::Branch).collect();
     let wanted: BTreeSet<[u8; 16]> = branches.iter().map(|node| world.nodes[*node].device()).collect();
-    let nodes: Vec<u64> = world.connections.iter().filter(|(_, c)| c.server == city).map(|(id, _)| *id).collect();
+    let nodes: Vec<u64> =
+        world.connections.iter().filter(|(_, c)| c.server == city).map(|(id, _)| *id).collect();
     let Some(shell) = world.nodes[city].program.as_mut().and_then(|program| program.shell()) else {
         return false;
     };

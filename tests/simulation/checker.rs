@@ -1,8 +1,8 @@
 //! The checker: its own record of what was written, stored and acknowledged, and the promises held
 //! against it. It shares data types with the product, and none of its log, door, folds or sync.
 
-mod decode;
 mod decisions;
+mod decode;
 mod holdings;
 mod order;
 mod truth;

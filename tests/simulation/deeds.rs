@@ -5,8 +5,7 @@ use crate::node::{Kind, Program};
 use crate::world::World;
 use client_core::command::{CheckedIn, Command};
 use client_core::event::{
-    AttendanceCheckedIn, BranchAdmitted, BranchProfile, CheckIn, ClaimLodged, CourseListed, Draft,
-    EventRef,
+    AttendanceCheckedIn, BranchAdmitted, BranchProfile, CheckIn, ClaimLodged, CourseListed, Draft, EventRef,
     SessionAnnounced, TeacherOffered, TeacherProposed,
 };
 use client_core::fold::SharedViews;
@@ -119,7 +118,8 @@ fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &Shar
         65..75 if has_course => Command::AnnounceSession(announcement(world, now)),
         75..82 => {
             let own = &world.nodes[node].own_events;
-            let claims: Vec<_> = own.iter().filter(|event| known.requests.claims.contains_key(event)).collect();
+            let claims: Vec<_> =
+                own.iter().filter(|event| known.requests.claims.contains_key(event)).collect();
             let picked = claims.get(world.dice.below(8) as usize);
             picked.map_or(profile, |request| Command::CancelRequest { request: **request })
         }
@@ -144,16 +144,19 @@ fn drafts(world: &mut World, node: NodeId, deed: u64, now: Millis, branch: Branc
             let lines = (0..world.dice.between(1, 6)).map(|_| checked_in(world, now)).collect::<Vec<_>>();
             lines
                 .into_iter()
-                .map(|line| AttendanceCheckedIn { session, learner: line.learner, at: line.at, how: line.how })
+                .map(|line| AttendanceCheckedIn {
+                    session,
+                    learner: line.learner,
+                    at: line.at,
+                    how: line.how,
+                })
                 .map(|checked| Draft::new(branch, checked))
                 .collect()
         }
         35..55 => vec![Draft::new(branch, claim(world, now))],
         55..65 => {
-            let announced = SessionAnnounced {
-                session: SubjectId(world.dice.bytes()),
-                ..announcement(world, now)
-            };
+            let announced =
+                SessionAnnounced { session: SubjectId(world.dice.bytes()), ..announcement(world, now) };
             vec![Draft::new(branch, announced)]
         }
         _ => {

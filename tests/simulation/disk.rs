@@ -52,7 +52,12 @@ impl Disk {
 
     /// What a copy made now would hold.
     pub fn copy(&self) -> Self {
-        Self { file: self.file[..self.synced].to_vec(), synced: self.synced, full: false, marker: self.marker }
+        Self {
+            file: self.file[..self.synced].to_vec(),
+            synced: self.synced,
+            full: false,
+            marker: self.marker,
+        }
     }
 
     /// Every whole batch, in order.

@@ -107,7 +107,8 @@ pub fn plan(world: &mut World, allowed: &BTreeSet<Fault>, duration: Time) -> Vec
 pub fn strike(world: &mut World, fault: Fault) -> Option<NodeId> {
     match fault {
         Fault::Cut => {
-            let open: Vec<u64> = world.connections.iter().filter(|(_, c)| !c.cut).map(|(id, _)| *id).collect();
+            let open: Vec<u64> =
+                world.connections.iter().filter(|(_, c)| !c.cut).map(|(id, _)| *id).collect();
             let id = *world.dice.pick(&open)?;
             let node = world.connections[&id].client;
             world.cut(id);

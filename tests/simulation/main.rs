@@ -34,7 +34,8 @@ simulate --line [CROWD]                                figures over simulated li
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |n: usize, otherwise| arguments.get(n).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let number =
+        |n: usize, otherwise| arguments.get(n).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     match arguments.first().map(String::as_str) {
         Some("--exhaustive") => return explore(number(1, 4)),
         Some("--line") => return measure(number(1, 5_000)),
@@ -71,7 +72,8 @@ fn read(arguments: &[String]) -> Result<Wanted, String> {
             }
             "--faults" if value == "all" => {}
             "--faults" => {
-                let word = |word: &str| Fault::of_word(word).ok_or_else(|| format!("no fault is named {word}"));
+                let word =
+                    |word: &str| Fault::of_word(word).ok_or_else(|| format!("no fault is named {word}"));
                 wanted.faults = value.split(',').map(word).collect::<Result<_, _>>()?;
             }
             "--first-failure" => wanted.first_failure = true,
@@ -107,7 +109,11 @@ fn run(wanted: &Wanted) -> ExitCode {
             println!("seed {seed}: {text}");
         }
         if failed {
-            println!("replay: cargo run --release -p tests --bin simulate -- --seeds {seed}..{}{}", seed + 1, words(allowed));
+            println!(
+                "replay: cargo run --release -p tests --bin simulate -- --seeds {seed}..{}{}",
+                seed + 1,
+                words(allowed)
+            );
             if wanted.first_failure {
                 break;
             }

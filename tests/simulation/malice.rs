@@ -309,13 +309,8 @@ impl Rogue {
                 let mut bytes = run.last_hash.0;
                 bytes[31] ^= 1;
                 run.last_hash = ChangeHash(bytes);
-                let message = identity::attestation(
-                    self.city,
-                    &run.document,
-                    run.actor,
-                    run.last_seq,
-                    run.last_hash,
-                );
+                let message =
+                    identity::attestation(self.city, &run.document, run.actor, run.last_seq, run.last_hash);
                 run.attestation = self.identity.key.sign(&message);
             }
         }

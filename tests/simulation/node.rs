@@ -64,7 +64,13 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(name: String, kind: Kind, flavour: Flavour, identity: Identity, upstream: Option<usize>) -> Self {
+    pub fn new(
+        name: String,
+        kind: Kind,
+        flavour: Flavour,
+        identity: Identity,
+        upstream: Option<usize>,
+    ) -> Self {
         let branch = identity.certificate().branch;
         Self {
             name,
@@ -123,11 +129,8 @@ impl Node {
             Flavour::Replica => {
                 let records = self.disk.records().into_iter();
                 let records = records.map(|(key, value)| replica::Record { key, value }).collect();
-                let enrolment = Enrolment {
-                    city_key: cast.city_public,
-                    chain: self.identity.chain.clone(),
-                    user: USER,
-                };
+                let enrolment =
+                    Enrolment { city_key: cast.city_public, chain: self.identity.chain.clone(), user: USER };
                 let opened = Replica::open(enrolment, self.identity.key.clone(), records, now);
                 Program::Replica(Box::new(opened.expect("its certificate holds")))
             }

@@ -38,10 +38,8 @@ const PATIENCE: Time = MOST_ROUND_TRIPS * 100 * MILLI;
 
 /// Runs a seed; a panic anywhere is a violation.
 pub fn run_guarded(seed: u64, allowed: &BTreeSet<Fault>) -> Outcome {
-    std::panic::catch_unwind(|| run(seed, allowed)).unwrap_or_else(|_| Outcome {
-        violations: vec!["a node panicked".into()],
-        ..Outcome::default()
-    })
+    std::panic::catch_unwind(|| run(seed, allowed))
+        .unwrap_or_else(|_| Outcome { violations: vec!["a node panicked".into()], ..Outcome::default() })
 }
 
 /// Runs a seed.
@@ -333,8 +331,9 @@ fn audit(world: &mut World) {
 fn finish(world: &mut World, strangers: &[NodeId], outcome: &mut Outcome) {
     if outcome.stall.is_none() {
         world.checker.check_acknowledged(CITY);
-        let malice_is_same =
-            honest(world).into_iter().all(|node| world.checker.same_malice(node, CITY, &world.readable(node)));
+        let malice_is_same = honest(world)
+            .into_iter()
+            .all(|node| world.checker.same_malice(node, CITY, &world.readable(node)));
         if malice_is_same {
             compare_views(world);
             check_history(world);

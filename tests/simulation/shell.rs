@@ -20,9 +20,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the world has to do for a program.
 pub enum Act {
-    Send { connection: Connection, bytes: Vec<u8> },
-    Hangup { connection: Connection, reason: String },
-    Persist { token: u64, records: Vec<Record> },
+    Send {
+        connection: Connection,
+        bytes: Vec<u8>,
+    },
+    Hangup {
+        connection: Connection,
+        reason: String,
+    },
+    Persist {
+        token: u64,
+        records: Vec<Record>,
+    },
     /// The oldest action under way is durable: its events.
     Wrote(Vec<EventRef>),
     /// Nothing of it was stored.
@@ -313,7 +322,8 @@ impl Shell {
             records.push(record(&format!("statement/{}", statement.document), statement));
         }
         records.extend(batch.cursor.map(|cursor| record("cursor", &cursor)));
-        records.extend(batch.notes.iter().map(|(key, value)| Record { key: key.clone(), value: value.clone() }));
+        records
+            .extend(batch.notes.iter().map(|(key, value)| Record { key: key.clone(), value: value.clone() }));
         records
     }
 }

@@ -449,7 +449,13 @@ impl World {
 fn describe(bytes: &[u8]) -> String {
     match Frame::decode(bytes) {
         Ok(Frame::Chunk { run, upto, .. }) => {
-            format!("chunk {} {}..{} {:?} upto {upto:?}", run.key(), run.first_seq, run.last_seq, run.last_hash)
+            format!(
+                "chunk {} {}..{} {:?} upto {upto:?}",
+                run.key(),
+                run.first_seq,
+                run.last_seq,
+                run.last_hash
+            )
         }
         Ok(Frame::AtCity(statement)) => format!("at city {} {:?}", statement.document, statement.heads),
         Ok(Frame::Challenge { epoch, .. }) => format!("challenge epoch {epoch}"),

@@ -378,7 +378,11 @@ impl Session {
         }
         if self.is_live() {
             self.send_statements(now);
-            if self.side == Side::Server && self.feed.marked < self.feed.at && self.is_idle() && self.may_promise() {
+            if self.side == Side::Server
+                && self.feed.marked < self.feed.at
+                && self.is_idle()
+                && self.may_promise()
+            {
                 self.mark(self.feed.at);
             }
         }

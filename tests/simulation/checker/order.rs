@@ -8,13 +8,17 @@ use client_core::identity::Certificate;
 use client_core::ids::ActionId;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The versions of one event: each one's hash, and the action it says it is part of.
+type Versions = BTreeSet<([u8; 32], Option<ActionId>)>;
+
 impl Checker {
     /// At the end, on one node's history.
     pub fn check_order(&mut self, node: NodeId, history: &History) {
         let order: BTreeMap<EventRef, usize> =
             history.ordered().iter().enumerate().map(|(n, entry)| (entry.reference, n)).collect();
         let early = history.ordered().into_iter().find(|entry| {
-            let earlier = entry.supersedes.filter(|earlier| !is_superseded_by(history, earlier, entry.reference));
+            let earlier =
+                entry.supersedes.filter(|earlier| !is_superseded_by(history, earlier, entry.reference));
             earlier.and_then(|earlier| order.get(&earlier)).is_some_and(|at| *at > order[&entry.reference])
         });
         if let Some(entry) = early {
@@ -26,7 +30,7 @@ impl Checker {
     /// Of events that came twice with differing bytes the smaller hash must count.
     pub fn check_doublets(&mut self, node: NodeId, history: &History, rogue: &Certificate) {
         let held = &self.nodes[node].holdings.durable;
-        let mut twice: BTreeMap<EventRef, BTreeSet<([u8; 32], Option<ActionId>)>> = BTreeMap::new();
+        let mut twice: BTreeMap<EventRef, Versions> = BTreeMap::new();
         for (hash, change) in self.truth.iter().filter(|(_, change)| !change.honest) {
             let same_key = change.device == rogue.device.0;
             if !same_key || !held.contains(hash) {
