@@ -798,7 +798,7 @@ impl Peer {
 
     /// Lets clients in that knocked, as far as there is room.
     fn let_in(&mut self, now: Millis, shelf: &dyn Shelf) {
-        while let Some(connection) = self.admissions.next() {
+        while let Some(connection) = self.admissions.next(now) {
             self.with_session(connection, now, shelf, Session::welcome);
         }
     }

@@ -8,8 +8,8 @@ use client_core::identity::Certificate;
 use client_core::ids::ActionId;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One of the forms an event came in: its hash, and the action it names.
-type Version = ([u8; 32], Option<ActionId>);
+/// The versions of one event: each one's hash, and the action it says it is part of.
+type Versions = BTreeSet<([u8; 32], Option<ActionId>)>;
 
 impl Checker {
     /// At the end, on one node's history.
@@ -30,7 +30,7 @@ impl Checker {
     /// Of events that came twice with differing bytes the smaller hash must count.
     pub fn check_doublets(&mut self, node: NodeId, history: &History, rogue: &Certificate) {
         let held = &self.nodes[node].holdings.durable;
-        let mut twice: BTreeMap<EventRef, BTreeSet<Version>> = BTreeMap::new();
+        let mut twice: BTreeMap<EventRef, Versions> = BTreeMap::new();
         for (hash, change) in self.truth.iter().filter(|(_, change)| !change.honest) {
             let same_key = change.device == rogue.device.0;
             if !same_key || !held.contains(hash) {
