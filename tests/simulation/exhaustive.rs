@@ -243,10 +243,8 @@ fn check(state: &State, truth: &mut Truth) -> Option<String> {
     ))];
     let held = &world.checker.nodes[NODE].holdings.durable;
     let lost = all.iter().filter(|hash| !held.contains(hash)).count();
-    let apart: Vec<usize> = DEVICES
-        .into_iter()
-        .filter(|device| !world.checker.same_as_city(*device, NODE, &shared))
-        .collect();
+    let apart: Vec<usize> =
+        DEVICES.into_iter().filter(|device| !world.checker.same_as_city(*device, NODE, &shared)).collect();
     let wrong = world.checker.violations.first().cloned();
     *truth = world.checker.truth;
     match (wrong, lost, apart.as_slice()) {
@@ -255,4 +253,3 @@ fn check(state: &State, truth: &mut Truth) -> Option<String> {
         (None, lost, apart) => Some(format!("{lost} changes are not at the node; devices {apart:?} differ")),
     }
 }
-

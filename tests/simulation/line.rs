@@ -7,9 +7,7 @@ use crate::network::{Line, MILLI, SECOND, Time};
 use crate::node::{Flavour, Kind, Node, Program};
 use crate::shell::Shell;
 use crate::world::{What, World};
-use client_core::event::{
-    AttendanceCheckedIn, CheckIn, Draft, Role, SessionTaught,
-};
+use client_core::event::{AttendanceCheckedIn, CheckIn, Draft, Role, SessionTaught};
 use client_core::ids::{BranchId, PersonId, SubjectId};
 use client_core::time::{Day, Slot};
 

@@ -31,7 +31,8 @@ simulate --line [CROWD]                                figures over simulated li
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |n: usize, otherwise| arguments.get(n).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let number =
+        |n: usize, otherwise| arguments.get(n).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     match arguments.first().map(String::as_str) {
         Some("--exhaustive") => return explore(number(1, 4)),
         Some("--line") => return measure(number(1, 5_000)),

@@ -6,18 +6,18 @@ use std::collections::BTreeSet;
 
 /// Each found a defect, of the product or of an earlier form of the simulator.
 const SEEDS: [(u64, &str); 12] = [
-    (0, "clone"),            // the city's word came before the changes it is about
-    (1, "all"),              // an answer about a line that does not exist made a node panic
-    (1, "backup"),           // the arbiter decided before all branches had brought what they hold
-    (5, "liar"),             // a forged word of the city
-    (8, "restore"),          // a device wrote on where a copy of it writes
-    (53, "empty,restore"),   // a cut before the last mark
-    (144, "all"),            // a client of protocol 1 never heard the city's word
-    (146, "all"),            // a number of the feed was promised while lines were compared
-    (159, "all"),            // the feed ran on before the client had named its heads
-    (230, "all"),            // more lines than anybody keeps, different ones at two nodes
-    (238, "all"),            // a rogue put back to an older copy
-    (244, "all"),            // the city's clock was ten years ahead and set back
+    (0, "clone"),          // the city's word came before the changes it is about
+    (1, "all"),            // an answer about a line that does not exist made a node panic
+    (1, "backup"),         // the arbiter decided before all branches had brought what they hold
+    (5, "liar"),           // a forged word of the city
+    (8, "restore"),        // a device wrote on where a copy of it writes
+    (53, "empty,restore"), // a cut before the last mark
+    (144, "all"),          // a client of protocol 1 never heard the city's word
+    (146, "all"),          // a number of the feed was promised while lines were compared
+    (159, "all"),          // the feed ran on before the client had named its heads
+    (230, "all"),          // more lines than anybody keeps, different ones at two nodes
+    (238, "all"),          // a rogue put back to an older copy
+    (244, "all"),          // the city's clock was ten years ahead and set back
 ];
 
 fn faults(words: &str) -> BTreeSet<Fault> {

@@ -124,7 +124,7 @@ impl<'a> Bytes<'a> {
 }
 
 fn unzigzag(n: u64, base: u64) -> u64 {
-    base.wrapping_add(if n % 2 == 0 { n / 2 } else { !(n / 2) })
+    base.wrapping_add(if n.is_multiple_of(2) { n / 2 } else { !(n / 2) })
 }
 
 struct Column<'a> {

@@ -54,7 +54,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "frame", run: frame, short: 30_000 },
     Target { name: "envelope", run: envelope, short: 30_000 },
     Target { name: "change", run: change, short: 20_000 },
-    Target { name: "run", run: run, short: 10_000 },
+    Target { name: "run", run, short: 10_000 },
     Target { name: "door", run: door, short: 2_000 },
     Target { name: "signed", run: signed, short: 2_000 },
     Target { name: "introduction", run: introduction, short: 3_000 },
