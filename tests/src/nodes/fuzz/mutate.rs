@@ -12,8 +12,8 @@ impl Dice {
         Self(seed)
     }
 
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
+    /// The next number of 64 bits.
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Dice {
 
     /// A number below `most`; 0 where there is none.
     pub fn below(&mut self, most: usize) -> usize {
-        (self.number() % most.max(1) as u64) as usize
+        (self.roll() % most.max(1) as u64) as usize
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
@@ -75,7 +75,7 @@ fn mutate_once(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
     let at = dice.below(bytes.len());
     match dice.below(12) {
         0 if !bytes.is_empty() => bytes[at] ^= 1 << dice.below(8),
-        1 if !bytes.is_empty() => bytes[at] = dice.number() as u8,
+        1 if !bytes.is_empty() => bytes[at] = dice.roll() as u8,
         2 if !bytes.is_empty() => {
             bytes[at] = bytes[at].wrapping_add(if dice.below(2) == 0 { 1 } else { 255 })
         }
@@ -99,7 +99,7 @@ fn mutate_once(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
             overwrite(bytes, at, &edge[[0, 4, 6][dice.below(3)]..]);
         }
         _ if !bytes.is_empty() => bytes[at] = *dice.pick(&MARKERS),
-        _ => bytes.push(dice.number() as u8),
+        _ => bytes.push(dice.roll() as u8),
     }
 }
 
