@@ -6,18 +6,20 @@
 
 mod admission;
 mod batch;
+mod city;
 mod reports;
 mod segment;
+mod storing;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, Placed};
 
-use crate::door::{self, Admission, Admitted, City, DoorError};
+use crate::door::{Admitted, City};
 use crate::event::DocumentId;
 use crate::fold::Rulings;
 use crate::identity::{self, Certificate, SecretKey};
-use crate::log::{Head, Ledger, LogKey, Run, SegmentRun, Shelf};
+use crate::log::{Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::sealed::{SealedBatch, SealedRow};
 use crate::sync::{CityStatement, Cursor, Here, Local, Output, Reach, Reached, Session, Side};
 use crate::time::Millis;
@@ -347,33 +349,6 @@ impl Peer {
         self.let_in(now, shelf);
     }
 
-    /// Makes what an author wrote durable; [`Effect::Written`] or [`Effect::NotWritten`] follows.
-    pub fn write(&mut self, ticket: u64, writing: Writing, now: Millis, shelf: &dyn Shelf) {
-        if writing.runs.iter().any(|(run, _)| self.busy.contains_key(&run.key())) {
-            self.waiting.push_back(Waiting::Own { ticket, writing });
-            return;
-        }
-        let mut batch = Batch { rows: writing.rows.clone(), notes: writing.notes, ..Batch::default() };
-        let mut admitted = Vec::with_capacity(writing.runs.len());
-        for (run, introduction) in writing.runs {
-            match door::place_own(&self.ledger, shelf, &writing.author, introduction, run) {
-                Ok(own) => {
-                    batch.push(&own, &self.ledger);
-                    admitted.push(own);
-                }
-                Err(error) => {
-                    self.effects.push_back(Effect::NotWritten(ticket, error.to_string()));
-                    return;
-                }
-            }
-        }
-        for own in &admitted {
-            *self.busy.entry(own.run.key()).or_default() += 1;
-        }
-        self.persist(batch, Pending::Own { ticket, admitted, rows: writing.rows });
-        self.let_in(now, shelf);
-    }
-
     /// Goes by these rulings: a revoked device hands in and receives nothing, a closed actor's lines that
     /// count are taken in.
     pub fn follow(&mut self, rulings: &Rulings) {
@@ -398,21 +373,6 @@ impl Peer {
             let reason = "this store was put back from a copy: connect again".to_owned();
             self.effects.push_back(Effect::Hangup { connection, reason });
         }
-    }
-
-    /// The city's word on these documents: signed now at the city, the last one heard elsewhere.
-    pub fn statements_on(&self, documents: &[DocumentId], now: Millis) -> Vec<CityStatement> {
-        documents
-            .iter()
-            .filter_map(|document| match &self.city_key {
-                Some(key) => Some(self.sign_for(key, *document, now)),
-                None => self.statements.get(document).cloned(),
-            })
-            .collect()
-    }
-
-    fn sign_for(&self, key: &SecretKey, document: DocumentId, now: Millis) -> CityStatement {
-        CityStatement::sign(key, self.local.epoch, now, document, self.ledger.heads_of(document))
     }
 
     fn with_session(
@@ -441,40 +401,6 @@ impl Peer {
             } else if !self.asked_city {
                 self.ask_city(connection, now, shelf);
             }
-        }
-    }
-
-    /// Server: a client of the first protocol cannot ask for the city's word; it is told once.
-    fn tell_old_client(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
-        let Some(session) = self.sessions.get_mut(&connection) else { return };
-        if session.is_owed_the_citys_word() {
-            let documents: BTreeSet<DocumentId> = self
-                .ledger
-                .iter()
-                .map(|(key, _)| key.document)
-                .filter(|d| session.peer_may_read(d))
-                .collect();
-            let documents: Vec<DocumentId> = documents.into_iter().collect();
-            for statement in self.statements_on(&documents, now) {
-                self.with_session(connection, now, shelf, |session, _| session.answer_at_city(statement));
-            }
-        }
-    }
-
-    /// Client: what of our holding has the city not signed for, as far as we heard?
-    fn ask_city(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
-        self.asked_city = true;
-        let mut documents = BTreeSet::new();
-        for (key, log) in self.ledger.iter() {
-            for (number, line) in log.lines().iter().enumerate() {
-                if self.reached.get(*key, number as u8).city < line.head.seq {
-                    documents.insert(key.document);
-                }
-            }
-        }
-        if !documents.is_empty() {
-            let documents = documents.into_iter().collect();
-            self.with_session(connection, now, shelf, |session, _| session.ask_city(documents));
         }
     }
 
@@ -556,242 +482,6 @@ impl Peer {
             }
             Output::Close(refusal) => {
                 self.effects.push_back(Effect::Hangup { connection, reason: refusal.to_string() });
-            }
-        }
-    }
-
-    fn admit(
-        &mut self,
-        connection: Connection,
-        introduction: Option<Vec<u8>>,
-        run: Run,
-        upto: Option<u64>,
-        now: Millis,
-        shelf: &dyn Shelf,
-    ) {
-        let key = run.key();
-        if self.busy.contains_key(&key) {
-            self.waiting.push_back(Waiting::Chunk { connection, introduction, run, upto });
-            return;
-        }
-        let (seq, head) = (run.first_seq, run.head());
-        match self.at_the_door(&self.ledger, shelf, introduction, run) {
-            Ok(Admission::New(admitted)) => {
-                let mut batch = Batch::default();
-                batch.push(&admitted, &self.ledger);
-                *self.busy.entry(key).or_default() += 1;
-                self.persist(batch, Pending::Chunk { connection, admitted, upto });
-            }
-            Ok(Admission::Known) => {
-                let found = crate::log::locate(&self.ledger, shelf, &key, head.seq, head.hash);
-                let line = found.ok().flatten().map_or(0, |(line, _)| line);
-                self.with_session(connection, now, shelf, |session, here| {
-                    session.stored(key, line, head, upto, here);
-                });
-            }
-            Ok(Admission::Behind(heads)) => {
-                self.with_session(connection, now, shelf, |session, here| session.behind(key, heads, here));
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                self.reports.refused(&key);
-                self.effects.push_back(Effect::Refused { key, seq, reason: reason.clone(), here: true });
-                self.with_session(connection, now, shelf, |session, here| {
-                    session.reject(key, seq, reason, upto, here);
-                });
-            }
-        }
-    }
-
-    /// What this peer says of a run, whatever way it came, over lines that stand as in `ledger`.
-    fn at_the_door(
-        &self,
-        ledger: &Ledger,
-        shelf: &dyn Shelf,
-        introduction: Option<Vec<u8>>,
-        run: Run,
-    ) -> Result<Admission, DoorError> {
-        match self.local.may_keep(&run.document) {
-            true => door::admit(self.city, ledger, shelf, introduction, run),
-            false => Err(DoorError::NotKeptHere),
-        }
-    }
-
-    fn persist(&mut self, mut batch: Batch, pending: Pending) {
-        for (key, line) in std::mem::take(&mut self.unsaved_reach) {
-            batch.reach.push((key, line, self.reached.get(key, line)));
-        }
-        for document in std::mem::take(&mut self.unsaved_statements) {
-            batch.statements.extend(self.statements.get(&document).cloned());
-        }
-        if std::mem::take(&mut self.cursor_is_unsaved) {
-            batch.cursor = Some(self.cursor);
-        }
-        self.next_token += 1;
-        self.pending.insert(self.next_token, pending);
-        self.effects.push_back(Effect::Persist { token: self.next_token, batch: Box::new(batch) });
-    }
-
-    fn has_unsaved(&self) -> bool {
-        self.cursor_is_unsaved || !self.unsaved_reach.is_empty() || !self.unsaved_statements.is_empty()
-    }
-
-    fn persisted(&mut self, token: u64, now: Millis, shelf: &dyn Shelf) {
-        match self.pending.remove(&token) {
-            Some(Pending::Own { ticket, admitted, rows }) => {
-                let keys: BTreeSet<LogKey> = admitted.iter().map(|own| own.run.key()).collect();
-                for own in admitted {
-                    self.took_in(own, true);
-                }
-                if !rows.is_empty() {
-                    self.rows_kept(rows, None, now, shelf);
-                }
-                self.effects.push_back(Effect::Written(ticket));
-                self.spread(keys, now, shelf);
-            }
-            Some(Pending::Chunk { connection, admitted, upto }) => {
-                let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
-                self.took_in(*admitted, false);
-                self.recall_city(&key, shelf);
-                self.with_session(connection, now, shelf, |session, here| {
-                    session.stored(key, line, head, upto, here);
-                });
-                self.spread(BTreeSet::from([key]), now, shelf);
-            }
-            Some(Pending::Rows { connection, rows, upto }) => {
-                if self.upstream == Some(connection) {
-                    self.cursor.rows_read = upto;
-                    self.cursor_is_unsaved = true;
-                }
-                self.rows_kept(rows, Some(connection), now, shelf);
-                self.with_session(connection, now, shelf, |session, _| session.rows_stored(upto));
-            }
-            Some(Pending::Segment { ticket, admitted, rest, taken }) => {
-                self.segment_persisted(admitted, now, shelf);
-                self.take_segment(ticket, rest, taken, now, shelf);
-            }
-            Some(Pending::Note) | None => {}
-        }
-        self.effects.push_back(Effect::Changed);
-        self.go_on(now, shelf);
-    }
-
-    fn rows_kept(&mut self, rows: Vec<SealedRow>, from: Option<Connection>, now: Millis, shelf: &dyn Shelf) {
-        self.effects.push_back(Effect::RowsKept(rows));
-        for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
-            if Some(connection) != from {
-                self.with_session(connection, now, shelf, |session, _| session.rows_news());
-            }
-        }
-    }
-
-    fn took_in(&mut self, admitted: Admitted, own: bool) {
-        let Admitted { place, run, author, .. } = &admitted;
-        let key = run.key();
-        self.ledger.push(key, author, *place, run.start(), run.end());
-        if let Some(count) = self.busy.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                self.busy.remove(&key);
-            }
-        }
-        self.effects.push_back(Effect::TookIn { admitted: Box::new(admitted), own });
-    }
-
-    /// Other connections hear what is durable; at the city they hear its word on it too.
-    fn spread(&mut self, keys: BTreeSet<LogKey>, now: Millis, shelf: &dyn Shelf) {
-        for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
-            for key in &keys {
-                self.with_session(connection, now, shelf, |session, here| session.grew(*key, here));
-            }
-        }
-        let documents: BTreeSet<DocumentId> = keys.iter().map(|key| key.document).collect();
-        if let Some(key) = self.city_key.clone() {
-            for document in documents {
-                let statement = self.sign_for(&key, document, now);
-                self.hand_on(&statement, now, shelf);
-            }
-        }
-    }
-
-    fn hand_on(&mut self, statement: &CityStatement, now: Millis, shelf: &dyn Shelf) {
-        for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
-            self.with_session(connection, now, shelf, |session, _| session.at_city(statement, now));
-        }
-    }
-
-    fn hear_city(&mut self, statement: CityStatement, now: Millis, shelf: &dyn Shelf) {
-        self.effects.push_back(Effect::CityHeard(statement.time));
-        for head in &statement.heads {
-            let key = LogKey { document: statement.document, actor: head.actor };
-            self.city_holds(key, head, shelf);
-        }
-        let kept = self.statements.get(&statement.document);
-        if kept.is_none_or(|kept| kept.time < statement.time || !kept.covers(&statement)) {
-            self.unsaved_statements.insert(statement.document);
-            self.statements.insert(statement.document, statement.clone());
-            self.hand_on(&statement, now, shelf);
-        }
-        self.effects.push_back(Effect::Changed);
-    }
-
-    /// The city's word may have come before the changes it is about.
-    fn recall_city(&mut self, key: &LogKey, shelf: &dyn Shelf) {
-        let heads = self.statements.get(&key.document).map(|statement| statement.heads.clone());
-        for head in heads.iter().flatten().filter(|head| head.actor == key.actor) {
-            self.city_holds(*key, head, shelf);
-        }
-    }
-
-    /// Counts only where the change the city names is ours, by its hash.
-    fn city_holds(&mut self, key: LogKey, head: &Head, shelf: &dyn Shelf) {
-        let Ok(Some((line, at))) = crate::log::locate(&self.ledger, shelf, &key, head.seq, head.hash) else {
-            return;
-        };
-        for line in self.reached.at_city(&self.ledger, key, line, at.seq) {
-            self.unsaved_reach.insert((key, line));
-        }
-    }
-
-    fn not_persisted(&mut self, token: u64, reason: &str, now: Millis, shelf: &dyn Shelf) {
-        let mut free = |keys: Vec<LogKey>| self.busy.retain(|key, _| !keys.contains(key));
-        match self.pending.remove(&token) {
-            Some(Pending::Own { ticket, admitted, .. }) => {
-                free(admitted.iter().map(|own| own.run.key()).collect());
-                self.effects.push_back(Effect::NotWritten(ticket, reason.to_owned()));
-            }
-            Some(Pending::Chunk { connection, admitted, .. }) => {
-                free(vec![admitted.run.key()]);
-                self.hang_up(connection, reason);
-            }
-            Some(Pending::Rows { connection, .. }) => self.hang_up(connection, reason),
-            Some(Pending::Segment { ticket, admitted, .. }) => {
-                free(admitted.iter().map(|one| one.run.key()).collect());
-                self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Err(reason.to_owned()) });
-            }
-            Some(Pending::Note) | None => {}
-        }
-        self.go_on(now, shelf);
-    }
-
-    /// Nothing was acknowledged; a new connection asks for it again.
-    fn hang_up(&mut self, connection: Connection, reason: &str) {
-        let reason = format!("could not save: {reason}");
-        self.effects.push_back(Effect::Hangup { connection, reason });
-    }
-
-    fn go_on(&mut self, now: Millis, shelf: &dyn Shelf) {
-        for waiting in std::mem::take(&mut self.waiting) {
-            match waiting {
-                Waiting::Chunk { connection, introduction, run, upto } => {
-                    if self.sessions.contains_key(&connection) {
-                        self.admit(connection, introduction, run, upto, now, shelf);
-                    }
-                }
-                Waiting::Own { ticket, writing } => self.write(ticket, writing, now, shelf),
-                Waiting::Segment { ticket, runs, taken } => {
-                    self.take_segment(ticket, runs, taken, now, shelf);
-                }
             }
         }
     }

@@ -1,0 +1,241 @@
+//! What becomes durable: the door, the store, and who hears of it afterwards.
+
+use super::{Batch, Connection, Effect, Peer, Pending, Waiting, Writing};
+use crate::door::{self, Admission, Admitted, DoorError};
+use crate::event::DocumentId;
+use crate::log::{Ledger, LogKey, Run, Shelf};
+use crate::sealed::SealedRow;
+use crate::time::Millis;
+use std::collections::BTreeSet;
+
+impl Peer {
+    /// Makes what an author wrote durable; [`Effect::Written`] or [`Effect::NotWritten`] follows.
+    pub fn write(&mut self, ticket: u64, writing: Writing, now: Millis, shelf: &dyn Shelf) {
+        if writing.runs.iter().any(|(run, _)| self.busy.contains_key(&run.key())) {
+            self.waiting.push_back(Waiting::Own { ticket, writing });
+            return;
+        }
+        let mut batch = Batch { rows: writing.rows.clone(), notes: writing.notes, ..Batch::default() };
+        let mut admitted = Vec::with_capacity(writing.runs.len());
+        for (run, introduction) in writing.runs {
+            match door::place_own(&self.ledger, shelf, &writing.author, introduction, run) {
+                Ok(own) => {
+                    batch.push(&own, &self.ledger);
+                    admitted.push(own);
+                }
+                Err(error) => {
+                    self.effects.push_back(Effect::NotWritten(ticket, error.to_string()));
+                    return;
+                }
+            }
+        }
+        for own in &admitted {
+            *self.busy.entry(own.run.key()).or_default() += 1;
+        }
+        self.persist(batch, Pending::Own { ticket, admitted, rows: writing.rows });
+        self.let_in(now, shelf);
+    }
+
+    pub(super) fn admit(
+        &mut self,
+        connection: Connection,
+        introduction: Option<Vec<u8>>,
+        run: Run,
+        upto: Option<u64>,
+        now: Millis,
+        shelf: &dyn Shelf,
+    ) {
+        let key = run.key();
+        if self.busy.contains_key(&key) {
+            self.waiting.push_back(Waiting::Chunk { connection, introduction, run, upto });
+            return;
+        }
+        let (seq, head) = (run.first_seq, run.head());
+        match self.at_the_door(&self.ledger, shelf, introduction, run) {
+            Ok(Admission::New(admitted)) => {
+                let mut batch = Batch::default();
+                batch.push(&admitted, &self.ledger);
+                *self.busy.entry(key).or_default() += 1;
+                self.persist(batch, Pending::Chunk { connection, admitted, upto });
+            }
+            Ok(Admission::Known) => {
+                let found = crate::log::locate(&self.ledger, shelf, &key, head.seq, head.hash);
+                let line = found.ok().flatten().map_or(0, |(line, _)| line);
+                self.with_session(connection, now, shelf, |session, here| {
+                    session.stored(key, line, head, upto, here);
+                });
+            }
+            Ok(Admission::Behind(heads)) => {
+                self.with_session(connection, now, shelf, |session, here| session.behind(key, heads, here));
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.reports.refused(&key);
+                self.effects.push_back(Effect::Refused { key, seq, reason: reason.clone(), here: true });
+                self.with_session(connection, now, shelf, |session, here| {
+                    session.reject(key, seq, reason, upto, here);
+                });
+            }
+        }
+    }
+
+    /// What this peer says of a run, whatever way it came, over lines that stand as in `ledger`.
+    pub(super) fn at_the_door(
+        &self,
+        ledger: &Ledger,
+        shelf: &dyn Shelf,
+        introduction: Option<Vec<u8>>,
+        run: Run,
+    ) -> Result<Admission, DoorError> {
+        match self.local.may_keep(&run.document) {
+            true => door::admit(self.city, ledger, shelf, introduction, run),
+            false => Err(DoorError::NotKeptHere),
+        }
+    }
+
+    pub(super) fn persist(&mut self, mut batch: Batch, pending: Pending) {
+        for (key, line) in std::mem::take(&mut self.unsaved_reach) {
+            batch.reach.push((key, line, self.reached.get(key, line)));
+        }
+        for document in std::mem::take(&mut self.unsaved_statements) {
+            batch.statements.extend(self.statements.get(&document).cloned());
+        }
+        if std::mem::take(&mut self.cursor_is_unsaved) {
+            batch.cursor = Some(self.cursor);
+        }
+        self.next_token += 1;
+        self.pending.insert(self.next_token, pending);
+        self.effects.push_back(Effect::Persist { token: self.next_token, batch: Box::new(batch) });
+    }
+
+    pub(super) fn has_unsaved(&self) -> bool {
+        self.cursor_is_unsaved || !self.unsaved_reach.is_empty() || !self.unsaved_statements.is_empty()
+    }
+
+    pub(super) fn persisted(&mut self, token: u64, now: Millis, shelf: &dyn Shelf) {
+        match self.pending.remove(&token) {
+            Some(Pending::Own { ticket, admitted, rows }) => {
+                let keys: BTreeSet<LogKey> = admitted.iter().map(|own| own.run.key()).collect();
+                for own in admitted {
+                    self.took_in(own, true);
+                }
+                if !rows.is_empty() {
+                    self.rows_kept(rows, None, now, shelf);
+                }
+                self.effects.push_back(Effect::Written(ticket));
+                self.spread(keys, now, shelf);
+            }
+            Some(Pending::Chunk { connection, admitted, upto }) => {
+                let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
+                self.took_in(*admitted, false);
+                self.recall_city(&key, shelf);
+                self.with_session(connection, now, shelf, |session, here| {
+                    session.stored(key, line, head, upto, here);
+                });
+                self.spread(BTreeSet::from([key]), now, shelf);
+            }
+            Some(Pending::Rows { connection, rows, upto }) => {
+                if self.upstream == Some(connection) {
+                    self.cursor.rows_read = upto;
+                    self.cursor_is_unsaved = true;
+                }
+                self.rows_kept(rows, Some(connection), now, shelf);
+                self.with_session(connection, now, shelf, |session, _| session.rows_stored(upto));
+            }
+            Some(Pending::Segment { ticket, admitted, rest, taken }) => {
+                self.segment_persisted(admitted, now, shelf);
+                self.take_segment(ticket, rest, taken, now, shelf);
+            }
+            Some(Pending::Note) | None => {}
+        }
+        self.effects.push_back(Effect::Changed);
+        self.go_on(now, shelf);
+    }
+
+    pub(super) fn rows_kept(
+        &mut self,
+        rows: Vec<SealedRow>,
+        from: Option<Connection>,
+        now: Millis,
+        shelf: &dyn Shelf,
+    ) {
+        self.effects.push_back(Effect::RowsKept(rows));
+        for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
+            if Some(connection) != from {
+                self.with_session(connection, now, shelf, |session, _| session.rows_news());
+            }
+        }
+    }
+
+    pub(super) fn took_in(&mut self, admitted: Admitted, own: bool) {
+        let Admitted { place, run, author, .. } = &admitted;
+        let key = run.key();
+        self.ledger.push(key, author, *place, run.start(), run.end());
+        if let Some(count) = self.busy.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(&key);
+            }
+        }
+        self.effects.push_back(Effect::TookIn { admitted: Box::new(admitted), own });
+    }
+
+    /// Other connections hear what is durable; at the city they hear its word on it too.
+    pub(super) fn spread(&mut self, keys: BTreeSet<LogKey>, now: Millis, shelf: &dyn Shelf) {
+        for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
+            for key in &keys {
+                self.with_session(connection, now, shelf, |session, here| session.grew(*key, here));
+            }
+        }
+        let documents: BTreeSet<DocumentId> = keys.iter().map(|key| key.document).collect();
+        if let Some(key) = self.city_key.clone() {
+            for document in documents {
+                let statement = self.sign_for(&key, document, now);
+                self.hand_on(&statement, now, shelf);
+            }
+        }
+    }
+
+    pub(super) fn not_persisted(&mut self, token: u64, reason: &str, now: Millis, shelf: &dyn Shelf) {
+        let mut free = |keys: Vec<LogKey>| self.busy.retain(|key, _| !keys.contains(key));
+        match self.pending.remove(&token) {
+            Some(Pending::Own { ticket, admitted, .. }) => {
+                free(admitted.iter().map(|own| own.run.key()).collect());
+                self.effects.push_back(Effect::NotWritten(ticket, reason.to_owned()));
+            }
+            Some(Pending::Chunk { connection, admitted, .. }) => {
+                free(vec![admitted.run.key()]);
+                self.hang_up(connection, reason);
+            }
+            Some(Pending::Rows { connection, .. }) => self.hang_up(connection, reason),
+            Some(Pending::Segment { ticket, admitted, .. }) => {
+                free(admitted.iter().map(|one| one.run.key()).collect());
+                self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Err(reason.to_owned()) });
+            }
+            Some(Pending::Note) | None => {}
+        }
+        self.go_on(now, shelf);
+    }
+
+    /// Nothing was acknowledged; a new connection asks for it again.
+    pub(super) fn hang_up(&mut self, connection: Connection, reason: &str) {
+        let reason = format!("could not save: {reason}");
+        self.effects.push_back(Effect::Hangup { connection, reason });
+    }
+
+    pub(super) fn go_on(&mut self, now: Millis, shelf: &dyn Shelf) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            match waiting {
+                Waiting::Chunk { connection, introduction, run, upto } => {
+                    if self.sessions.contains_key(&connection) {
+                        self.admit(connection, introduction, run, upto, now, shelf);
+                    }
+                }
+                Waiting::Own { ticket, writing } => self.write(ticket, writing, now, shelf),
+                Waiting::Segment { ticket, runs, taken } => {
+                    self.take_segment(ticket, runs, taken, now, shelf);
+                }
+            }
+        }
+    }
+}

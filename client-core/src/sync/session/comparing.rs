@@ -1,0 +1,145 @@
+//! Comparing: both sides name their heads, and each learns what the other lacks.
+
+use super::{Feed, Here, MOST_BEHIND, Output, Promise, Session, Side};
+use crate::event::DocumentId;
+use crate::ids::ChangeHash;
+use crate::log::{Frontier, Head, LogKey};
+use crate::sync::frame::{Frame, Refusal};
+use crate::sync::lack::Theirs;
+use crate::sync::reach::Reached;
+use std::collections::BTreeMap;
+
+impl Session {
+    /// Names all heads here; the peer answers with its own.
+    pub(super) fn compare(&mut self, here: &Here<'_>) {
+        self.comparing = true;
+        self.promise = None;
+        self.name_heads(here);
+    }
+
+    pub(super) fn name_heads(&mut self, here: &Here<'_>) {
+        let heads: Frontier = here.ledger.heads(|document| self.peer_may_read(document));
+        self.send(Frame::Have { documents: heads.0.into_iter().collect(), upto: here.shelf.feed_head() });
+    }
+
+    pub(super) fn heard_have(
+        &mut self,
+        documents: Vec<(DocumentId, Vec<Head>)>,
+        upto: u64,
+        here: &Here<'_>,
+    ) -> Result<(), Refusal> {
+        let mut told: BTreeMap<LogKey, Vec<Head>> = BTreeMap::new();
+        for (document, heads) in documents {
+            for head in heads {
+                told.entry(LogKey { document, actor: head.actor }).or_default().push(head);
+            }
+        }
+        self.theirs = told.into_iter().map(|(key, heads)| (key, Theirs::told(heads))).collect();
+        self.told_all = true;
+        match self.side {
+            Side::Server => {
+                self.name_heads(here);
+                let at = here.shelf.feed_head();
+                self.feed = Feed { at, marked: self.feed.marked, mark_due: true, ..Feed::default() };
+            }
+            Side::Client => {
+                self.comparing = false;
+                self.outputs.push_back(Output::Compared);
+                // Held once everything the server sends from now on is stored; it says so itself.
+                let nothing = Promise { digest: ChangeHash([0; 32]), upto, base: BTreeMap::new() };
+                self.promise = (self.version >= 2).then_some(nothing);
+            }
+        }
+        let mut places = Vec::new();
+        for (key, theirs) in &mut self.theirs {
+            places.extend(theirs.place(here, key)?.into_iter().map(|(line, head)| (*key, line, head)));
+        }
+        if self.side == Side::Client {
+            let delivered = places.into_iter().map(|(key, line, head)| Output::Delivered { key, line, head });
+            self.outputs.extend(delivered);
+        } else {
+            let lacking = |(key, theirs): (&LogKey, &Theirs)| {
+                theirs.unplaced().iter().map(|head| (*key, *head)).collect::<Vec<_>>()
+            };
+            self.outputs.push_back(Output::Named(self.theirs.iter().flat_map(lacking).collect()));
+        }
+        let keys = here.ledger.iter().map(|(key, _)| *key);
+        self.dirty = keys.filter(|key| self.peer_may_read(&key.document)).collect();
+        Ok(())
+    }
+
+    pub(super) fn peer_stored(
+        &mut self,
+        document: DocumentId,
+        head: Head,
+        here: &Here<'_>,
+    ) -> Result<(), Refusal> {
+        let key = LogKey { document, actor: head.actor };
+        let flying = self.in_flight.filter(|flying| flying.key == key);
+        let line = match flying {
+            Some(flying) if flying.head == head => Some(flying.line),
+            _ => {
+                crate::log::locate(here.ledger, here.shelf, &key, head.seq, head.hash)?.map(|(line, _)| line)
+            }
+        };
+        if flying.is_some() {
+            self.in_flight = None;
+            self.pace.acknowledged(here.now);
+        }
+        let Some(line) = line else { return Ok(()) };
+        if self.side == Side::Client {
+            self.theirs.entry(key).or_default().holds(line, head.seq);
+            self.dirty.insert(key);
+            self.outputs.push_back(Output::Delivered { key, line, head });
+        } else if let Some(theirs) = self.theirs.get_mut(&key) {
+            theirs.holds(line, head.seq);
+            self.dirty.insert(key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn peer_behind(&mut self, key: LogKey, heads: Vec<Head>) {
+        self.in_flight = self.in_flight.filter(|flying| flying.key != key);
+        let behind = self.theirs.get(&key).map_or(0, |theirs| theirs.behind) + 1;
+        if behind > MOST_BEHIND {
+            self.refused.insert(key);
+            let reason = "the peer keeps saying that it lacks what was sent".to_owned();
+            self.outputs.push_back(Output::Refused { key, seq: 0, reason });
+            return;
+        }
+        // What the chunk promised of the feed did not come about with it.
+        self.feed.mark_due = true;
+        let theirs = self.theirs.entry(key).or_default();
+        *theirs = Theirs::told(heads);
+        theirs.behind = behind;
+        self.dirty.insert(key);
+    }
+
+    /// Client: all up to this number of the upstream's feed is durable here.
+    pub(super) fn reached_cursor(&mut self, upto: Option<u64>, here: &Here<'_>) {
+        let Some(upto) = upto.filter(|_| self.side == Side::Client) else { return };
+        if self.cursor.since != Some(upto) {
+            self.cursor.since = Some(upto);
+            self.outputs.push_back(Output::Cursor(upto));
+        }
+        if self.promise.as_ref().is_some_and(|promise| upto >= promise.upto)
+            && let Some(promise) = self.promise.take()
+            && !self.is_kept(&promise, here)
+        {
+            self.compare(here);
+        }
+    }
+
+    /// Whether what came is all that was promised. After a comparison heads were named one by one.
+    pub(super) fn is_kept(&self, promise: &Promise, here: &Here<'_>) -> bool {
+        if self.told_all {
+            return true;
+        }
+        let mut base = Reached::default();
+        for ((key, line), (seq, hash)) in &promise.base {
+            base.at_upstream(*key, *line, *seq, *hash);
+        }
+        let frontier = base.upstream_frontier(here.ledger, |document| self.is_readable(document));
+        frontier.digest(self.city()) == promise.digest
+    }
+}
