@@ -628,7 +628,7 @@ impl Peer {
             self.city_holds(key, head, shelf);
         }
         let kept = self.statements.get(&statement.document);
-        if kept.is_none_or(|kept| kept.time <= statement.time || !kept.covers(&statement)) {
+        if kept.is_none_or(|kept| kept.time < statement.time || !kept.covers(&statement)) {
             self.unsaved_statements.insert(statement.document);
             self.statements.insert(statement.document, statement.clone());
             self.hand_on(&statement, now, shelf);
