@@ -80,6 +80,10 @@ fn simulate(copy: &Path) -> std::io::Result<bool> {
     let mut build = Command::new(env!("CARGO"));
     build.current_dir(copy).env("CARGO_TARGET_DIR", &target).args(["build", "--quiet", "--release"]);
     build.args(["--package", "tests", "--no-default-features", "--bin", "simulate"]);
+    // What is built again and again is built quickly; what it stands on stays as it is.
+    for package in ["client-core", "tests"] {
+        build.args(["--config", &format!("profile.release.package.{package}.opt-level=1")]);
+    }
     shell(&mut build)?;
     let mut simulate = Command::new(target.join("release/simulate"));
     simulate.args(["--seeds", SEEDS, "--first-failure", "yes"]).env("RUST_BACKTRACE", "0");

@@ -13,7 +13,7 @@ pub struct Mutation {
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         breaks: "acknowledges before it is durable",
-        file: "client-core/src/peer.rs",
+        file: "client-core/src/peer/storing.rs",
         find: "self.persist(batch, Pending::Chunk { connection, admitted, upto });",
         replace: "let line = admitted.place.line();
                 self.persist(batch, Pending::Chunk { connection, admitted, upto });
@@ -24,13 +24,12 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         breaks: "forgets the second line of a copied device",
         file: "client-core/src/door.rs",
-        find: "    if log.lines().len() >= MAX_LINES {
-        return Err(DoorError::TooManyLines);
-    }
+        find: "    let run = run.after(from.seq)?;
     check_start",
         replace: "    if !log.lines().is_empty() {
         return Ok(Admission::Known);
     }
+    let run = run.after(from.seq)?;
     check_start",
     },
     Mutation {
@@ -59,13 +58,13 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         breaks: "promises a stretch of the feed before all of it is sent",
-        file: "client-core/src/sync/session.rs",
+        file: "client-core/src/sync/session/sending.rs",
         find: "match self.feed.outbox.back_mut() {",
         replace: "match self.feed.outbox.front_mut() {",
     },
     Mutation {
         breaks: "promises the feed's numbers while lines are compared",
-        file: "client-core/src/sync/session.rs",
+        file: "client-core/src/sync/session/sending.rs",
         find: "self.probing.is_empty() && self.theirs.iter().all(settled)",
         replace: "self.probing.is_empty() || self.theirs.iter().any(settled)",
     },
@@ -77,7 +76,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         breaks: "takes everything on a line for an echo of what the client sent",
-        file: "client-core/src/sync/session.rs",
+        file: "client-core/src/sync/session/sending.rs",
         find: "let echoed = self.feed.echo.contains(&(key, item.run.last_hash));",
         replace: "let echoed = self.feed.echo.iter().any(|(other, _)| *other == key);",
     },
@@ -95,7 +94,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         breaks: "drops the city's word where it comes before the changes",
-        file: "client-core/src/peer.rs",
+        file: "client-core/src/peer/city.rs",
         find: "for head in heads.iter().flatten().filter(|head| head.actor == key.actor) {",
         replace: "for head in heads.iter().flatten().filter(|head| head.seq == 0) {",
     },
@@ -108,7 +107,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         breaks: "lets the larger of two doublets count",
         file: "client-core/src/fold/history.rs",
-        find: "if rank.5 < existing.5 { (existing, rank)",
-        replace: "if rank.5 > existing.5 { (existing, rank)",
+        find: "if (existing.5, existing) <= (rank.5, rank) {",
+        replace: "if (existing.5, existing) >= (rank.5, rank) {",
     },
 ];
