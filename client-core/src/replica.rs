@@ -348,6 +348,9 @@ impl Replica {
                 if !own && admitted.author.key == self.author.key().public() {
                     // A copy of this device wrote it: leave the line to it.
                     self.author.leave(&admitted.run.document);
+                    if let Some((_, written)) = &mut self.writing {
+                        written.lines.retain(|(document, _)| *document != admitted.run.document);
+                    }
                 }
                 let seen = self.fold_in(&admitted);
                 self.author.clock_mut().observe(seen, now);

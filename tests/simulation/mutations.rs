@@ -69,10 +69,10 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "self.probing.is_empty() || self.theirs.iter().any(settled)",
     },
     Mutation {
-        breaks: "leaves a document out of the digest",
+        breaks: "leaves documents out of the digest",
         file: "client-core/src/log/ledger.rs",
         find: "for (document, heads) in &self.0 {",
-        replace: "for (document, heads) in self.0.iter().filter(|(d, _)| d.branch.0[0] % 2 == 1) {",
+        replace: "for (document, heads) in self.0.iter().take(1) {",
     },
     Mutation {
         breaks: "takes everything on a line for an echo of what the client sent",

@@ -10,6 +10,7 @@ const SEEDS: &[(u64, &str)] = &[
     (1, "all"),            // an answer about a line that does not exist made a node panic
     (1, "backup"),         // the arbiter decided before all branches had brought what they hold
     (5, "liar"),           // a forged word of the city
+    (26, "restore,clone"), // a replica took a line back that it had left while it wrote
     (8, "restore"),        // a device wrote on where a copy of it writes
     (53, "empty,restore"), // a cut before the last mark
     (28, "all"),           // a rogue's private documents at another branch's node
@@ -81,7 +82,6 @@ fn every_planted_bug_has_its_place_in_the_tree() {
         let text = std::fs::read_to_string(root.join(mutation.file)).expect("a source file");
         let found = text.matches(mutation.find).count();
         assert_eq!(found, 1, "{} ({}): the text to replace", mutation.breaks, mutation.file);
-        assert!(!text.contains(mutation.replace), "{}: it is planted already", mutation.breaks);
     }
     assert!(crate::mutations::MUTATIONS.len() >= 8);
 }
