@@ -194,6 +194,8 @@ pub struct Peer {
     sessions: BTreeMap<Connection, Session>,
     upstream: Option<Connection>,
     asked_city: bool,
+    /// Changes came from the upstream since it was last asked for the city's word.
+    asks_city_again: bool,
     admissions: Admissions,
     pending: BTreeMap<u64, Pending>,
     busy: BTreeMap<LogKey, usize>,
@@ -219,6 +221,7 @@ impl Peer {
             sessions: BTreeMap::new(),
             upstream: None,
             asked_city: false,
+            asks_city_again: false,
             admissions: Admissions::default(),
             pending: BTreeMap::new(),
             busy: BTreeMap::new(),
@@ -298,6 +301,7 @@ impl Peer {
                 for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
                     self.with_session(connection, now, shelf, Session::tick);
                 }
+                self.ask_city_again(now, shelf);
                 if self.has_unsaved() {
                     self.persist(Batch::default(), Pending::Note);
                 }
@@ -374,6 +378,15 @@ impl Peer {
             } else if !self.asked_city {
                 self.ask_city(connection, now, shelf);
             }
+        }
+    }
+
+    /// Client: the city may have signed for what came since long ago, and says so to nobody again.
+    fn ask_city_again(&mut self, now: Millis, shelf: &dyn Shelf) {
+        let caught_up = self.upstream().is_some_and(|session| session.is_caught_up(shelf));
+        if let Some(connection) = self.upstream.filter(|_| caught_up && self.asks_city_again) {
+            self.asks_city_again = false;
+            self.ask_city(connection, now, shelf);
         }
     }
 
@@ -558,6 +571,7 @@ impl Peer {
                 let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
                 self.took_in(*admitted, false);
                 self.recall_city(&key, shelf);
+                self.asks_city_again |= self.upstream == Some(connection);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, upto, here);
                 });
