@@ -84,6 +84,7 @@ fn every_planted_bug_has_its_place_in_the_tree() {
         let text = std::fs::read_to_string(root.join(mutation.file)).expect("a source file");
         let found = text.matches(mutation.find).count();
         assert_eq!(found, 1, "{} ({}): the text to replace", mutation.breaks, mutation.file);
+        assert_ne!(mutation.find, mutation.replace, "{}", mutation.breaks);
     }
     assert!(crate::mutations::MUTATIONS.len() >= 8);
 }
