@@ -220,6 +220,8 @@ pub struct Peer {
     sessions: BTreeMap<Connection, Session>,
     upstream: Option<Connection>,
     asked_city: bool,
+    /// Changes came from the upstream since it was last asked for the city's word.
+    asks_city_again: bool,
     admissions: Admissions,
     reports: Reports,
     pending: BTreeMap<u64, Pending>,
@@ -247,6 +249,7 @@ impl Peer {
             sessions: BTreeMap::new(),
             upstream: None,
             asked_city: false,
+            asks_city_again: false,
             admissions: Admissions::default(),
             reports: Reports::default(),
             pending: BTreeMap::new(),
@@ -339,6 +342,7 @@ impl Peer {
                 for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
                     self.with_session(connection, now, shelf, Session::tick);
                 }
+                self.ask_city_again(now, shelf);
                 if self.has_unsaved() {
                     self.persist(Batch::default(), Pending::Note);
                 }

@@ -6,25 +6,27 @@ use std::collections::BTreeSet;
 
 /// Each found a defect, of the product or of an earlier form of the simulator.
 const SEEDS: &[(u64, &str)] = &[
-    (0, "clone"),          // the city's word came before the changes it is about
-    (1, "all"),            // an answer about a line that does not exist made a node panic
-    (1, "backup"),         // the arbiter decided before all branches had brought what they hold
-    (5, "liar"),           // a forged word of the city
-    (26, "restore,clone"), // a replica took a line back that it had left while it wrote
-    (8, "restore"),        // a device wrote on where a copy of it writes
-    (53, "empty,restore"), // a cut before the last mark
-    (28, "all"),           // a rogue's private documents at another branch's node
-    (133, "all"),          // a promise of the feed was lost with a chunk that stood on nothing
-    (144, "all"),          // a client of protocol 1 never heard the city's word
-    (146, "all"),          // a number of the feed was promised while lines were compared
-    (159, "all"),          // the feed ran on before the client had named its heads
-    (230, "all"),          // more lines than anybody keeps, different ones at two nodes
-    (238, "all"),          // a rogue put back to an older copy
-    (244, "all"),          // the city's clock was ten years ahead and set back
-    (1034, "all"),         // the feed's numbers were promised while a line was still to part
-    (1088, "all"),         // an older word of the city came after a newer one
-    (1096, "all"),         // a branch node's clock was set back and its timers stood still
-    (10006, "all"),        // a mark overtook chunks of the feed
+    (0, "clone"),           // the city's word came before the changes it is about
+    (1, "all"),             // an answer about a line that does not exist made a node panic
+    (1, "backup"),          // the arbiter decided before all branches had brought what they hold
+    (5, "liar"),            // a forged word of the city
+    (26, "restore,clone"),  // a replica took a line back that it had left while it wrote
+    (659, "restore,clone"), // a chunk that its upstream had by another way travelled once more
+    (669, "restore,clone"), // changes came after the city was asked for its word on them
+    (8, "restore"),         // a device wrote on where a copy of it writes
+    (53, "empty,restore"),  // a cut before the last mark
+    (28, "all"),            // a rogue's private documents at another branch's node
+    (133, "all"),           // a promise of the feed was lost with a chunk that stood on nothing
+    (144, "all"),           // a client of protocol 1 never heard the city's word
+    (146, "all"),           // a number of the feed was promised while lines were compared
+    (159, "all"),           // the feed ran on before the client had named its heads
+    (230, "all"),           // more lines than anybody keeps, different ones at two nodes
+    (238, "all"),           // a rogue put back to an older copy
+    (244, "all"),           // the city's clock was ten years ahead and set back
+    (1034, "all"),          // the feed's numbers were promised while a line was still to part
+    (1088, "all"),          // an older word of the city came after a newer one
+    (1096, "all"),          // a branch node's clock was set back and its timers stood still
+    (10006, "all"),         // a mark overtook chunks of the feed
 ];
 
 fn faults(words: &str) -> BTreeSet<Fault> {
@@ -82,6 +84,7 @@ fn every_planted_bug_has_its_place_in_the_tree() {
         let text = std::fs::read_to_string(root.join(mutation.file)).expect("a source file");
         let found = text.matches(mutation.find).count();
         assert_eq!(found, 1, "{} ({}): the text to replace", mutation.breaks, mutation.file);
+        assert_ne!(mutation.find, mutation.replace, "{}", mutation.breaks);
     }
     assert!(crate::mutations::MUTATIONS.len() >= 8);
 }

@@ -24,6 +24,15 @@ impl Peer {
         CityStatement::sign(key, self.local.epoch, now, document, self.ledger.heads_of(document))
     }
 
+    /// Client: the city may have signed for what came since long ago, and says so to nobody again.
+    pub(super) fn ask_city_again(&mut self, now: Millis, shelf: &dyn Shelf) {
+        let caught_up = self.upstream().is_some_and(|session| session.is_caught_up(shelf));
+        if let Some(connection) = self.upstream.filter(|_| caught_up && self.asks_city_again) {
+            self.asks_city_again = false;
+            self.ask_city(connection, now, shelf);
+        }
+    }
+
     /// Server: a client of the first protocol cannot ask for the city's word; it is told once.
     pub(super) fn tell_old_client(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };

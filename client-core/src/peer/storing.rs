@@ -129,6 +129,7 @@ impl Peer {
                 let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
                 self.took_in(*admitted, false);
                 self.recall_city(&key, shelf);
+                self.asks_city_again |= self.upstream == Some(connection);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, upto, here);
                 });
