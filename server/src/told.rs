@@ -243,7 +243,9 @@ fn aside(reason: &str) -> (String, String) {
         "wrong_author" => ("署名与证书不符", "its author is not the certificate's"),
         "doublet" => ("同一编号另有一条，以那条为准", "another with the same id counts"),
         "unknown_kind" => ("比本程序新；更新程序后即计入", "newer than this program; counts after an update"),
-        "quarantine" => ("设备已吊销，等待处理", "in quarantine: its device was revoked, a person rules on it"),
+        "quarantine" => {
+            ("设备已吊销，等待处理", "in quarantine: its device was revoked, a person rules on it")
+        }
         "rejected" => ("已裁定不计", "it was ruled that it does not count"),
         "closed" => ("该记录线已关闭", "its line was closed"),
         other => (other, other),
