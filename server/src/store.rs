@@ -149,7 +149,7 @@ impl Store {
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let lock = lock::lock_session(url).await?;
             let pool = AnyPoolOptions::new().max_connections(8).connect(url).await?;
-            Self::ready(pool, Engine::Postgres, None, lock).await
+            Self::ready(pool, None, Engine::Postgres, None, lock).await
         } else {
             Err(StoreError::Address { url: url.to_owned() })
         }
@@ -157,6 +157,10 @@ impl Store {
 
     async fn open_file(path: &Path) -> Result<Self, StoreError> {
         let lock = lock::lock_file(path)?;
+        let address = format!("sqlite://{}?mode=rwc", path.display());
+        // The writer first: a pool would try a damaged file again and again and then say that it is busy.
+        let mut writer = AnyConnection::connect(&address).await?;
+        writer.execute(SQLITE_SETTINGS).await?;
         let pool = AnyPoolOptions::new()
             .max_connections(2)
             .idle_timeout(None)
@@ -166,22 +170,19 @@ impl Store {
             .after_connect(|connection, _| {
                 Box::pin(async move { connection.execute(SQLITE_SETTINGS).await.map(drop) })
             })
-            .connect(&format!("sqlite://{}?mode=rwc", path.display()))
+            .connect(&address)
             .await?;
-        Self::ready(pool, Engine::Sqlite, Some(path.to_owned()), lock).await
+        Self::ready(pool, Some(writer), Engine::Sqlite, Some(path.to_owned()), lock).await
     }
 
     async fn ready(
         pool: AnyPool,
+        writer: Option<AnyConnection>,
         engine: Engine,
         file: Option<PathBuf>,
         lock: Lock,
     ) -> Result<Self, StoreError> {
         schema::migrate(&pool, engine).await?;
-        let writer = match engine {
-            Engine::Sqlite => Some(pool.acquire().await?.detach()),
-            Engine::Postgres => None,
-        };
         Ok(Self {
             pool,
             writer: Mutex::new(writer),
