@@ -343,9 +343,7 @@ impl Peer {
                     self.with_session(connection, now, shelf, Session::tick);
                 }
                 self.ask_city_again(now, shelf);
-                if self.has_unsaved() {
-                    self.persist(Batch::default(), Pending::Note);
-                }
+                self.persist_heard();
                 let reported = self.reports.arrived(&self.ledger, shelf);
                 self.effects.extend(reported.into_iter().map(Effect::Reported));
             }

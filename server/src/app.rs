@@ -4,6 +4,7 @@ use crate::node::Node;
 use crate::{api, page, sync};
 use axum::Router;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tower_http::trace::TraceLayer;
@@ -42,6 +43,12 @@ pub async fn serve(
         .fallback(page::file)
         .layer(TraceLayer::new_for_http())
         .with_state(app);
+    // Frames are small and wait for nobody: Nagle's algorithm would hold every second one for 40 ms.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    });
     axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
 

@@ -10,7 +10,6 @@ use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{BranchId, CityId, DeviceId, PublicKey};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +102,6 @@ pub async fn open_city(folder: &DataFolder, database: Option<&str>) -> Result<Ap
         kind: Kind::City(city_key),
         writers,
         generation: folder.generation(),
-        clock: Arc::new(now),
     };
     let node = Node::open(setup, store).await?;
     node.begin_term().await?;
@@ -179,7 +177,6 @@ pub async fn open_branch(
         city_key: enrolment.city_key,
         writers: vec![(Writer::Node, key, enrolment.chain)],
         generation: folder.generation(),
-        clock: Arc::new(now),
     };
     let node = Node::open(setup, store).await?;
     Ok((App::new(node, &folder.token()?), enrolment.upstream))

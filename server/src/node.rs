@@ -76,12 +76,7 @@ pub struct Setup {
     pub writers: Vec<(Writer, SecretKey, Chain)>,
     /// A file beside the store that tells whether the store was put back from a copy.
     pub generation: PathBuf,
-    /// Tells the wall-clock time.
-    pub clock: Clock,
 }
-
-/// Tells the wall-clock time: the system's, but where a program replays what happened at other times.
-pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
 /// Something others at this node may want to know.
 #[derive(Clone, Debug)]
@@ -256,7 +251,6 @@ impl Node {
             segments: BTreeMap::new(),
             courses: CourseProjection::default(),
             joining: Joining::new(sealed),
-            clock: setup.clock,
             news: news.clone(),
         };
         let thread = std::thread::Builder::new().name("node".into());
@@ -392,6 +386,9 @@ impl Node {
             ticks.tick().await;
             if self.input(Input::Tick, None).await.is_err() {
                 return;
+            }
+            if let Err(error) = self.store.fold_wal().await {
+                tracing::warn!(%error, "the WAL stays as it is until the next try");
             }
         }
     }

@@ -19,6 +19,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -127,7 +128,11 @@ impl StoreError {
 }
 
 /// The first counts before the first table is made: pages that joined runs leave free can be given back.
-const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
+const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000";
+
+/// After so many commits the WAL is folded into the file beside the writer, which else would do it
+/// within a commit.
+const COMMITS_IN_WAL: u64 = 200;
 
 /// An open store. Only one process has it open at a time.
 pub struct Store {
@@ -138,6 +143,7 @@ pub struct Store {
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
     counters: Mutex<BTreeMap<CityId, commit::Counters>>,
+    commits_in_wal: AtomicU64,
 }
 
 impl Store {
@@ -190,12 +196,22 @@ impl Store {
             file,
             lock: Mutex::new(Some(lock)),
             counters: Mutex::default(),
+            commits_in_wal: AtomicU64::new(0),
         })
     }
 
     /// Which database it is.
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Folds what gathered in the WAL into the file while others read and write.
+    pub async fn fold_wal(&self) -> Result<(), StoreError> {
+        if self.engine == Engine::Sqlite && self.commits_in_wal.load(Ordering::Relaxed) > COMMITS_IN_WAL {
+            self.commits_in_wal.store(0, Ordering::Relaxed);
+            self.pool.execute("PRAGMA wal_checkpoint(PASSIVE)").await?;
+        }
+        Ok(())
     }
 
     /// Closes the store and frees its lock.

@@ -98,6 +98,10 @@ impl Peer {
 
     /// Counts only where the change the city names is ours, by its hash.
     pub(super) fn city_holds(&mut self, key: LogKey, head: &Head, shelf: &dyn Shelf) {
+        let is_one_line = self.ledger.get(&key).is_some_and(|log| log.lines().len() == 1);
+        if is_one_line && self.reached.get(key, 0).city >= head.seq {
+            return; // said before
+        }
         let Ok(Some((line, at))) = crate::log::locate(&self.ledger, shelf, &key, head.seq, head.hash) else {
             return;
         };

@@ -93,7 +93,18 @@ impl Peer {
         }
     }
 
-    pub(super) fn persist(&mut self, mut batch: Batch, pending: Pending) {
+    pub(super) fn persist(&mut self, batch: Batch, pending: Pending) {
+        self.next_token += 1;
+        self.pending.insert(self.next_token, pending);
+        self.effects.push_back(Effect::Persist { token: self.next_token, batch: Box::new(batch) });
+    }
+
+    /// What was only heard is kept from time to time: after a crash it is heard again.
+    pub(super) fn persist_heard(&mut self) {
+        if !self.has_unsaved() {
+            return;
+        }
+        let mut batch = Batch::default();
         for (key, line) in std::mem::take(&mut self.unsaved_reach) {
             batch.reach.push((key, line, self.reached.get(key, line)));
         }
@@ -103,12 +114,10 @@ impl Peer {
         if std::mem::take(&mut self.cursor_is_unsaved) {
             batch.cursor = Some(self.cursor);
         }
-        self.next_token += 1;
-        self.pending.insert(self.next_token, pending);
-        self.effects.push_back(Effect::Persist { token: self.next_token, batch: Box::new(batch) });
+        self.persist(batch, Pending::Note);
     }
 
-    pub(super) fn has_unsaved(&self) -> bool {
+    fn has_unsaved(&self) -> bool {
         self.cursor_is_unsaved || !self.unsaved_reach.is_empty() || !self.unsaved_statements.is_empty()
     }
 

@@ -5,9 +5,10 @@ use super::arbitration::Standing;
 use super::joining::Joining;
 use super::journal::{Happening, Journal};
 use super::writing::{InFlight, WriteRequest};
-use super::{Clock, Kind, News, NodeError, Writer};
+use super::{Kind, News, NodeError, Writer};
 use crate::projection::{CourseCount, CourseProjection};
 use crate::store::{Store, StoreError};
+use crate::sync::now;
 use client_core::author::Author;
 use client_core::decide::{self, FarAhead};
 use client_core::door::Admitted;
@@ -174,7 +175,6 @@ pub struct Core {
     pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
     pub courses: CourseProjection,
     pub joining: Joining,
-    pub clock: Clock,
     pub news: broadcast::Sender<News>,
 }
 
@@ -201,7 +201,7 @@ pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
         }
         if stop {
             // What was only heard (how far lines have come) is kept before the end.
-            core.handle(Input::Tick, (core.clock)());
+            core.handle(Input::Tick, now());
         }
         core.settle();
         if stop {
@@ -213,7 +213,7 @@ pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
 impl Core {
     /// Says whether to stop.
     fn take(&mut self, message: Message) -> bool {
-        let now = (self.clock)();
+        let now = now();
         match message {
             Message::Input(input, permit) => {
                 if let Input::Closed { connection } = &input {
@@ -260,7 +260,7 @@ impl Core {
     /// Starts what waits to be written, and makes everything durable that waits for it.
     fn settle(&mut self) {
         loop {
-            let now = (self.clock)();
+            let now = now();
             self.start_writing(now);
             let notes = self.unsaved_notes();
             if self.storing.is_empty() && notes.is_empty() {

@@ -76,7 +76,7 @@ impl Node {
         let decisions = Actions { drafts: part(true), ..Actions::default() };
         let mut events = self.write_actions(Writer::Node, decisions).await?;
         // Names go with the events that announce them, in one transaction.
-        let facts = Actions { drafts: part(false), fields };
+        let facts = Actions { drafts: part(false), fields, at: None };
         events.extend(self.write_actions(Writer::Importer, facts).await?);
         Ok((events, rows))
     }

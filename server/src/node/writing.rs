@@ -20,6 +20,8 @@ pub struct Actions {
     pub drafts: Vec<(ActionId, Vec<Draft>)>,
     /// Kept in the same transaction.
     pub fields: Vec<SealedField>,
+    /// When it happened, where that is not now: a program may replay what happened at other times.
+    pub at: Option<Millis>,
 }
 
 /// Looks at what the node knows when its turn comes, and says what is to be written.
@@ -83,6 +85,7 @@ impl Core {
         now: Millis,
         entropy: &mut Entropy,
     ) -> Result<(Author, Writing, Vec<EventRef>), NodeError> {
+        let now = actions.at.unwrap_or(now);
         let mut author = self.authors[&writer].clone();
         let mut rows = Vec::with_capacity(actions.fields.len());
         for field in actions.fields {

@@ -88,9 +88,10 @@ impl Store {
         max_bytes: usize,
     ) -> Result<Vec<Run>, StoreError> {
         // One byte asks for the first run alone.
-        let at_once: i64 = if max_bytes <= 1 { 1 } else { 256 };
+        let at_once = if max_bytes <= 1 { 1 } else { 256 };
+        // Where the limit is bound, SQLite prepares the statement anew each time.
         let text = format!(
-            "SELECT {RUN} FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = $4 AND last_seq > $5 ORDER BY last_seq LIMIT $6"
+            "SELECT {RUN} FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = $4 AND last_seq > $5 ORDER BY last_seq LIMIT {at_once}"
         );
         let rows = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
@@ -98,7 +99,6 @@ impl Store {
             .bind(key.actor.0.as_slice())
             .bind(i64::from(line))
             .bind(number(after))
-            .bind(at_once)
             .fetch_all(&self.pool)
             .await?;
         let mut runs = Vec::new();
@@ -134,11 +134,9 @@ impl Store {
         reader: &Certificate,
         max_bytes: usize,
     ) -> Result<(Vec<FeedItem>, u64), StoreError> {
-        const AT_ONCE: i64 = 1024;
-        let rows = sqlx::query("SELECT feed, document, LENGTH(bytes) FROM runs WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT $3")
+        let rows = sqlx::query("SELECT feed, document, LENGTH(bytes) FROM runs WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT 1024")
             .bind(city.0.as_slice())
             .bind(number(after))
-            .bind(AT_ONCE)
             .fetch_all(&self.pool)
             .await?;
         let (mut wanted, mut bytes, mut upto) = (Vec::new(), 0, after);
@@ -171,10 +169,12 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<(Vec<SealedRow>, u64), StoreError> {
-        let rows = sqlx::query("SELECT branch, person, field, stamp, author, content, signature, feed FROM sealed_rows WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT $3")
+        let text = format!(
+            "SELECT branch, person, field, stamp, author, content, signature, feed FROM sealed_rows WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT {limit}"
+        );
+        let rows = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
             .bind(i64::try_from(after).unwrap_or(i64::MAX))
-            .bind(number(limit as u64))
             .fetch_all(&self.pool)
             .await?;
         let upto = rows.last().map(|row| count(row, 7)).transpose()?.unwrap_or(after);

@@ -32,11 +32,11 @@ pub async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), StoreError> {
 }
 
 fn statements(text: &str, engine: Engine) -> Vec<String> {
-    let bytes = match engine {
-        Engine::Sqlite => "BLOB",
-        Engine::Postgres => "BYTEA",
+    let (bytes, keyed) = match engine {
+        Engine::Sqlite => ("BLOB", " WITHOUT ROWID"),
+        Engine::Postgres => ("BYTEA", ""),
     };
     let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
-    let whole = code.join("\n").replace(" BYTES", &format!(" {bytes}"));
+    let whole = code.join("\n").replace(" BYTES", &format!(" {bytes}")).replace(" WITHOUT ROWID", keyed);
     whole.split(';').map(str::trim).filter(|statement| !statement.is_empty()).map(str::to_owned).collect()
 }

@@ -104,10 +104,9 @@ impl Store {
         segment: &Segment,
         reading: Reading,
     ) -> Result<Vec<FeedItem>, StoreError> {
-        const AT_ONCE: i64 = 32;
         let (actor, line, seq) = reading.unwrap_or((ActorId([0; 16]), 0, 0));
         let text = format!(
-            "SELECT {} FROM runs WHERE city = $1 AND document = $2 AND (actor, line, last_seq) > ($3, $4, $5) AND feed > $6 AND feed <= $7 ORDER BY actor, line, last_seq LIMIT $8",
+            "SELECT {} FROM runs WHERE city = $1 AND document = $2 AND (actor, line, last_seq) > ($3, $4, $5) AND feed > $6 AND feed <= $7 ORDER BY actor, line, last_seq LIMIT 32",
             super::read::RUN
         );
         let rows = sqlx::query(AssertSqlSafe(text))
@@ -118,7 +117,6 @@ impl Store {
             .bind(number(seq))
             .bind(number(segment.after))
             .bind(number(segment.upto))
-            .bind(AT_ONCE)
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(run_of).collect()
@@ -126,11 +124,9 @@ impl Store {
 
     /// What was stored after a number of the feed, a stretch of it.
     pub async fn fed_after(&self, city: CityId, after: u64) -> Result<Vec<Fed>, StoreError> {
-        const AT_ONCE: i64 = 1024;
-        let rows = sqlx::query("SELECT feed, document, LENGTH(bytes) FROM runs WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT $3")
+        let rows = sqlx::query("SELECT feed, document, LENGTH(bytes) FROM runs WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT 1024")
             .bind(city.0.as_slice())
             .bind(number(after))
-            .bind(AT_ONCE)
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(|row| self.fed_of(row)).collect()

@@ -6,6 +6,9 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 
+/// A connection's buffer for reading; it is cleared before each read, so a large one costs time too.
+pub const READ_BUFFER_BYTES: usize = 16 * 1024;
+
 /// Frames of one connection that may wait for the node's thread.
 const MOST_WAITING: usize = 2;
 

@@ -1,7 +1,7 @@
 //! The WebSocket endpoint of a node, for its devices and the nodes below it.
 
 use super::Opening;
-use super::carrier::carry;
+use super::carrier::{READ_BUFFER_BYTES, carry};
 use crate::app::App;
 use crate::error::Problem;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -18,7 +18,8 @@ pub async fn sync(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let nonce = opening.bytes().map_err(|wrong| Problem::bad_request("no_nonce", wrong))?;
-    Ok(upgrade.max_message_size(MAX_FRAME_BYTES).on_upgrade(move |socket| serve(app, nonce, socket)))
+    let upgrade = upgrade.max_message_size(MAX_FRAME_BYTES).read_buffer_size(READ_BUFFER_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| serve(app, nonce, socket)))
 }
 
 async fn serve(app: App, nonce: [u8; 32], socket: WebSocket) {

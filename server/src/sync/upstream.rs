@@ -1,7 +1,7 @@
 //! A branch node's line to its upstream: starts from segments, connects, syncs, waits with jitter,
 //! connects again.
 
-use super::carrier::carry;
+use super::carrier::{READ_BUFFER_BYTES, carry};
 use super::now;
 use super::segments::Fetcher;
 use crate::node::Node;
@@ -50,7 +50,9 @@ pub async fn run(node: Arc<Node>, upstream: String, folder: PathBuf) {
 pub async fn connect(node: &Arc<Node>, address: &str) -> String {
     let nonce = crate::keys::random_bytes();
     let address = format!("{address}{}", opening_query(&nonce));
-    let config = WebSocketConfig::default().max_message_size(Some(MAX_FRAME_BYTES));
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .read_buffer_size(READ_BUFFER_BYTES);
     let connecting = tokio_tungstenite::connect_async_with_config(address, Some(config), true);
     let socket = match tokio::time::timeout(Duration::from_secs(20), connecting).await {
         Ok(Ok((socket, _))) => socket,

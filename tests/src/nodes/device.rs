@@ -80,7 +80,6 @@ impl Device {
             city_key: answer.city_key,
             writers: vec![(Writer::Node, key, answer.chain)],
             generation: folder.join("store.generation"),
-            clock: Arc::new(now),
         };
         let node = Node::open(setup, store.expect("a store")).await.expect("a device");
         let tasks = vec![

@@ -9,7 +9,6 @@ use lianxiao::node::{Actions, Node, Writer};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,8 +21,6 @@ const LOOK: Duration = Duration::from_millis(1);
 pub struct Client {
     node: Arc<Node>,
     branch: BranchId,
-    /// The time of the row being written; below zero: the system's.
-    row_time: Arc<AtomicI64>,
     line: Mutex<Option<tokio::task::JoinHandle<()>>>,
     seen: Arc<Mutex<Option<Map<String, Value>>>>,
     time: tokio::task::JoinHandle<()>,
@@ -32,17 +29,11 @@ pub struct Client {
 impl Client {
     /// Opens the node over its folder.
     pub async fn open(folder: &Path, name: &str) -> Result<Self, Failure> {
-        let row_time = Arc::new(AtomicI64::new(-1));
-        let clock = row_time.clone();
-        let clock = Arc::new(move || match clock.load(Ordering::Relaxed) {
-            at if at >= 0 => Millis(at),
-            _ => lianxiao::sync::now(),
-        });
         let branch = place::branch(name);
-        let node = place::branch_node(folder, branch, clock).await.map_err(|error| error.to_string())?;
+        let node = place::branch_node(folder, branch).await.map_err(|error| error.to_string())?;
         let time = tokio::spawn(node.clone().keep_time());
         let (line, seen) = (Mutex::default(), Arc::default());
-        Ok(Self { node, branch, row_time, line, seen, time })
+        Ok(Self { node, branch, line, seen, time })
     }
 
     /// How many events it holds.
@@ -57,7 +48,6 @@ impl Client {
                 lines.iter().map(|line| rows::draft(line, self.branch)).collect::<Result<Vec<_>, _>>()?;
             self.write(rows).await?;
         }
-        self.row_time.store(-1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -66,16 +56,15 @@ impl Client {
         let (at, draft) = rows::draft(line, self.branch)?;
         let id = draft.id.ok_or("a row has an id")?;
         self.write(vec![(at, draft)]).await?;
-        self.row_time.store(-1, Ordering::Relaxed);
         Ok(id)
     }
 
     async fn write(&self, rows: Vec<(Millis, Draft)>) -> Result<(), Failure> {
         let Some((at, first)) = rows.first() else { return Ok(()) };
-        self.row_time.store(at.0, Ordering::Relaxed);
+        let at = Some(*at);
         let action = ActionId(first.id.ok_or("a row has an id")?.0);
         let drafts = vec![(action, rows.into_iter().map(|(_, draft)| draft).collect())];
-        self.node.write_actions(Writer::Node, Actions { drafts, ..Actions::default() }).await?;
+        self.node.write_actions(Writer::Node, Actions { drafts, at, ..Actions::default() }).await?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use client_core::identity::{self, Certificate, SecretKey};
 use client_core::ids::{BranchId, DeviceId};
 use client_core::time::Millis;
 use lianxiao::keys;
-use lianxiao::node::{Clock, Kind, Node, Setup, Writer};
+use lianxiao::node::{Kind, Node, Setup, Writer};
 use lianxiao::store::Store;
 use sha2::{Digest, Sha256};
 use std::error::Error;
@@ -26,13 +26,13 @@ pub fn branch(name: &str) -> BranchId {
 pub async fn city(folder: &Path, database: Option<&str>) -> Result<Arc<Node>, Box<dyn Error>> {
     let arbiter = writer(folder, BranchId::CITY, Role::Arbiter)?;
     let kind = Kind::City(city_key());
-    open(folder, database, kind, arbiter, Arc::new(lianxiao::sync::now)).await
+    open(folder, database, kind, arbiter).await
 }
 
 /// Opens a branch's node over a folder.
-pub async fn branch_node(folder: &Path, branch: BranchId, clock: Clock) -> Result<Arc<Node>, Box<dyn Error>> {
+pub async fn branch_node(folder: &Path, branch: BranchId) -> Result<Arc<Node>, Box<dyn Error>> {
     let node = writer(folder, branch, Role::BranchNode)?;
-    open(folder, None, Kind::Branch, node, clock).await
+    open(folder, None, Kind::Branch, node).await
 }
 
 fn writer(folder: &Path, branch: BranchId, role: Role) -> Result<(SecretKey, Certificate), Box<dyn Error>> {
@@ -49,7 +49,6 @@ async fn open(
     database: Option<&str>,
     kind: Kind,
     (key, certificate): (SecretKey, Certificate),
-    clock: Clock,
 ) -> Result<Arc<Node>, Box<dyn Error>> {
     let file = format!("sqlite://{}", folder.join("lianxiao.db").display());
     let store = Store::open(database.unwrap_or(&file)).await?;
@@ -58,7 +57,6 @@ async fn open(
         city_key: city_key().public(),
         writers: vec![(Writer::Node, key, vec![certificate])],
         generation: folder.join("store.generation"),
-        clock,
     };
     Ok(Node::open(setup, store).await?)
 }
