@@ -232,6 +232,7 @@ impl Node {
             journal,
             standing,
             notes: Vec::new(),
+            serves: false,
             trouble: None,
             clock_off: None,
             peer,

@@ -49,6 +49,8 @@ pub struct Batch {
     pub cursor: Option<Cursor>,
     /// Small values of the owner.
     pub notes: Vec<(String, Vec<u8>)>,
+    /// All of it came from the upstream, which sends it again to whoever lost it.
+    pub comes_again: bool,
 }
 
 impl Batch {
@@ -77,5 +79,6 @@ impl Batch {
         self.statements.extend(other.statements);
         self.cursor = other.cursor.or(self.cursor);
         self.notes.extend(other.notes);
+        self.comes_again &= other.comes_again;
     }
 }

@@ -53,7 +53,8 @@ impl Peer {
         let (seq, head) = (run.first_seq, run.head());
         match self.at_the_door(&self.ledger, shelf, introduction, run) {
             Ok(Admission::New(admitted)) => {
-                let mut batch = Batch::default();
+                let comes_again = self.upstream == Some(connection);
+                let mut batch = Batch { comes_again, ..Batch::default() };
                 batch.push(&admitted, &self.ledger);
                 *self.busy.entry(key).or_default() += 1;
                 self.persist(batch, Pending::Chunk { connection, admitted, upto });

@@ -154,6 +154,8 @@ pub struct Core {
     pub standing: Standing,
     /// Small values to store with the next batch.
     pub notes: Vec<(String, Vec<u8>)>,
+    /// Whether anybody ever connected to it: they count on what it once told them.
+    pub serves: bool,
     /// Why the store took nothing the last time.
     pub trouble: Option<Trouble>,
     /// Upstream time minus this machine's, in milliseconds, at the last contact.
@@ -223,6 +225,10 @@ impl Core {
                 drop(permit);
             }
             Message::Open(input, sender) => {
+                if matches!(input, Input::Accepted { .. }) && !std::mem::replace(&mut self.serves, true) {
+                    self.notes.push(("serves".to_owned(), vec![1]));
+                    self.settle();
+                }
                 if let Input::Connected { connection, .. } | Input::Accepted { connection, .. } = &input {
                     self.senders.insert(*connection, sender);
                 }
@@ -266,7 +272,8 @@ impl Core {
             if self.storing.is_empty() && notes.is_empty() {
                 return;
             }
-            let mut whole = Batch { notes: notes.clone(), ..Batch::default() };
+            let comes_again = !self.serves && notes.is_empty();
+            let mut whole = Batch { notes: notes.clone(), comes_again, ..Batch::default() };
             let mut tokens = Vec::with_capacity(self.storing.len());
             for (token, batch) in std::mem::take(&mut self.storing) {
                 tokens.push(token);

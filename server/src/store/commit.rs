@@ -18,8 +18,9 @@ pub(super) struct Counters {
 }
 
 impl Store {
-    /// Writes a batch in one durable transaction, or nothing of it. Returns the number of the run
-    /// stored last.
+    /// Writes a batch in one durable transaction, or nothing of it; one that comes again survives the
+    /// end of this process at once, a power cut with the next that does not. Returns the number of
+    /// the run stored last.
     pub async fn commit(
         &self,
         city: CityId,
@@ -31,7 +32,8 @@ impl Store {
             Some(counters) => *counters,
             None => self.read_counters(city).await?,
         };
-        let script = script_of(city, batch, counts, &mut counters)?;
+        let mut script = script_of(city, batch, counts, &mut counters)?;
+        script.waits_for_the_disk = !batch.comes_again;
         let mut writer = self.writer.lock().await;
         script.commit(writer.as_mut(), &self.pool).await?;
         given.insert(city, counters);

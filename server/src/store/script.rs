@@ -63,27 +63,39 @@ struct Statement {
 }
 
 /// Statements in order. Parameters are `$1`, `$2` … in each.
-#[derive(Default)]
-pub struct Script(Vec<Statement>);
+pub struct Script {
+    statements: Vec<Statement>,
+    /// Whether the transaction ends only once it would survive a power cut.
+    pub waits_for_the_disk: bool,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { statements: Vec::new(), waits_for_the_disk: true }
+    }
+}
 
 impl Script {
     /// Appends a statement.
     pub fn push<const N: usize>(&mut self, sql: &'static str, values: [Value; N]) {
-        self.0.push(Statement { sql, values: values.into(), or_else: None });
+        self.statements.push(Statement { sql, values: values.into(), or_else: None });
     }
 
     /// Appends a statement that must change exactly one row.
     pub fn push_one<const N: usize>(&mut self, sql: &'static str, values: [Value; N], or_else: StoreError) {
-        self.0.push(Statement { sql, values: values.into(), or_else: Some(or_else) });
+        self.statements.push(Statement { sql, values: values.into(), or_else: Some(or_else) });
     }
 
-    /// Runs all of it in one durable transaction, or nothing. `writer` is SQLite's.
+    /// Runs all of it in one transaction, or nothing. `writer` is SQLite's.
     pub async fn commit(self, writer: Option<&mut AnyConnection>, pool: &AnyPool) -> Result<(), StoreError> {
         if let Some(writer) = writer {
             return self.commit_at_once(writer).await;
         }
         let mut transaction = pool.begin().await?;
-        for Statement { sql, values, or_else } in self.0 {
+        if !self.waits_for_the_disk {
+            sqlx::query("SET LOCAL synchronous_commit TO OFF").execute(&mut *transaction).await?;
+        }
+        for Statement { sql, values, or_else } in self.statements {
             let query = sqlx::query_with(sql, arguments(values)?);
             let done = query.execute(&mut *transaction).await?;
             if let Some(wrong) = or_else.filter(|_| done.rows_affected() != 1) {
@@ -95,11 +107,13 @@ impl Script {
 
     /// SQLite: `BEGIN` and `COMMIT` go with the rest.
     async fn commit_at_once(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        let mut statements = self.0.into_iter().peekable();
-        let mut text = "BEGIN IMMEDIATE".to_owned();
+        let waits = self.waits_for_the_disk;
+        let mut statements = self.statements.into_iter().peekable();
+        let begin: &[&str] = if waits { &[BEGIN] } else { &["PRAGMA synchronous = NORMAL", BEGIN] };
+        let (mut text, mut checks) = (begin.join(";\n"), begin.iter().map(|_| None).collect::<Vec<_>>());
         let mut wrong = None;
         while statements.peek().is_some() && wrong.is_none() {
-            let (mut values, mut checks) = (Vec::new(), vec![None]);
+            let mut values = Vec::new();
             for statement in statements.by_ref().take(MOST_AT_ONCE) {
                 append(&mut text, statement.sql, values.len());
                 values.extend(statement.values);
@@ -111,19 +125,30 @@ impl Script {
             }
             if statements.peek().is_none() {
                 append(&mut text, "COMMIT", 0);
+                if !waits {
+                    append(&mut text, WAIT, 0);
+                }
             }
-            wrong = run(&std::mem::take(&mut text), values, checks, connection).await.err();
+            let (text, checks) = (std::mem::take(&mut text), std::mem::take(&mut checks));
+            wrong = run(&text, values, checks, connection).await.err();
         }
         match wrong {
             None => Ok(()),
             Some(wrong) => {
                 // Where SQLite has already undone it, there is nothing to undo.
                 let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+                if !waits {
+                    sqlx::query(WAIT).execute(&mut *connection).await?;
+                }
                 Err(wrong)
             }
         }
     }
 }
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+/// From here on commits wait for the disk.
+const WAIT: &str = "PRAGMA synchronous = FULL";
 
 /// An error unless the statement before it changed one row: SQLite has no other way to stop a script.
 const ONE_ROW: &str = "SELECT CASE WHEN changes() = 1 THEN 0 ELSE abs(-9223372036854775808) END";
