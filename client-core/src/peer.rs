@@ -100,7 +100,8 @@ pub enum Effect {
         /// Why.
         reason: String,
     },
-    /// Store the batch in one durable transaction, then say [`Input::Persisted`].
+    /// Store the batch in one transaction, in the order of these effects, durable unless it comes
+    /// again, then say [`Input::Persisted`].
     Persist {
         /// Names the answer.
         token: u64,

@@ -76,12 +76,15 @@ pub enum Input {
 /// What the shell has to do.
 #[derive(Debug)]
 pub enum Effect {
-    /// Store all records in one durable transaction, then say [`Input::Persisted`].
+    /// Store all records in one transaction, in the order of these effects, then say
+    /// [`Input::Persisted`].
     Persist {
         /// Names the answer.
         token: u64,
         /// What to store.
         records: Vec<Record>,
+        /// The upstream sends it again if it is lost: the transaction need not wait for the disk.
+        comes_again: bool,
     },
     /// Send one message to the upstream.
     Send(Vec<u8>),
@@ -340,9 +343,9 @@ impl Replica {
             peer::Effect::Send { bytes, .. } => self.effects.push_back(Effect::Send(bytes)),
             peer::Effect::Hangup { reason, .. } => self.effects.push_back(Effect::Hangup(reason)),
             peer::Effect::Persist { token, batch } => {
-                let records = records::of_batch(&batch);
+                let (records, comes_again) = (records::of_batch(&batch), batch.comes_again);
                 self.storing.insert(token, *batch);
-                self.effects.push_back(Effect::Persist { token, records });
+                self.effects.push_back(Effect::Persist { token, records, comes_again });
             }
             peer::Effect::TookIn { admitted, own } => {
                 if !own && admitted.author.key == self.author.key().public() {

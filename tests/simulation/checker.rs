@@ -110,7 +110,7 @@ impl Checker {
         }
     }
 
-    /// All that went to a disk is durable.
+    /// All that went to a disk counts: it is durable, or comes again from the upstream.
     pub fn synced(&mut self, node: NodeId) {
         let before = self.nodes[node].holdings.feed.len();
         let watched = &mut self.nodes[node];

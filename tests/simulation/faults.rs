@@ -143,6 +143,7 @@ pub fn strike(world: &mut World, fault: Fault) -> Option<NodeId> {
             world.dice.next();
             world.nodes[node].disk.crash(&mut dice);
             remember(world, node);
+            world.checker.content_was_lost();
             Some(node)
         }
         Fault::Restore => {

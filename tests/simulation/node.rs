@@ -173,7 +173,9 @@ impl Program {
             Self::Rogue(rogue) => rogue.poll(),
             Self::Replica(replica) => loop {
                 let act = match replica.poll()? {
-                    replica::Effect::Persist { token, records } => Act::Persist { token, records },
+                    replica::Effect::Persist { token, records, comes_again } => {
+                        Act::Persist { token, records, comes_again }
+                    }
                     replica::Effect::Send(bytes) => Act::Send { connection: link.unwrap_or(0), bytes },
                     replica::Effect::Hangup(reason) => Act::Hangup { connection: link.unwrap_or(0), reason },
                     replica::Effect::Answer { result: Ok(events), .. } => Act::Wrote(events),

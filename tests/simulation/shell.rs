@@ -31,6 +31,8 @@ pub enum Act {
     Persist {
         token: u64,
         records: Vec<Record>,
+        /// Power may take it: nothing waits for the disk.
+        comes_again: bool,
     },
     /// The oldest action under way is durable: its events.
     Wrote(Vec<EventRef>),
@@ -249,7 +251,8 @@ impl Shell {
             Effect::Persist { token, batch } => {
                 let records = self.records_of(&batch);
                 self.storing.insert(token, *batch);
-                self.acts.push_back(Act::Persist { token, records });
+                // Others count on what a node once told them.
+                self.acts.push_back(Act::Persist { token, records, comes_again: false });
             }
             Effect::TookIn { admitted, own } => {
                 let document = admitted.run.document;

@@ -38,9 +38,18 @@ pub struct Connection {
 pub enum What {
     Tick(NodeId, u32),
     Synced(NodeId, u32, usize),
+    /// It counts, though a crash may take it.
+    Written(NodeId, u32, u64),
     NotPersisted(NodeId, u32, u64),
-    Frame { connection: u64, to_server: bool, bytes: Vec<u8> },
-    Gone { connection: u64, server: bool },
+    Frame {
+        connection: u64,
+        to_server: bool,
+        bytes: Vec<u8>,
+    },
+    Gone {
+        connection: u64,
+        server: bool,
+    },
     Dial(NodeId, u32),
     Arbiter(u32),
     Deed,
@@ -160,6 +169,12 @@ impl World {
                     self.synced(node, count);
                 }
             }
+            What::Written(node, life, token) => {
+                if self.lives(node, life) {
+                    self.checker.synced(node);
+                    self.tell(node, Input::Persisted(token));
+                }
+            }
             What::NotPersisted(node, life, token) => {
                 if self.lives(node, life) {
                     self.tell(node, Input::NotPersisted(token, "the disk is full".into()));
@@ -252,7 +267,9 @@ impl World {
                     }
                     self.hang_up(node, connection);
                 }
-                Act::Persist { token, records } => self.persist(node, token, &records),
+                Act::Persist { token, records, comes_again } => {
+                    self.persist(node, token, &records, comes_again);
+                }
                 Act::Wrote(events) => self.nodes[node].own_events.extend(events),
                 Act::TookIn(scope) => {
                     if self.nodes[node].kind == Kind::City && scope == Scope::Shared && !self.bare {
@@ -265,7 +282,7 @@ impl World {
         }
     }
 
-    fn persist(&mut self, node: NodeId, token: u64, records: &[Record]) {
+    fn persist(&mut self, node: NodeId, token: u64, records: &[Record], comes_again: bool) {
         let life = self.nodes[node].life;
         if self.nodes[node].disk.full {
             self.after(2 * MILLI, What::NotPersisted(node, life, token));
@@ -280,6 +297,10 @@ impl World {
         }
         self.nodes[node].disk.write(records);
         self.checker.written(node, records);
+        if comes_again && self.nodes[node].unsynced.is_empty() {
+            self.after(1, What::Written(node, life, token));
+            return;
+        }
         self.nodes[node].unsynced.push(token);
         // One sync serves all that was written before it.
         if self.nodes[node].unsynced.len() == 1 {

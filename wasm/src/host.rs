@@ -95,10 +95,10 @@ impl Host {
 
     fn carry_out(self: &Rc<Self>, effect: Effect) {
         match effect {
-            Effect::Persist { token, records } => {
+            Effect::Persist { token, records, comes_again } => {
                 let host = self.clone();
                 spawn_local(async move {
-                    let outcome = match host.store.put(&records).await {
+                    let outcome = match host.store.put(&records, comes_again).await {
                         Ok(()) => Input::Persisted(token),
                         Err(error) => Input::NotPersisted(token, error.to_string()),
                     };

@@ -27,7 +27,7 @@ fn settle(
     let mut answers = Vec::new();
     while let Some(effect) = replica.poll() {
         match effect {
-            Effect::Persist { token, records } => {
+            Effect::Persist { token, records, .. } => {
                 disk.extend(records);
                 replica.handle(Input::Persisted(token), now);
             }

@@ -1,4 +1,4 @@
-//! The device's disk: one IndexedDB database, strict durability, one transaction a write.
+//! The device's disk: one IndexedDB database, one transaction a write, strict durability but for what comes again.
 
 use client_core::identity::SecretKey;
 use client_core::replica::{Enrolment, Record};
@@ -11,6 +11,7 @@ use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransaction, IdbTransa
 const DATABASE: &str = "lianxiao";
 const RECORDS: &str = "records";
 const IDENTITY: &str = "identity";
+const STRICT: &str = "strict";
 
 #[wasm_bindgen]
 extern "C" {
@@ -107,7 +108,7 @@ impl Store {
             branch_name: identity.branch_name.clone(),
         };
         let bytes = rmp_serde::to_vec(&stored).expect("an identity always encodes");
-        let (transaction, store) = self.write(IDENTITY)?;
+        let (transaction, store) = self.write(IDENTITY, STRICT)?;
         store.put_with_key(&Uint8Array::from(bytes.as_slice()), &"self".into())?;
         committed(&transaction).await
     }
@@ -124,18 +125,19 @@ impl Store {
         Ok(records.collect())
     }
 
-    /// Stores all records in one transaction; durable when it returns.
-    pub async fn put(&self, records: &[Record]) -> Result<(), StoreError> {
-        let (transaction, store) = self.write(RECORDS)?;
+    /// Stores all records in one transaction; durable when it returns, unless they come again.
+    pub async fn put(&self, records: &[Record], comes_again: bool) -> Result<(), StoreError> {
+        let durability = if comes_again { "relaxed" } else { STRICT };
+        let (transaction, store) = self.write(RECORDS, durability)?;
         for record in records {
             store.put_with_key(&Uint8Array::from(record.value.as_slice()), &record.key.as_str().into())?;
         }
         committed(&transaction).await
     }
 
-    fn write(&self, store: &str) -> Result<(IdbTransaction, IdbObjectStore), StoreError> {
+    fn write(&self, store: &str, durability: &str) -> Result<(IdbTransaction, IdbObjectStore), StoreError> {
         let options = Object::new();
-        Reflect::set(&options, &"durability".into(), &"strict".into())?;
+        Reflect::set(&options, &"durability".into(), &durability.into())?;
         let transaction = self.0.strict_transaction(store, IdbTransactionMode::Readwrite, &options)?;
         let objects = transaction.object_store(store)?;
         Ok((transaction, objects))
