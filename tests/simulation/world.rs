@@ -204,7 +204,7 @@ impl World {
             self.after(pause * MILLI, What::Dial(node, life));
         }
         if self.nodes[node].kind == Kind::City && !self.bare {
-            crate::arbiter::begin_term(self, node);
+            crate::arbiter::start(self, node);
         }
         self.carry_out(node);
     }
@@ -254,8 +254,10 @@ impl World {
                 }
                 Act::Persist { token, records } => self.persist(node, token, &records),
                 Act::Wrote(events) => self.nodes[node].own_events.extend(events),
-                Act::TookIn(scope) => {
-                    if self.nodes[node].kind == Kind::City && scope == Scope::Shared && !self.bare {
+                Act::TookIn { scope, own } => {
+                    // Decisions of others are its own, which come back after a restore.
+                    let news = scope == Scope::Shared || (scope == Scope::Decisions && !own);
+                    if self.nodes[node].kind == Kind::City && news && !self.bare {
                         crate::arbiter::wake(self, node, 50);
                     }
                 }
