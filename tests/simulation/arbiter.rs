@@ -1,25 +1,38 @@
 //! The arbiter at the simulated city: begins a term at each start, takes teachers into the pool, receives
-//! claims and decides them at once. After a restore it waits until every branch has reported.
+//! claims and decides them at once. After a restore it waits until every branch has reported, however
+//! often it is started meanwhile, and begins its term then.
 
 use crate::checker::NodeId;
 use crate::network::MILLI;
 use crate::node::Kind;
 use crate::world::{What, World};
-use client_core::decide;
+use client_core::decide::{self, Decision};
 use client_core::event::{ArbiterTerm, Draft, Scope, TeacherApproved};
 use client_core::ids::{BranchId, ChangeHash, Entropy};
 use std::collections::BTreeSet;
 
-/// A start of the city begins a new term.
-pub fn begin_term(world: &mut World, city: NodeId) {
+/// The city starts.
+pub fn start(world: &mut World, city: NodeId) {
+    world.arbiter_is_due = false;
+    let waits = world.nodes[city].program.as_mut().and_then(|p| p.shell()).is_some_and(|shell| shell.waits);
+    if !waits {
+        begin_term(world, city);
+    }
+    wake(world, city, 100);
+}
+
+/// A new term, above all decisions it knows.
+fn begin_term(world: &mut World, city: NodeId) {
     let now = world.clock(city);
     let entropy = Entropy::new(world.dice.bytes());
     let Some(shell) = world.nodes[city].program.as_mut().and_then(|program| program.shell()) else { return };
     let last = shell.views().requests.term.map_or(0, |(_, number)| number);
     let term = ArbiterTerm { epoch: shell.epoch, number: last + 1, parent: ChangeHash([0; 32]) };
+    let known = shell.shared.ordered().into_iter();
+    let decisions = known.filter(|entry| entry.reference.document.scope == Scope::Decisions);
+    let above = decisions.map(|entry| entry.stamp).max().unwrap_or_default();
+    shell.author.clock_mut().raise(above);
     shell.write(vec![Draft::new(BranchId::CITY, term)], entropy, now);
-    world.arbiter_is_due = false;
-    wake(world, city, 100);
 }
 
 /// It looks at the claims in a moment.
@@ -36,7 +49,7 @@ pub fn decide(world: &mut World, city: NodeId, life: u32) {
         return;
     }
     world.arbiter_is_due = false;
-    if !has_heard_all(world, city) {
+    if waits(world, city) {
         return wake(world, city, 1_000);
     }
     let now = world.clock(city);
@@ -46,10 +59,15 @@ pub fn decide(world: &mut World, city: NodeId, life: u32) {
     if shell.is_writing() {
         return wake(world, city, 20);
     }
+    if shell.views().requests.term.is_none_or(|(epoch, _)| epoch != shell.epoch) {
+        begin_term(world, city);
+        wake(world, city, 20);
+        return world.carry_out(city);
+    }
     let open_to_all = |document: &client_core::event::DocumentId| document.scope != Scope::Private;
     let frontier = shell.peer.ledger().heads(open_to_all).digest(id);
     let views = shell.views();
-    let mut drafts: Vec<Draft> = Vec::new();
+    let mut drafts = drafts_of(decide::displace(views, now, frontier));
     for (teacher, entry) in &views.teachers.teachers {
         let courses: Vec<_> = entry.proposed.difference(&entry.approved).copied().collect();
         if !courses.is_empty() {
@@ -59,9 +77,7 @@ pub fn decide(world: &mut World, city: NodeId, life: u32) {
     let receipts = decide::receipts(views, now);
     drafts.extend(receipts.into_iter().map(|event| Draft::new(BranchId::CITY, event)));
     if drafts.is_empty() {
-        for decision in decide::decide_now(views, now, frontier) {
-            drafts.push(Draft { id: Some(decision.id), ..Draft::new(BranchId::CITY, decision.event) });
-        }
+        drafts = drafts_of(decide::decide_now(views, now, frontier));
     }
     if !drafts.is_empty() {
         let kinds: Vec<String> = drafts.iter().map(|draft| format!("{:?}", draft.event)).collect();
@@ -72,18 +88,27 @@ pub fn decide(world: &mut World, city: NodeId, life: u32) {
     world.carry_out(city);
 }
 
+fn drafts_of(decisions: Vec<Decision>) -> Vec<Draft> {
+    let draft = |Decision { id, event, supersedes }| Draft {
+        id: Some(id),
+        supersedes,
+        ..Draft::new(BranchId::CITY, event)
+    };
+    decisions.into_iter().map(draft).collect()
+}
+
 /// Once put back, the city decides nothing before every branch has brought what it holds.
-fn has_heard_all(world: &mut World, city: NodeId) -> bool {
+fn waits(world: &mut World, city: NodeId) -> bool {
     let branches: Vec<NodeId> =
         (0..world.nodes.len()).filter(|node| world.nodes[*node].kind == Kind::Branch).collect();
     let wanted: BTreeSet<[u8; 16]> = branches.iter().map(|node| world.nodes[*node].device()).collect();
     let nodes: Vec<u64> =
         world.connections.iter().filter(|(_, c)| c.server == city).map(|(id, _)| *id).collect();
     let Some(shell) = world.nodes[city].program.as_mut().and_then(|program| program.shell()) else {
-        return false;
-    };
-    if !shell.was_put_back {
         return true;
+    };
+    if !shell.waits {
+        return false;
     }
     let heard: BTreeSet<[u8; 16]> = nodes
         .iter()
@@ -92,5 +117,12 @@ fn has_heard_all(world: &mut World, city: NodeId) -> bool {
         .filter_map(|session| session.peer().map(|peer| peer.device.0))
         .collect();
     shell.reported.extend(heard);
-    wanted.is_subset(&shell.reported)
+    if !wanted.is_subset(&shell.reported) {
+        return true;
+    }
+    let node = &mut world.nodes[city];
+    if let Some(shell) = node.program.as_mut().and_then(|program| program.shell()) {
+        shell.release(&mut node.disk);
+    }
+    false
 }

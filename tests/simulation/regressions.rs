@@ -27,6 +27,8 @@ const SEEDS: &[(u64, &str)] = &[
     (1088, "all"),          // an older word of the city came after a newer one
     (1096, "all"),          // a branch node's clock was set back and its timers stood still
     (10006, "all"),         // a mark overtook chunks of the feed
+    (101382, "all"),        // the city crashed while it waited for its branches, and decided without them
+    (120, "crash,backup"),  // that again: an answer that came back undid what was confirmed meanwhile
 ];
 
 fn faults(words: &str) -> BTreeSet<Fault> {

@@ -38,8 +38,11 @@ pub enum Act {
     Wrote(Vec<EventRef>),
     /// Nothing of it was stored.
     NotWritten,
-    /// Something of others is durable here.
-    TookIn(Scope),
+    /// Something is durable here.
+    TookIn {
+        scope: Scope,
+        own: bool,
+    },
     /// A greeting is done.
     Live,
     /// A device that keeps no rule made a change that anybody may take.
@@ -56,7 +59,8 @@ pub struct Shell {
     pub shared: History,
     pub private: History,
     pub epoch: u64,
-    pub was_put_back: bool,
+    /// A city that was put back decides nothing yet: until it has heard its branches, through every start.
+    pub waits: bool,
     /// Branch nodes that have brought what they hold since this start.
     pub reported: BTreeSet<[u8; 16]>,
     views: Option<SharedViews>,
@@ -66,6 +70,9 @@ pub struct Shell {
     feed: u64,
     acts: VecDeque<Act>,
 }
+
+/// Where a city keeps that it waits.
+const WAITS: &str = "waits";
 
 /// What a shell needs to start.
 pub struct Setup<'a> {
@@ -87,7 +94,14 @@ impl Shell {
         let is_new = current.is_none() && disk.marker.is_none();
         let is_same = disk.marker.is_some() && (disk.marker == current || disk.marker == previous);
         let was_put_back = !is_new && !is_same;
-        let epoch = known("epoch").filter(|_| !was_put_back).unwrap_or(setup.marker >> 1);
+        let is_city = setup.city_key.is_some();
+        let waited = records.get(WAITS).and_then(|bytes| read::<bool>(bytes)).unwrap_or(false);
+        let waits = is_city && (was_put_back || waited);
+        // While it waits every start is a new epoch, so that all compare again.
+        let epoch = known("epoch").filter(|_| !was_put_back && !waits).unwrap_or(setup.marker >> 1);
+        if waits {
+            disk.write(&[record(WAITS, &true)]);
+        }
         disk.write(&[
             record("marker_before", &disk.marker),
             record("marker", &setup.marker),
@@ -97,7 +111,6 @@ impl Shell {
         disk.marker = Some(setup.marker);
         let clock = records.get("clock").and_then(|bytes| read::<Stamp>(bytes)).unwrap_or_default();
         let identity = setup.identity;
-        let is_city = setup.city_key.is_some();
         let local = Local {
             city_key: setup.cast.city_public,
             chain: if is_city { Vec::new() } else { identity.chain.clone() },
@@ -118,7 +131,7 @@ impl Shell {
             shared: History::default(),
             private: History::default(),
             epoch,
-            was_put_back,
+            waits,
             reported: BTreeSet::new(),
             views: None,
             queue: VecDeque::new(),
@@ -137,6 +150,12 @@ impl Shell {
         }
         shell.peer = Peer::open(local, setup.city_key, stored);
         shell
+    }
+
+    /// The city has heard all its branches.
+    pub fn release(&mut self, disk: &mut Disk) {
+        self.waits = false;
+        disk.write(&[record(WAITS, &false)]);
     }
 
     fn restore(&mut self, records: &BTreeMap<String, Vec<u8>>) -> Stored {
@@ -263,7 +282,7 @@ impl Shell {
                     }
                 }
                 self.fold_in(&admitted.run, &admitted.author, &admitted.changes);
-                self.acts.push_back(Act::TookIn(document.scope));
+                self.acts.push_back(Act::TookIn { scope: document.scope, own });
             }
             Effect::Written(_) => {
                 if let Some((author, events)) = self.writing.take() {

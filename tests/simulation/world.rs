@@ -219,7 +219,7 @@ impl World {
             self.after(pause * MILLI, What::Dial(node, life));
         }
         if self.nodes[node].kind == Kind::City && !self.bare {
-            crate::arbiter::begin_term(self, node);
+            crate::arbiter::start(self, node);
         }
         self.carry_out(node);
     }
@@ -271,8 +271,10 @@ impl World {
                     self.persist(node, token, &records, comes_again);
                 }
                 Act::Wrote(events) => self.nodes[node].own_events.extend(events),
-                Act::TookIn(scope) => {
-                    if self.nodes[node].kind == Kind::City && scope == Scope::Shared && !self.bare {
+                Act::TookIn { scope, own } => {
+                    // Decisions of others are its own, which come back after a restore.
+                    let news = scope == Scope::Shared || (scope == Scope::Decisions && !own);
+                    if self.nodes[node].kind == Kind::City && news && !self.bare {
                         crate::arbiter::wake(self, node, 50);
                     }
                 }

@@ -1,5 +1,5 @@
-//! Confirmations that exclude each other: one came back after a restore, the other was given without
-//! knowing it. The one that counts first stays, the other claim has to move.
+//! Confirmations that a decision excludes which came back after a restore: they were given without
+//! knowing it. What counts first stays, the other claim has to move.
 
 use super::Decision;
 use super::alternatives::alternatives;
@@ -9,8 +9,8 @@ use crate::ids::ChangeHash;
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
-/// Moves every claim ahead that was confirmed against an earlier confirmation. What has begun stays an
-/// anomaly, and so does what the city did not decide itself.
+/// Moves every claim ahead that was confirmed against an earlier confirmation, or against an earlier
+/// answer of its own. What has begun stays an anomaly, and so does what the city did not decide itself.
 pub fn displace(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec<Decision> {
     let mut moved = BTreeSet::new();
     let mut decisions = Vec::new();
@@ -24,7 +24,15 @@ pub fn displace(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec<D
                 continue;
             }
             moved.insert(goes.source);
-            decisions.extend(displaced(views, goes.source, stays.source, code, now, frontier));
+            let reason = Reason { other: Some(stays.source), ..Reason::plain(code) };
+            decisions.extend(displaced(views, goes.source, reason, now, frontier));
+        }
+    }
+    for claim in &views.requests.undone {
+        let Some(state) = views.requests.claims.get(claim) else { continue };
+        let (Some(lodged), Some(first)) = (&state.lodged, &state.outcome) else { continue };
+        if lodged.wish.slot.start() > now {
+            decisions.extend(displaced(views, *claim, first.reason.clone(), now, frontier));
         }
     }
     decisions
@@ -51,15 +59,13 @@ fn outcome<'a>(views: &'a SharedViews, booking: &Booking) -> Option<&'a Outcome>
 fn displaced(
     views: &SharedViews,
     claim: EventRef,
-    other: EventRef,
-    code: ReasonCode,
+    reason: Reason,
     now: Millis,
     frontier: ChangeHash,
 ) -> Option<Decision> {
     let state = views.requests.claims.get(&claim)?;
     let (lodged, outcome) = (state.lodged.as_ref()?, state.outcome.as_ref()?);
     let alternatives = alternatives(views, &views.bookings, &lodged.wish, lodged.branch, now.day());
-    let reason = Reason { other: Some(other), ..Reason::plain(code) };
     let event = ClaimDisplaced { claim, reason, alternatives };
     let decision = Decision::new(&claim.to_string(), frontier, event);
     Some(Decision { supersedes: Some(outcome.decision), ..decision })

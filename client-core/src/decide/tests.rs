@@ -176,11 +176,25 @@ fn a_decision_that_comes_back_after_a_restore_goes_before_those_that_did_not_kno
         let reason = Reason::plain(ReasonCode::TeacherTaken);
         ClaimRefused { claim, reason, alternatives: Vec::new() }.into()
     };
-    let (given, claims) = two_lives(refused, |claim, _| confirmed(claim));
-    let views = given.views();
-    let outcome = views.requests.claims[&claims[0]].outcome.as_ref().unwrap();
-    assert_eq!(outcome.kind, OutcomeKind::Refused);
-    assert_eq!(views.requests.surplus_decisions.len(), 1);
+    let (mut given, claims) = two_lives(refused, |claim, _| confirmed(claim));
+    let outcome = |given: &Given| given.views().requests.claims[&claims[0]].outcome.clone().unwrap();
+    let first = outcome(&given);
+    assert_eq!(first.kind, OutcomeKind::Refused);
+    assert_eq!(given.views().requests.surplus_decisions.len(), 1);
+    // Somebody may have seen it confirmed: it moves, with the reason.
+    move_all(&mut given);
+    let now = outcome(&given);
+    assert_eq!((now.kind, now.reason), (OutcomeKind::Displaced, first.reason));
+}
+
+/// The city moves what has to move: one claim, once.
+fn move_all(given: &mut Given) {
+    let moved = displace(&given.views(), given.now, FRONTIER);
+    assert_eq!(moved.len(), 1);
+    for Decision { id, event, supersedes } in moved {
+        given.draft(BranchId::CITY, Draft { id: Some(id), supersedes, ..Draft::new(BranchId::CITY, event) });
+    }
+    assert!(displace(&given.views(), given.now, FRONTIER).is_empty(), "nothing moves twice");
 }
 
 #[test]
@@ -188,14 +202,9 @@ fn a_confirmation_that_comes_back_stays_and_the_one_it_excludes_is_displaced() {
     let (mut given, claims) = two_lives(confirmed, |_, claim| confirmed(claim));
     let twice = |given: &Given| given.views().anomalies.iter().any(|a| a.kind == AnomalyKind::TeacherTwice);
     assert!(twice(&given), "an anomaly until the city has moved one");
-    let moved = displace(&given.views(), given.now, FRONTIER);
-    assert_eq!(moved.len(), 1);
-    for Decision { id, event, supersedes } in moved {
-        given.draft(BranchId::CITY, Draft { id: Some(id), supersedes, ..Draft::new(BranchId::CITY, event) });
-    }
+    move_all(&mut given);
     let views = given.views();
     let kind = |claim: &EventRef| views.requests.claims[claim].outcome.as_ref().unwrap().kind;
     assert_eq!([kind(&claims[0]), kind(&claims[1])], [OutcomeKind::Confirmed, OutcomeKind::Displaced]);
     assert!(!twice(&given));
-    assert!(displace(&views, given.now, FRONTIER).is_empty(), "nothing moves twice");
 }

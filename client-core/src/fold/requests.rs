@@ -97,6 +97,8 @@ pub struct Requests {
     pub rounds: BTreeMap<SubjectId, Round>,
     /// Decisions that came second on a subject and name none they supersede.
     pub surplus_decisions: BTreeSet<EventRef>,
+    /// Claims that a surplus decision granted and the one that counts did not: to be displaced.
+    pub undone: BTreeSet<EventRef>,
     /// The arbiter's term of the greatest number: epoch, number.
     pub term: Option<(u64, u64)>,
     /// Answers so far.
@@ -142,8 +144,15 @@ impl Requests {
         match slot {
             Some(first) if entry.supersedes != Some(first.decision) => {
                 self.surplus_decisions.insert(entry.reference);
+                let told = matches!(first.kind, OutcomeKind::Confirmed | OutcomeKind::Displaced);
+                if !order && !told && outcome.kind == OutcomeKind::Confirmed {
+                    self.undone.insert(subject);
+                }
             }
-            _ => *slot = Some(outcome),
+            _ => {
+                *slot = Some(outcome);
+                self.undone.remove(&subject);
+            }
         }
     }
 
