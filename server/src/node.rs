@@ -33,7 +33,7 @@ use client_core::fold::{CourseAttendance, History};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, SubjectId, UserId};
 use client_core::log::{ActorLog, LogKey};
-use client_core::peer::{Batch, Connection, Input, Peer};
+use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis};
 use core::{Core, Message, StoreShelf};
@@ -148,7 +148,8 @@ impl Node {
     /// Opens the node over its store: heads, shared history, own lines and clock.
     pub async fn open(setup: Setup, store: Store) -> Result<Arc<Self>, NodeError> {
         let city = identity::city_id(setup.city_key);
-        let was_put_back = store.was_put_back(city, &setup.generation).await?;
+        let generation = store.generation(city, &setup.generation).await?;
+        let was_put_back = generation.was_put_back;
         let now = crate::sync::now();
         let mut journal = Journal::load(store.meta(city, JOURNAL).await?.as_deref());
         let is_city = matches!(setup.kind, Kind::City(_));
@@ -157,12 +158,13 @@ impl Node {
         if was_put_back {
             journal.note(Happening::StorePutBack, "", "", now);
         }
+        let epoch = epoch_of(&store, city, was_put_back || standing.waits()).await?;
+        let mut notes = vec![note_of(epoch)];
         if was_put_back && is_city {
             journal.note(Happening::ArbiterPaused, "", "this store was put back from a copy", now);
-            let notes = vec![standing.note()];
-            store.commit(city, &Batch { notes, ..Batch::default() }, &[]).await?;
+            notes.push(standing.note());
         }
-        let epoch = epoch_of(&store, city, was_put_back || standing.waits()).await?;
+        store.begin_generation(city, &setup.generation, generation, notes).await?;
         let store = Arc::new(store);
         let stored = store.stored(city).await?;
         let clock = match store.meta(city, "clock").await? {
@@ -454,18 +456,19 @@ async fn epoch_of(store: &Store, city: CityId, anew: bool) -> Result<u64, NodeEr
     if let Some(bytes) = store.meta(city, EPOCH).await?.filter(|_| !anew) {
         return rmp_serde::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()));
     }
-    let (epoch, (name, bytes)) = new_epoch();
-    store.put_meta(city, &name, &bytes).await?;
-    Ok(epoch)
+    Ok(new_epoch())
 }
 
 /// Where the epoch stands in the store.
 const EPOCH: &str = "epoch";
 
-/// A new epoch, and what to store of it.
-fn new_epoch() -> (u64, (String, Vec<u8>)) {
-    let epoch = u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1;
-    (epoch, (EPOCH.to_owned(), rmp_serde::to_vec(&epoch).expect("a number always encodes")))
+fn new_epoch() -> u64 {
+    u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1
+}
+
+/// What to store of an epoch.
+fn note_of(epoch: u64) -> (String, Vec<u8>) {
+    (EPOCH.to_owned(), rmp_serde::to_vec(&epoch).expect("a number always encodes"))
 }
 
 /// Goes on with every own line that still ends as this node left it.

@@ -465,11 +465,10 @@ impl Core {
             "this store was put back from a copy: a branch holds lines of the city that are not here"
         );
         self.journal.note(Happening::StorePutBack, "", "", now);
-        let (epoch, note) = super::new_epoch();
-        self.epoch = epoch;
-        self.notes.push(note);
+        self.epoch = super::new_epoch();
+        self.notes.push(super::note_of(self.epoch));
         self.pause(now);
-        self.peer.renew(epoch);
+        self.peer.renew(self.epoch);
     }
 
     /// Sealed rows for a peer after an offset of this store.

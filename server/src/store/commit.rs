@@ -41,12 +41,6 @@ impl Store {
         Ok(counters.feed)
     }
 
-    /// Keeps one small value of the node itself.
-    pub async fn put_meta(&self, city: CityId, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let notes = vec![(name.to_owned(), bytes.to_vec())];
-        self.commit(city, &Batch { notes, ..Batch::default() }, &[]).await.map(drop)
-    }
-
     /// The number of the run stored last.
     pub async fn feed_head(&self, city: CityId) -> Result<u64, StoreError> {
         let given = self.counters.lock().await.get(&city).map(|counters| counters.feed);
