@@ -115,7 +115,7 @@ async fn a_branch_node_replaced_by_an_empty_one_is_filled_and_its_devices_know_w
     town.record(ONE, "甲").await.unwrap();
     device.act(&Command::SetProfile { registered: 2 }).await;
     device.wait_for("it is at the branch", |status| status.not_at_upstream == 0).await;
-    assert_eq!(device.status().await.not_at_city, 2, "the branch's change came here, too");
+    device.wait_for("the branch's change came here, too", |status| status.not_at_city == 2).await;
     town.kill(ONE).await;
     device.off().await;
     emptied(&town, ONE).await;
@@ -127,7 +127,8 @@ async fn a_branch_node_replaced_by_an_empty_one_is_filled_and_its_devices_know_w
         })
         .await;
     device.wait_for("the branch is supplied again", |status| status.not_at_upstream == 0).await;
-    assert_eq!(town.status(ONE).await["changes"], device.status().await.changes);
+    let held = device.status().await.changes;
+    town.wait_for(ONE, "holds what its device holds", |status| status["changes"] == held).await;
     town.line(ONE).heal();
     town.converge().await;
     device.wait_for("all is at the city", |status| status.not_at_city == 0).await;

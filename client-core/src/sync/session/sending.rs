@@ -23,7 +23,9 @@ impl Session {
 
     /// Whether there may be more to do.
     pub(super) fn send_next(&mut self, here: &Here<'_>) -> Result<bool, ShelfError> {
-        if let Some(key) = self.dirty.pop_first() {
+        // Decisions are the last in order and go first: a city that was put back and does not know it
+        // learns of them before anything reaches its arbiter.
+        if let Some(key) = self.dirty.pop_last() {
             if !self.peer_may_read(&key.document)
                 && let Some(theirs) = self.theirs.get_mut(&key)
             {
