@@ -229,6 +229,26 @@ fn two_copies_of_a_device_heal_and_write_on_apart() {
 }
 
 #[test]
+fn where_lines_part_and_each_side_has_a_longer_one_neither_waits_for_the_other() {
+    let given = Given::nothing();
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    let mut device = Node::new(&given, branch(1), PROTOCOL);
+    (1..=4).for_each(|n| device.write(n));
+    meet(&mut device, &mut city, 1);
+    let mut copy = device.copied(&given, branch(1));
+    (5..=8).for_each(|n| copy.write(n));
+    device.write(50);
+    meet(&mut device, &mut city, 2);
+    meet(&mut copy, &mut city, 3);
+    // The city holds one line up to change 5 and one up to change 8; the device holds six of the first.
+    device.write(60);
+    city.peer.renew(8);
+    meet(&mut device, &mut city, 4);
+    assert_eq!(device.frontier(), city.frontier());
+    assert_eq!(city.peer.ledger().iter().map(|(_, log)| log.lines().len()).sum::<usize>(), 2);
+}
+
+#[test]
 fn a_server_put_back_to_an_old_state_is_supplied_again() {
     let given = Given::nothing();
     let (mut city, mut branches) = city_and_branches(&given, 2);
