@@ -249,6 +249,24 @@ fn where_lines_part_and_each_side_has_a_longer_one_neither_waits_for_the_other()
 }
 
 #[test]
+fn what_came_from_the_upstream_is_not_sent_back_to_it() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    branches.iter_mut().for_each(|branch| branch.write(1));
+    let elsewhere = segment_of(&branches[1]);
+    let device = &mut branches[0];
+    device.handle(Input::Connected { connection: 1, nonce: [1; 32] });
+    city.handle(Input::Accepted { connection: 1, nonce: [2; 32], peer_nonce: [1; 32] });
+    talk(device, &mut city, 1);
+    city.handle(Input::Segment { ticket: 1, runs: elsewhere });
+    for bytes in city.wire.drain(..) {
+        device.handle(Input::Received { connection: 1, bytes });
+    }
+    assert_eq!(device.peer.ledger().len(), 2);
+    assert!(!device.wire.iter().any(|frame| frame.starts_with(b"\x81\xa5Chunk")));
+}
+
+#[test]
 fn a_server_put_back_to_an_old_state_is_supplied_again() {
     let given = Given::nothing();
     let (mut city, mut branches) = city_and_branches(&given, 2);
