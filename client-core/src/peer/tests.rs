@@ -559,3 +559,21 @@ fn a_word_of_the_city_with_more_in_it_counts_though_its_clock_was_set_back() {
     reader.peer.hear_city(CityStatement { time: NOW, ..ahead }, NOW, &reader.shelf);
     assert_eq!(reader.peer.statements_on(&documents, NOW), [now], "an old word takes nothing back");
 }
+
+#[test]
+fn a_word_of_the_city_that_names_one_more_line_says_more_though_that_line_is_short() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 1);
+    branches[0].write(1);
+    meet(&mut branches[0], &mut city, 1);
+    let mut copy = branches[0].copied(&given, branch(1));
+    (2..=4).for_each(|n| branches[0].write(n));
+    meet(&mut branches[0], &mut city, 2);
+    let documents: Vec<DocumentId> = city.frontier().0.keys().copied().collect();
+    let ahead = city.peer.statements_on(&documents, Millis(NOW.0 * 2)).remove(0);
+    copy.write(20);
+    meet(&mut copy, &mut city, 3);
+    let now = city.peer.statements_on(&documents, NOW).remove(0);
+    assert_eq!((ahead.heads.len(), now.heads.len()), (1, 2));
+    assert!(!ahead.covers(&now) && now.covers(&ahead));
+}
