@@ -29,6 +29,9 @@ const SEEDS: &[(u64, &str)] = &[
     (10006, "all"),         // a mark overtook chunks of the feed
     (101382, "all"),        // the city crashed while it waited for its branches, and decided without them
     (120, "crash,backup"),  // that again: an answer that came back undid what was confirmed meanwhile
+    (300064, "all"),        // lines parted, each side had a longer one, and each waited for the other
+    (300348, "all"),        // the city's clock was set back, its word on a second line passed for old
+    (401592, "all"),        // more lines than anybody keeps, the city was put back and took others
 ];
 
 fn faults(words: &str) -> BTreeSet<Fault> {

@@ -229,6 +229,44 @@ fn two_copies_of_a_device_heal_and_write_on_apart() {
 }
 
 #[test]
+fn where_lines_part_and_each_side_has_a_longer_one_neither_waits_for_the_other() {
+    let given = Given::nothing();
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    let mut device = Node::new(&given, branch(1), PROTOCOL);
+    (1..=4).for_each(|n| device.write(n));
+    meet(&mut device, &mut city, 1);
+    let mut copy = device.copied(&given, branch(1));
+    (5..=8).for_each(|n| copy.write(n));
+    device.write(50);
+    meet(&mut device, &mut city, 2);
+    meet(&mut copy, &mut city, 3);
+    // The city holds one line up to change 5 and one up to change 8; the device holds six of the first.
+    device.write(60);
+    city.peer.renew(8);
+    meet(&mut device, &mut city, 4);
+    assert_eq!(device.frontier(), city.frontier());
+    assert_eq!(city.peer.ledger().iter().map(|(_, log)| log.lines().len()).sum::<usize>(), 2);
+}
+
+#[test]
+fn what_came_from_the_upstream_is_not_sent_back_to_it() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    branches.iter_mut().for_each(|branch| branch.write(1));
+    let elsewhere = segment_of(&branches[1]);
+    let device = &mut branches[0];
+    device.handle(Input::Connected { connection: 1, nonce: [1; 32] });
+    city.handle(Input::Accepted { connection: 1, nonce: [2; 32], peer_nonce: [1; 32] });
+    talk(device, &mut city, 1);
+    city.handle(Input::Segment { ticket: 1, runs: elsewhere });
+    for bytes in city.wire.drain(..) {
+        device.handle(Input::Received { connection: 1, bytes });
+    }
+    assert_eq!(device.peer.ledger().len(), 2);
+    assert!(!device.wire.iter().any(|frame| frame.starts_with(b"\x81\xa5Chunk")));
+}
+
+#[test]
 fn a_server_put_back_to_an_old_state_is_supplied_again() {
     let given = Given::nothing();
     let (mut city, mut branches) = city_and_branches(&given, 2);
@@ -520,4 +558,22 @@ fn a_word_of_the_city_with_more_in_it_counts_though_its_clock_was_set_back() {
     assert_eq!(reader.peer.statements_on(&documents, NOW).first(), Some(&now));
     reader.peer.hear_city(CityStatement { time: NOW, ..ahead }, NOW, &reader.shelf);
     assert_eq!(reader.peer.statements_on(&documents, NOW), [now], "an old word takes nothing back");
+}
+
+#[test]
+fn a_word_of_the_city_that_names_one_more_line_says_more_though_that_line_is_short() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 1);
+    branches[0].write(1);
+    meet(&mut branches[0], &mut city, 1);
+    let mut copy = branches[0].copied(&given, branch(1));
+    (2..=4).for_each(|n| branches[0].write(n));
+    meet(&mut branches[0], &mut city, 2);
+    let documents: Vec<DocumentId> = city.frontier().0.keys().copied().collect();
+    let ahead = city.peer.statements_on(&documents, Millis(NOW.0 * 2)).remove(0);
+    copy.write(20);
+    meet(&mut copy, &mut city, 3);
+    let now = city.peer.statements_on(&documents, NOW).remove(0);
+    assert_eq!((ahead.heads.len(), now.heads.len()), (1, 2));
+    assert!(!ahead.covers(&now) && now.covers(&ahead));
 }

@@ -2,11 +2,12 @@
 
 use crate::event::DocumentId;
 use crate::identity::{self, Chain, IdentityError, SecretKey};
-use crate::ids::{ChangeHash, CityId, PublicKey, Signature};
+use crate::ids::{ActorId, ChangeHash, CityId, PublicKey, Signature};
 use crate::log::{Head, LogKey, Run};
 use crate::sealed::SealedBatch;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The newest protocol version this program speaks.
 pub const PROTOCOL: u16 = 2;
@@ -51,11 +52,21 @@ impl CityStatement {
         identity::verify(city_key, &self.signed_bytes(identity::city_id(city_key)), &self.signature)
     }
 
-    /// Whether the other statement on this document says nothing that this one does not say.
+    /// Whether the other statement on this document says nothing that this one does not say. What the city
+    /// holds of an actor only grows, so the one with more changes on its lines is the later.
     pub fn covers(&self, other: &Self) -> bool {
-        other.heads.iter().all(|head| {
-            self.heads.iter().any(|own| own.actor == head.actor && (own.seq > head.seq || own == head))
-        })
+        let (own, theirs) = (self.lengths(), other.lengths());
+        theirs.iter().all(|(actor, length)| own.get(actor).is_some_and(|own| own >= length))
+    }
+
+    /// How long all lines of each actor are together.
+    fn lengths(&self) -> BTreeMap<ActorId, u64> {
+        let mut lengths = BTreeMap::new();
+        for head in &self.heads {
+            let length: &mut u64 = lengths.entry(head.actor).or_default();
+            *length = length.saturating_add(head.seq);
+        }
+        lengths
     }
 
     fn signed_bytes(&self, city: CityId) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! What a peer lacks of one actor's lines, from the heads it named.
 
 use super::session::Here;
-use crate::log::{Head, LogKey, ShelfError, locate};
+use crate::log::{ActorLog, Head, LogKey, ShelfError, locate};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a peer's holding of one actor.
@@ -31,7 +31,7 @@ pub enum Lack {
         /// The last change it has.
         after: u64,
     },
-    /// Its line parts from this one: ask where.
+    /// Its lines part from this one: ask where.
     Ask {
         /// The line.
         line: u8,
@@ -112,15 +112,22 @@ impl Theirs {
             if after >= line.head.seq || after < line.from.seq {
                 continue;
             }
-            let parted = self.unplaced.iter().any(|head| head.seq <= line.head.seq);
             if self.unplaced.is_empty() || self.answered.contains(&number) {
                 return Lack::Send { line: number, after };
             }
-            if parted && !self.asked.contains(&number) {
+            if !self.asked.contains(&number) && !self.is_ahead(log) {
                 return Lack::Ask { line: number };
             }
             // Else it is ahead of this line or was asked: it is its turn.
         }
         Lack::Nothing
+    }
+
+    /// Whether it named one line, longer than the only one here, and so sends first. Where there are more
+    /// lines each side might take the other for the one ahead, and both would wait.
+    fn is_ahead(&self, log: &ActorLog) -> bool {
+        let (lines, heads) = (log.lines(), &self.unplaced);
+        let one_each = lines.len() == 1 && heads.len() == 1 && self.upto.is_empty();
+        one_each && self.behind == 0 && heads[0].seq > lines[0].head.seq
     }
 }

@@ -45,6 +45,10 @@ impl Session {
                 self.feed.echo.insert((key, head.hash));
             }
         }
+        // Of an actor that it did not name among all its heads the upstream had nothing before this.
+        if self.side == Side::Client && self.told_all {
+            self.theirs.entry(key).or_default();
+        }
         if let Some(theirs) = self.theirs.get_mut(&key) {
             theirs.holds(line, head.seq);
             self.dirty.insert(key);
