@@ -13,28 +13,45 @@ pub(super) struct Layout {
     /// Words of a calendar.
     pub words: u32,
     days_per_word: u32,
+    /// Word and shift by day.
+    places: Vec<(u32, u32)>,
+    /// Day within the word and period by bit.
+    times: Vec<(u32, u32)>,
 }
 
 impl Layout {
     pub fn of(instance: &Instance) -> Self {
         let periods = instance.periods.len() as u32;
         let days_per_word = if periods <= 9 { 7 } else { 64 / periods };
-        Self { periods, words: instance.days.div_ceil(days_per_word), days_per_word }
+        let place = |day: u32| (day / days_per_word, day % days_per_word * periods);
+        Self {
+            periods,
+            words: instance.days.div_ceil(days_per_word),
+            days_per_word,
+            places: (0..instance.days).map(place).collect(),
+            times: (0..64).map(|bit| (bit / periods, bit % periods)).collect(),
+        }
     }
 
-    /// Word and shift of a day.
+    /// Word and shift of a day of the horizon.
     pub fn place(&self, day: u32) -> (u32, u32) {
-        (day / self.days_per_word, day % self.days_per_word * self.periods)
+        self.places[day as usize]
     }
 
     /// Day and period of a bit.
     pub fn time(&self, word: u32, bit: u32) -> (u32, u32) {
-        (word * self.days_per_word + bit / self.periods, bit % self.periods)
+        let (day, period) = self.times[bit as usize];
+        (word * self.days_per_word + day, period)
     }
 
     /// All bits of a day, at its shift.
     pub fn day_mask(&self, shift: u32) -> u64 {
         ((1u64 << self.periods) - 1) << shift
+    }
+
+    /// Whether a word holds just a week.
+    pub fn words_are_weeks(&self) -> bool {
+        self.days_per_word == 7
     }
 }
 
@@ -59,6 +76,11 @@ impl Calendars {
     pub fn of(&self, which: u32) -> &[u64] {
         let from = (which * self.words) as usize;
         &self.bits[from..from + self.words as usize]
+    }
+
+    /// Sets a whole word.
+    pub fn set_word(&mut self, which: u32, word: u32, bits: u64) {
+        self.bits[(which * self.words + word) as usize] = bits;
     }
 
     /// Sets the bits of a day.

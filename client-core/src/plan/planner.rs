@@ -64,8 +64,8 @@ impl Planner {
         }
     }
 
-    /// The best plan so far, held against the rules, with a word on every unmet order.
-    pub fn finish(mut self) -> Plan {
+    /// The best plan so far, held against the rules, with a word on every unmet order; and its objective.
+    pub fn finish(mut self) -> (Plan, Objective) {
         let classes = self.search.finish(&self.ground);
         let faults = faults_of(&self.instance, &self.admission, &classes);
         assert!(faults.is_empty(), "the search keeps every rule: {faults:?}");
@@ -77,7 +77,7 @@ impl Planner {
             (one.day, one.period, &one.venue).cmp(&(other.day, other.period, &other.venue))
         });
         let (format, instance) = ("jts-plan-1".to_owned(), self.instance.name.clone());
-        Plan { format, instance, classes: written, unmet }
+        (Plan { format, instance, classes: written, unmet }, found)
     }
 }
 
@@ -88,7 +88,7 @@ pub fn plan(instance: impl Into<Arc<Instance>>, budget: Budget, mut progress: im
     while !planner.progress().done {
         progress(planner.run(part));
     }
-    planner.finish()
+    planner.finish().0
 }
 
 /// Holds a plan, whoever made it, against the rules; none broken, then its objective.

@@ -22,6 +22,8 @@ pub(in crate::plan) struct Seat {
     pub fixed: bool,
     /// Confirmed and closed: nobody joins.
     pub closed: bool,
+    /// B of the class itself.
+    points: i64,
     /// Place in the list of its course.
     at: u32,
 }
@@ -211,25 +213,28 @@ impl Board {
                 parts: Vec::new(),
                 fixed: false,
                 closed: false,
+                points: 0,
                 at: 0,
             });
             self.classes.len() as u32 - 1
         });
+        let points = class_points(&ground.instance, course, teacher, venue);
         let list = &mut self.by_course[course as usize];
         let seat = &mut self.classes[id as usize];
+        seat.points = points;
         (seat.course, seat.teacher, seat.venue, seat.day, seat.period) =
             (course, teacher, venue, day, period);
         seat.at = list.len() as u32;
         list.push(id);
-        self.b += class_points(&ground.instance, course, teacher, venue);
+        self.b += points;
         self.occupy(ground, id, true);
         id
     }
 
     fn remove_class(&mut self, ground: &Ground, id: u32) {
         self.occupy(ground, id, false);
-        let &Seat { course, teacher, venue, at, .. } = &self.classes[id as usize];
-        self.b -= class_points(&ground.instance, course, teacher, venue);
+        let &Seat { course, points, at, .. } = &self.classes[id as usize];
+        self.b -= points;
         let list = &mut self.by_course[course as usize];
         list.swap_remove(at as usize);
         if let Some(other) = list.get(at as usize) {
@@ -271,8 +276,30 @@ impl Board {
         if limited(before) == limited(after) {
             self.free_day(ground, teacher, day);
         } else {
-            let first = day / 7 * 7;
-            (first..self.days.min(first + 7)).for_each(|day| self.free_day(ground, teacher, day));
+            self.free_week(ground, teacher, day / 7);
+        }
+    }
+
+    /// Works out when a teacher could begin another class in a week whose limit came or went.
+    fn free_week(&mut self, ground: &Ground, teacher: u32, week: u32) {
+        let load = self.teacher_week[(teacher * self.weeks + week) as usize];
+        let max_week = ground.teachers[teacher as usize].max_week;
+        let days = week * 7..self.days.min(week * 7 + 7);
+        if ground.layout.words_are_weeks() {
+            for (length, duration) in ground.durations.iter().enumerate() {
+                let empty = ground.teacher_starts[length].of(teacher)[week as usize];
+                let bits = if load + duration > max_week { 0 } else { empty };
+                self.teacher_free[length].set_word(teacher, week, bits);
+            }
+            if load >= max_week {
+                return;
+            }
+        }
+        for day in days {
+            let taken = self.teacher_taken[(teacher * self.days + day) as usize];
+            if taken != 0 || !ground.layout.words_are_weeks() {
+                self.free_day(ground, teacher, day);
+            }
         }
     }
 
@@ -368,7 +395,7 @@ impl Board {
         let target = ground.teachers[seat.teacher as usize].target;
         let duration = i64::from(ground.courses[seat.course as usize].duration);
         let of = |load: i64| overload(&ground.instance, target, load);
-        class_points(&ground.instance, seat.course, seat.teacher, seat.venue) + of(load) - of(load - duration)
+        seat.points + of(load) - of(load - duration)
     }
 
     /// The class a teacher has in a period.

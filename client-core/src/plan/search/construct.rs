@@ -41,9 +41,10 @@ impl Search {
         });
         let mut id = if same { there } else { NONE };
         for part in people {
-            if id == NONE {
+            if id == NONE && known {
                 id = self.reopen(ground, class, part.order, part.mode).unwrap_or(NONE);
-            } else if self.could_join(ground, &ground.orders[part.order as usize], id)
+            } else if id != NONE
+                && self.could_join(ground, &ground.orders[part.order as usize], id)
                 && self.best_mode_is_possible(ground, part.order, id, part.mode)
             {
                 self.board.join(ground, part.order, id, part.mode);

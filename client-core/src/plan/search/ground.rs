@@ -189,6 +189,9 @@ impl Ground {
 
     /// Whether an order accepts a class of a length then, and whether it prefers that.
     pub fn wish(&self, order: &OrderFacts, length: u8, day: u32, period: u32) -> (bool, bool) {
+        if day >= self.instance.days {
+            return (false, false);
+        }
         let (word, shift) = self.layout.place(day);
         let at = order.wishes[length as usize];
         if word < order.words.0 || word >= order.words.1 || at == NONE {

@@ -182,6 +182,9 @@ impl Search {
     /// Points at the published time, if `times` has it and the teacher can be there.
     fn as_published(&self, ground: &Ground, facts: &OrderFacts, place: &Place, points: i64) -> Option<i64> {
         let was = facts.published?;
+        if was.day >= ground.instance.days || was.period >= ground.layout.periods {
+            return None;
+        }
         let (word, shift) = ground.layout.place(was.day);
         let at = word.checked_sub(facts.words.0)?;
         let free = self.times.get(at as usize)? >> (shift + was.period) & 1 == 1;
