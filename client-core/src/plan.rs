@@ -24,3 +24,6 @@ pub use objective::Objective;
 pub use planner::{Budget, Planner, Progress, check, plan};
 pub use reading::Refusal;
 pub use rules::{Rule, Violation, Wishes};
+
+#[cfg(test)]
+mod tests;

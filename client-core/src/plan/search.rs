@@ -19,9 +19,20 @@ use super::random::{Random, Tolerance};
 use super::rules::Admission;
 use regions::Region;
 
-/// Temperatures of the first and the last step, in 1/1024 of a point, for classes of 30 points a period.
+/// The temperature of the first step, in 1/1024 of a point, for classes of 30 points a period.
 const HOT: u64 = 10 * 1024;
-const COLD: u64 = 512;
+/// How often it halves on the way to the last step.
+const HALVINGS: u64 = 7;
+/// Exploring is that much hotter.
+const HOTTER: u64 = 20;
+/// Exploring weighs a point of A of an unmet order so much less.
+const LIGHTER: i64 = 3;
+/// Steps an order deserves.
+const STEPS_PER_ORDER: u64 = 60_000;
+/// The same in the part of an instance that has more than 2,000 orders.
+const STEPS_PER_FURTHER_ORDER: u64 = 30_000;
+/// The least any instance deserves: when nothing was published, and when most was.
+const LEAST_STEPS: (u64, u64) = (10_000_000, 3_000_000);
 
 /// One running search.
 pub(super) struct Search {
@@ -33,6 +44,9 @@ pub(super) struct Search {
     waiting: Vec<u32>,
     /// Free times of one order at one place.
     times: Vec<u64>,
+    /// Those of them that would do, and those of them that others would share.
+    chosen: Vec<u64>,
+    narrowed: Vec<u64>,
     /// What a point of A of an unmet order is worth now.
     unmet_weight: i64,
     regions: Vec<Region>,
@@ -42,6 +56,13 @@ pub(super) struct Search {
     best_plan: Vec<Seated>,
     unsaved: bool,
     budget: u64,
+    /// Which of the equal parts of a region's steps is under way; each begins hot.
+    cycle: u64,
+    exploring: bool,
+    /// The part of a cycle that explores, of 65,536.
+    explored: u64,
+    /// Orders that were unmet or moved when the first plan was built, if anything was published.
+    unsettled: Vec<u32>,
 }
 
 /// An order's class and mode, as a kept plan holds them.
@@ -65,6 +86,8 @@ impl Search {
             steps: 0,
             waiting: Vec::new(),
             times: Vec::new(),
+            chosen: Vec::new(),
+            narrowed: Vec::new(),
             unmet_weight: ground.a_weight,
             regions: Vec::new(),
             region: 0,
@@ -73,12 +96,18 @@ impl Search {
             best_plan: Vec::new(),
             unsaved: false,
             budget: 0,
+            cycle: 0,
+            exploring: false,
+            explored: 0,
+            unsettled: Vec::new(),
             board,
         };
         search.construct(ground, admission);
         search.regions = regions::of(ground, &search.board);
         search.steps = 0;
+        search.unsettled = search.unsettled(ground);
         search.budget = budget.unwrap_or_else(|| search.deserved(ground));
+        search.explored = if search.crowded(ground) { 1 << 15 } else { 1 << 13 };
         search.note_best();
         search.save();
         search
@@ -99,9 +128,33 @@ impl Search {
         self.budget
     }
 
-    /// What an instance deserves.
+    /// What an instance deserves: much where much is open, little where most was published and still holds.
     fn deserved(&self, ground: &Ground) -> u64 {
-        ground.orders.len() as u64 * 100_000
+        let orders: usize = self.regions.iter().map(|region| region.orders.len()).sum();
+        let published = !ground.instance.previous.is_empty();
+        let open = if published { self.unsettled.len().min(orders) as u64 } else { orders as u64 };
+        let near = open.min(2_000);
+        let steps = near * STEPS_PER_ORDER + (open - near) * STEPS_PER_FURTHER_ORDER;
+        let crowded = if !published && self.crowded(ground) { steps / 2 } else { 0 };
+        (steps + crowded).max(if published { LEAST_STEPS.1 } else { LEAST_STEPS.0 })
+    }
+
+    /// Whether many orders stay unmet that have places.
+    fn crowded(&self, ground: &Ground) -> bool {
+        let could = self.board.unmet.iter().filter(|order| !ground.places(**order).is_empty()).count();
+        could * 20 > ground.orders.len()
+    }
+
+    fn unsettled(&self, ground: &Ground) -> Vec<u32> {
+        let regions = self.regions.iter().flat_map(|region| region.orders.iter().copied());
+        let moved = |order: &u32| {
+            let spot = self.board.spots[*order as usize];
+            let published = ground.orders[*order as usize].published.is_some();
+            spot.class == NONE
+                || !published
+                || self.board.part_points(ground, *order, spot.class, spot.mode).0 > 0
+        };
+        if ground.instance.previous.is_empty() { Vec::new() } else { regions.filter(moved).collect() }
     }
 
     /// Whether the budget is used up or nothing is left to try.
@@ -120,8 +173,10 @@ impl Search {
                 continue;
             }
             let length = (end - self.region_start).max(1);
-            let progress = ((self.steps - self.region_start) << 16) / length;
-            self.one_move(ground, progress);
+            let orders = self.regions[self.region].orders.len() as u64;
+            let cycles = (length / (orders * STEPS_PER_ORDER)).clamp(1, 4);
+            let progress = (u128::from(cycles * (self.steps - self.region_start)) << 16) / u128::from(length);
+            self.one_move(ground, progress as u64);
         }
         if self.done() && self.region < self.regions.len() {
             self.end_region(ground);
@@ -129,10 +184,16 @@ impl Search {
         }
     }
 
+    /// Tries one move; `progress` counts cycles, in 1/65,536.
     fn one_move(&mut self, ground: &Ground, progress: u64) {
-        let early = progress < (1 << 16) / 5 && ground.instance.previous.is_empty();
-        let weight = if early { ground.a_weight / 8 } else { ground.a_weight };
-        self.unmet_weight = weight.max(1);
+        let within = progress & 0xffff;
+        let exploring = ground.instance.previous.is_empty() && within < self.explored;
+        if progress >> 16 != self.cycle || (self.exploring && !exploring) {
+            self.cycle = progress >> 16;
+            self.return_to_best(ground);
+        }
+        self.exploring = exploring;
+        self.unmet_weight = if exploring { (ground.a_weight / LIGHTER).max(1) } else { ground.a_weight };
         let before = self.energy(ground);
         self.propose(ground);
         self.steps += 2;
@@ -141,12 +202,12 @@ impl Search {
         }
         let loss = self.energy(ground) - before;
         if loss > 0 {
-            let accepted = self.tolerance.draw(self.temperature(ground, progress), &mut self.random);
-            if loss > accepted {
+            let temperature = self.temperature(ground, within);
+            if loss > self.tolerance.draw(temperature, &mut self.random) {
                 self.board.roll_back(ground);
                 return;
             }
-            if self.unsaved && progress > 1 << 15 {
+            if self.unsaved {
                 self.board.roll_back(ground);
                 self.save();
                 return;
@@ -158,9 +219,8 @@ impl Search {
 
     /// Half as hot after every equal part of the way, in between along a line.
     fn temperature(&self, ground: &Ground, progress: u64) -> u64 {
-        let halvings = u64::from((HOT / COLD).ilog2());
-        let at = progress * halvings;
-        let hot = HOT >> (at >> 16);
+        let at = progress * HALVINGS;
+        let hot = if self.exploring { HOT * HOTTER } else { HOT } >> (at >> 16);
         let scale = ground.instance.weights.open_period.max(1) as u64;
         (hot - ((hot / 2 * (at & 0xffff)) >> 16)) * scale / 30
     }
@@ -176,24 +236,37 @@ impl Search {
             && let Some(order) = self.random_unmet()
         {
             let chain = self.random.below(4);
-            self.force(ground, order, chain);
+            let host = self.host_for(ground, order);
+            self.force(ground, host, chain);
             return;
         }
         let seed = self.random_seed();
         match self.random.below(16) {
-            0..=2 => self.force(ground, seed, 1),
-            3..=6 => self.move_class(ground, seed),
+            0..6 => self.force(ground, seed, 1),
+            6..10 => self.move_class(ground, seed),
             _ => self.shake(ground, seed),
         }
     }
 
+    /// Mostly the order itself, sometimes another one whose class it could join.
+    fn host_for(&mut self, ground: &Ground, order: u32) -> u32 {
+        if !ground.places(order).is_empty() && !self.random.percent(30) {
+            return order;
+        }
+        let courses = &ground.instance.orders[order as usize].courses;
+        let others = &ground.by_course[courses[self.random.index(courses.len())] as usize];
+        others[self.random.index(others.len())]
+    }
+
     /// Some order of the region that is not confirmed and could be served.
     fn random_seed(&mut self) -> u32 {
-        let orders = &self.regions[self.region].orders;
+        let unsettled = !self.unsettled.is_empty() && self.random.percent(50);
+        let orders = if unsettled { &self.unsettled } else { &self.regions[self.region].orders };
         orders[self.random.index(orders.len())]
     }
 
-    fn random_unmet(&mut self) -> Option<u32> {
+    /// Some unmet order of the region that could be served, if a few draws find one.
+    pub(super) fn random_unmet(&mut self) -> Option<u32> {
         let region = &self.regions[self.region];
         let from = if self.regions.len() == 1 { &self.board.unmet } else { &region.orders };
         (0..8).find_map(|_| {
@@ -243,8 +316,7 @@ impl Search {
             if self.board.objective() == self.best {
                 self.save();
             } else {
-                // Passed in the hot part of the way and not kept.
-                self.unsaved = false;
+                debug_assert!(false, "the best plan is kept before it is left");
             }
         }
         let orders = ground.orders.len() as u32;

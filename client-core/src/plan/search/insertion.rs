@@ -4,6 +4,9 @@ use super::Search;
 use super::ground::{Ground, NONE, OrderFacts, Place};
 use crate::plan::instance::Mode;
 
+/// Of a hundred times, how often a time is chosen for the sake of others who want the course.
+pub(super) const SOCIABLE: u32 = 60;
+
 /// How an order is served.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::plan) enum Way {
@@ -206,11 +209,52 @@ impl Search {
         also_late: bool,
     ) -> Option<((u32, u32), bool)> {
         let preferred = ground.preferred(facts, place.length);
-        if let Some(time) = self.random_time(ground, facts, place, |times, at| times[at] & preferred[at]) {
+        self.chosen.clear();
+        self.chosen.extend(self.times.iter().zip(preferred).map(|(free, preferred)| free & preferred));
+        if let Some(time) = self.sociable_time(ground, facts, place) {
             return Some((time, true));
         }
-        let late = |times: &[u64], at: usize| times[at] & !preferred[at];
-        also_late.then(|| self.random_time(ground, facts, place, late))?.map(|time| (time, false))
+        if !also_late {
+            return None;
+        }
+        self.chosen.clear();
+        self.chosen.extend(self.times.iter().zip(preferred).map(|(free, preferred)| free & !preferred));
+        self.sociable_time(ground, facts, place).map(|time| (time, false))
+    }
+
+    /// Some time of `chosen`, often one at which others who want the course could join.
+    fn sociable_time(&mut self, ground: &Ground, facts: &OrderFacts, place: &Place) -> Option<(u32, u32)> {
+        if self.chosen.iter().all(|word| *word == 0) {
+            return None;
+        }
+        if self.random.percent(SOCIABLE)
+            && self.narrow(ground, facts.words.0, place.course, place.length)
+            && let Some(time) = self.random_time(ground, facts, place, true)
+        {
+            return Some(time);
+        }
+        self.random_time(ground, facts, place, false)
+    }
+
+    /// Leaves in `narrowed` those of the `chosen` times that some others who want the course accept.
+    pub(super) fn narrow(&mut self, ground: &Ground, from: u32, course: u32, length: u8) -> bool {
+        let orders = &ground.by_course[course as usize];
+        self.narrowed.clone_from(&self.chosen);
+        let mut any = false;
+        for _ in 0..2 {
+            let other = &ground.orders[orders[self.random.index(orders.len())] as usize];
+            let accepted = ground.accepted(other, length);
+            let common = |at: usize, bits: u64| {
+                let word = from + at as u32;
+                let inside = word >= other.words.0 && word < other.words.1;
+                if inside { bits & accepted[(word - other.words.0) as usize] } else { 0 }
+            };
+            if self.narrowed.iter().enumerate().any(|(at, bits)| common(at, *bits) != 0) {
+                self.narrowed.iter_mut().enumerate().for_each(|(at, bits)| *bits = common(at, *bits));
+                any = true;
+            }
+        }
+        any
     }
 
     fn random_time(
@@ -218,21 +262,32 @@ impl Search {
         ground: &Ground,
         facts: &OrderFacts,
         place: &Place,
-        bits: impl Fn(&[u64], usize) -> u64,
+        narrowed: bool,
     ) -> Option<(u32, u32)> {
         let duration = ground.durations[place.length as usize];
-        let count = self.times.len();
-        let random = self.random.word();
-        let (first, turn) = (((random >> 32) * count as u64 >> 32) as usize, (random & 63) as u32);
-        for step in 0..count {
-            let at = if first + step < count { first + step } else { first + step - count };
-            let mut left = bits(&self.times, at).rotate_right(turn);
-            while left != 0 {
-                let bit = (left.trailing_zeros() + turn) & 63;
-                left &= left - 1;
-                let time = ground.layout.time(facts.words.0 + at as u32, bit);
-                if self.board.can_travel(ground, place.teacher, place.venue, time, duration) {
-                    return Some(time);
+        let bits = if narrowed { &self.narrowed } else { &self.chosen };
+        let total: u32 = bits.iter().map(|word| word.count_ones()).sum();
+        let mut skipped = self.random.below(total.max(1));
+        // From some set bit on, once around.
+        for round in 0..2 {
+            for (at, word) in bits.iter().enumerate() {
+                let count = word.count_ones();
+                if round == 0 && skipped >= count {
+                    skipped -= count;
+                    continue;
+                }
+                let mut left = *word;
+                for _ in 0..skipped {
+                    left &= left - 1;
+                }
+                skipped = 0;
+                while left != 0 {
+                    let bit = left.trailing_zeros();
+                    left &= left - 1;
+                    let time = ground.layout.time(facts.words.0 + at as u32, bit);
+                    if self.board.can_travel(ground, place.teacher, place.venue, time, duration) {
+                        return Some(time);
+                    }
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::Search;
 use super::ground::{Ground, NONE, Place};
-use super::insertion::{Ban, Way};
+use super::insertion::{Ban, SOCIABLE, Way};
 use crate::plan::instance::Mode;
 
 impl Search {
@@ -209,6 +209,12 @@ impl Search {
             }
             _ => {}
         }
+        if self.random.percent(10)
+            && let Some(other) = self.random_unmet()
+            && !self.waiting.contains(&other)
+        {
+            self.waiting.push(other);
+        }
         let ban = if self.random.percent(70) { ban } else { Ban::NOTHING };
         self.serve_waiting(ground, (seed, ban), 2);
     }
@@ -237,6 +243,13 @@ impl Search {
         let at = self.random.index(places.len()).min(self.random.index(places.len()));
         if self.push_in(ground, order, places[at]) {
             self.chase(ground, chain);
+            for _ in 0..3 {
+                if let Some(other) = self.random_unmet()
+                    && !self.waiting.contains(&other)
+                {
+                    self.waiting.push(other);
+                }
+            }
         }
         self.serve_waiting(ground, (NONE, Ban::NOTHING), 1);
     }
@@ -285,16 +298,28 @@ impl Search {
         let teacher = &ground.teacher_starts[length].of(place.teacher)[from..to];
         let venue = &ground.venue_starts[length].of(place.venue)[from..to];
         self.steps += 2;
-        let random = self.random.word();
-        let count = to - from;
-        let (first, turn) = (((random >> 32) * count as u64 >> 32) as usize, (random & 63) as u32);
-        for step in 0..count {
-            let at = (first + step) % count;
-            let free = (accepted[at] & teacher[at] & venue[at]).rotate_right(turn);
-            if free != 0 {
-                let bit = (free.trailing_zeros() + turn) & 63;
-                return Some(ground.layout.time((from + at) as u32, bit));
+        self.chosen.clear();
+        for at in 0..to - from {
+            self.chosen.push(accepted[at] & teacher[at] & venue[at]);
+        }
+        let shared =
+            self.random.percent(SOCIABLE) && self.narrow(ground, facts.words.0, place.course, place.length);
+        let bits = if shared { &self.narrowed } else { &self.chosen };
+        let total: u32 = bits.iter().map(|word| word.count_ones()).sum();
+        if total == 0 {
+            return None;
+        }
+        let mut skipped = self.random.below(total);
+        for (at, word) in bits.iter().enumerate() {
+            let count = word.count_ones();
+            if skipped < count {
+                let mut left = *word;
+                for _ in 0..skipped {
+                    left &= left - 1;
+                }
+                return Some(ground.layout.time((from + at) as u32, left.trailing_zeros()));
             }
+            skipped -= count;
         }
         None
     }
