@@ -20,6 +20,8 @@ pub mod sync;
 
 pub mod command;
 
+pub mod plan;
+
 pub mod author;
 pub mod door;
 

@@ -136,6 +136,16 @@ pub enum Task {
         #[arg(long, value_enum, default_value = "zh")]
         lang: Lang,
     },
+    /// Makes one timetable from the orders of all branches: reads jts-1, writes jts-plan-1.
+    Plan {
+        /// The instance.
+        input: PathBuf,
+        /// Where the plan goes; untouched unless there is one.
+        output: PathBuf,
+        /// Steps of the search; what the instance deserves if absent.
+        #[arg(long)]
+        steps: Option<u64>,
+    },
     /// Runs the whole path: a city and eight branches on this machine, three of them cut off and healed.
     Demo {
         /// Varies people and faults.

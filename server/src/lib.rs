@@ -23,6 +23,7 @@ pub mod projection;
 pub mod store;
 
 pub mod import;
+pub mod planning;
 
 pub mod sample_city;
 

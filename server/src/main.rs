@@ -5,7 +5,7 @@ use lianxiao::app::{self, App};
 use lianxiao::cli::{Cli, Lang, Task};
 use lianxiao::client::Client;
 use lianxiao::config::{self, DataFolder, StartError};
-use lianxiao::{demo, import, jobs, sample_city, sync, told};
+use lianxiao::{demo, import, jobs, planning, sample_city, sync, told};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -83,6 +83,10 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         Task::Why { event, data, json, lang } => {
             let found = Client::of_folder(&data)?.get(&format!("/api/why/{event}")).await?;
             say(&found, json, || told::why(&found, lang));
+        }
+        Task::Plan { input, output, steps } => {
+            let objective = planning::run(&input, &output, steps)?;
+            println!("{} A {} B {}", output.display(), objective.a, objective.b);
         }
         Task::Demo { seed, exit, json, small } => {
             return Ok(demo::run(demo::Options { seed, exit, json, small }).await?);

@@ -1,6 +1,7 @@
 //! What the tests share: real nodes as processes, a throw-away PostgreSQL, a city with a branch.
 
 pub mod second;
+pub mod timetable;
 
 #[cfg(feature = "node")]
 mod nodes;

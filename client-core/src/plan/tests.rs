@@ -1,0 +1,4 @@
+mod formats;
+mod rules;
+mod small;
+mod whole;
