@@ -31,13 +31,8 @@ fn pinned() -> Vec<(&'static str, Value)> {
 fn the_same_content_gives_the_same_bytes_on_every_machine() {
     let found: Vec<(&str, String)> =
         pinned().iter().map(|(name, instance)| (*name, digest(&made(instance)))).collect();
-    let expected = [
-        ("month", ""),
-        ("quarter", ""),
-        ("crunch", ""),
-        ("quarter, later", ""),
-        ("university", ""),
-    ];
+    let expected =
+        [("month", ""), ("quarter", ""), ("crunch", ""), ("quarter, later", ""), ("university", "")];
     let expected = expected.map(|(name, digest)| (name, digest.to_owned()));
     assert_eq!(found, expected);
 }

@@ -130,3 +130,20 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
     watch.abort();
     node.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_answer_was_lost_is_enrolled_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataFolder::open(folder.path()).unwrap();
+    let node = config::open_city(&data, None).await.unwrap().node;
+    let key = SecretKey::from_random([9; 32]).public();
+    let mut answers = Vec::new();
+    for role in [Role::Office, Role::Office, Role::BranchNode] {
+        let code = node.make_code(Some("新埭镇"), role, "前台", now()).await.unwrap();
+        answers.push(node.enrol(&EnrolRequest { code, key }, now()).await);
+    }
+    let refused = answers.pop().unwrap().unwrap_err().to_string();
+    assert!(refused.contains("another branch or role"), "{refused}");
+    let chains: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().chain).collect();
+    assert_eq!(chains[0], chains[1]);
+}

@@ -69,21 +69,35 @@ impl Node {
         views.branches.by_name(name).ok_or_else(|| NodeError::Refused(format!("{name} could not be opened")))
     }
 
-    /// Certifies a device that shows a valid code. A branch node does this without a line, too.
+    /// Certifies a device that shows a valid code. A branch node does this without a line, too. A key that
+    /// was certified before, because the answer was lost on its way, gets the same certificate again.
     pub async fn enrol(&self, request: &EnrolRequest, now: Millis) -> Result<EnrolAnswer, NodeError> {
         let grant = self.store.take_code(self.city, code_hash(&request.code), now).await?;
-        let device = DeviceId(crate::keys::random_id());
+        let known = self.store.device_of_key(self.city, request.key).await?;
+        let is_new = known.is_none();
+        let (device, enrolled) = match known {
+            None => (DeviceId(crate::keys::random_id()), now),
+            Some((device, had, at)) if (had.branch, had.role) == (grant.branch, grant.role) => (device, at),
+            Some((device, ..)) => {
+                let what = format!(
+                    "this key is enrolled as device {device} for another branch or role: begin with an empty data folder, which makes a new key, and a new code"
+                );
+                return Err(NodeError::Refused(what));
+            }
+        };
         let (issuer, mut chain) = match &self.kind {
             Kind::City(key) => (key.clone(), Vec::new()),
             Kind::Branch => (self.node_key.clone(), self.node_chain.clone()),
         };
         let certificate =
-            Certificate::issue(&issuer, self.city, request.key, device, grant.branch, grant.role, now);
+            Certificate::issue(&issuer, self.city, request.key, device, grant.branch, grant.role, enrolled);
         chain.push(certificate);
-        self.store
-            .put_device(self.city, device, request.key, grant.branch, grant.role, &grant.label, now)
-            .await?;
-        if self.is_city() {
+        if is_new {
+            self.store
+                .put_device(self.city, device, request.key, grant.branch, grant.role, &grant.label, now)
+                .await?;
+        }
+        if is_new && self.is_city() {
             let enrolled = DeviceEnrolled {
                 device,
                 key: request.key,

@@ -55,10 +55,11 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         if let Some(row) = taken {
-            let code = count(&row, 1)?;
-            let role = Role::ALL.iter().copied().find(|role| *role as u64 == code);
-            let role = role.ok_or_else(|| StoreError::Damaged(format!("{code} is no role")))?;
-            return Ok(Grant { branch: BranchId(fixed(&row, 0)?), role, label: row.try_get(2)? });
+            return Ok(Grant {
+                branch: BranchId(fixed(&row, 0)?),
+                role: role(&row, 1)?,
+                label: row.try_get(2)?,
+            });
         }
         let known =
             sqlx::query("SELECT COUNT(used) FROM codes WHERE city = $1 AND code_hash = $2 GROUP BY city")
@@ -71,6 +72,27 @@ impl Store {
             Some(row) if count(&row, 0)? > 0 => StoreError::UsedCode,
             Some(_) => StoreError::ExpiredCode,
         })
+    }
+
+    /// The device this node certified for a key, and when.
+    pub async fn device_of_key(
+        &self,
+        city: CityId,
+        key: PublicKey,
+    ) -> Result<Option<(DeviceId, Grant, Millis)>, StoreError> {
+        let text =
+            "SELECT device, branch, role, label, enrolled FROM devices WHERE city = $1 AND public_key = $2";
+        let row = sqlx::query(text)
+            .bind(city.0.as_slice())
+            .bind(key.0.as_slice())
+            .fetch_optional(&self.pool)
+            .await?;
+        let device = |row: sqlx::any::AnyRow| {
+            let grant =
+                Grant { branch: BranchId(fixed(&row, 1)?), role: role(&row, 2)?, label: row.try_get(3)? };
+            Ok((DeviceId(fixed(&row, 0)?), grant, Millis(row.try_get(4)?)))
+        };
+        row.map(device).transpose()
     }
 
     /// Keeps a device this node certified.
@@ -97,4 +119,10 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+fn role(row: &sqlx::any::AnyRow, column: usize) -> Result<Role, StoreError> {
+    let code = count(row, column)?;
+    let role = Role::ALL.iter().copied().find(|role| *role as u64 == code);
+    role.ok_or_else(|| StoreError::Damaged(format!("{code} is no role")))
 }
