@@ -110,7 +110,8 @@ pub fn city(kind: City, seed: u64) -> Value {
     let branches: Vec<Value> =
         (0..kind.branches).map(|at| json!({ "id": format!("b{at:04}"), "town": at })).collect();
     let clock = [(510, 600), (615, 705), (840, 930), (945, 1035), (1140, 1230)];
-    let periods: Vec<Value> = clock.iter().map(|(start, end)| json!({ "start": start, "end": end })).collect();
+    let periods: Vec<Value> =
+        clock.iter().map(|(start, end)| json!({ "start": start, "end": end })).collect();
     json!({ "format": "jts-1", "name": format!("{} branches, seed {seed}", kind.branches), "days": days,
         "periods": periods, "starts": { "1": [0, 1, 2, 3, 4], "2": [0, 2] }, "travel": travel,
         "branches": branches, "courses": courses, "teachers": teachers, "venues": venues, "requests": orders,

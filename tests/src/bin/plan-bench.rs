@@ -56,7 +56,13 @@ fn measure(name: &str, instance: &Value, factors: &[u64]) -> Vec<Value> {
         println!("{name}: {orders} orders, first plan A {} B {}", first.a, first.b);
         while !planner.progress().done {
             let now = planner.run(default * factor / 8 + 1);
-            println!("  {:>12} steps {:>8.2} s  A {} B {}", now.steps, began.elapsed().as_secs_f64(), now.best.a, now.best.b);
+            println!(
+                "  {:>12} steps {:>8.2} s  A {} B {}",
+                now.steps,
+                began.elapsed().as_secs_f64(),
+                now.best.a,
+                now.best.b
+            );
         }
         let searched = began.elapsed().as_secs_f64();
         let (plan, objective) = planner.finish();
