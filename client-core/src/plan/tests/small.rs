@@ -15,10 +15,10 @@ pub fn instance(seed: u64) -> Value {
     let ids = |prefix: &str, count: u32| (0..count).map(|at| format!("{prefix}{at}")).collect::<Vec<_>>();
     let (courses, teachers, venues) = (ids("c", pick(1, 2)), ids("t", pick(1, 2)), ids("v", pick(1, 2)));
     let orders = ids("r", pick(2, 4));
-    let mut avail = |pick: &mut dyn FnMut(u32, u32) -> u32| {
+    let avail = |pick: &mut dyn FnMut(u32, u32) -> u32| {
         (0..days).map(|_| if pick(0, 3) == 0 { pick(0, 3) } else { 3 }).collect::<Vec<u32>>()
     };
-    let mut windows = |pick: &mut dyn FnMut(u32, u32) -> u32| {
+    let windows = |pick: &mut dyn FnMut(u32, u32) -> u32| {
         let mut window = || {
             let from = pick(0, days - 1);
             json!({ "from": from, "to": pick(from, days), "dow": [0, 1, 2, 3, 4, 5, 6], "mask": pick(1, 3),
