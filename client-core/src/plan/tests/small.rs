@@ -15,10 +15,10 @@ pub fn instance(seed: u64) -> Value {
     let ids = |prefix: &str, count: u32| (0..count).map(|at| format!("{prefix}{at}")).collect::<Vec<_>>();
     let (courses, teachers, venues) = (ids("c", pick(1, 2)), ids("t", pick(1, 2)), ids("v", pick(1, 2)));
     let orders = ids("r", pick(2, 4));
-    let mut avail = |pick: &mut dyn FnMut(u32, u32) -> u32| {
+    let avail = |pick: &mut dyn FnMut(u32, u32) -> u32| {
         (0..days).map(|_| if pick(0, 3) == 0 { pick(0, 3) } else { 3 }).collect::<Vec<u32>>()
     };
-    let mut windows = |pick: &mut dyn FnMut(u32, u32) -> u32| {
+    let windows = |pick: &mut dyn FnMut(u32, u32) -> u32| {
         let mut window = || {
             let from = pick(0, days - 1);
             json!({ "from": from, "to": pick(from, days), "dow": [0, 1, 2, 3, 4, 5, 6], "mask": pick(1, 3),
@@ -94,7 +94,7 @@ pub fn instance(seed: u64) -> Value {
         "starts": { "1": [0, 1], "2": [0] }, "travel": [[0, minutes], [minutes, 0]],
         "branches": [{ "id": "b0", "town": 0 }, { "id": "b1", "town": 1 }],
         "courses": made_courses, "teachers": made_teachers, "venues": made_venues, "requests": made_orders,
-        "pinned": pinned, "previous": previous, "earliest": if seed % 3 == 0 { 1 } else { 0 },
+        "pinned": pinned, "previous": previous, "earliest": u32::from(seed.is_multiple_of(3)),
         "weights": super::rules::instance()["weights"],
     })
 }
