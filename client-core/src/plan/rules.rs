@@ -191,9 +191,10 @@ fn part_faults(
         Rule::H9,
         format!("{} did not ask for {}", order.id, course.id),
     );
-    let accepts = order.wish(class.day).accepted & span == span;
+    let accepts =
+        order.wish(class.day).accepted & span == span || (gives_up.time && class.day >= instance.earliest);
     fault(
-        !accepts && !(gives_up.time && class.day >= instance.earliest),
+        !accepts,
         Rule::H9,
         format!("{} does not accept day {}, period {}", order.id, class.day, class.period),
     );
@@ -219,10 +220,13 @@ fn part_faults(
     );
 }
 
+/// First period, duration and town of a class.
+type Taught = (u32, u32, u32);
+
 /// What the classes accepted so far occupy; holds one more class against it (H12).
 pub struct Occupation<'a> {
     instance: &'a Instance,
-    teachers: BTreeMap<(u32, u32), Vec<(u32, u32, u32)>>,
+    teachers: BTreeMap<(u32, u32), Vec<Taught>>,
     weeks: BTreeMap<(u32, u32), u32>,
     venues: BTreeMap<(u32, u32), u32>,
     groups: BTreeSet<(u32, u32)>,

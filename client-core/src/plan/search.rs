@@ -167,7 +167,7 @@ impl Search {
         let until = self.steps.saturating_add(steps).min(self.budget);
         while self.steps < until && self.region < self.regions.len() {
             let share = self.regions[self.region].share_end;
-            let end = (u128::from(self.budget) * u128::from(share) >> 32) as u64;
+            let end = ((u128::from(self.budget) * u128::from(share)) >> 32) as u64;
             if self.steps >= end {
                 self.end_region(ground);
                 continue;

@@ -57,6 +57,8 @@ struct Looking<'a> {
     away: Vec<u32>,
     /// The least of them in a word of the calendars.
     word_away: Vec<u32>,
+    /// Venues that seat it, by minutes from home, 0 in its own town.
+    rooms: Vec<(u32, u32)>,
 }
 
 impl<'a> Looking<'a> {
@@ -75,24 +77,29 @@ impl<'a> Looking<'a> {
             *least = away.min(*least);
             away
         });
-        Self { order, away: away.collect(), word_away, ground, board }
+        let away = away.collect();
+        let seating = (0u32..).zip(&ground.venues).filter(|(_, room)| room.capacity >= facts.headcount);
+        let minutes =
+            |town: u32| if town == facts.home { 0 } else { ground.instance.minutes(facts.home, town) };
+        let mut rooms: Vec<(u32, u32)> = seating.map(|(venue, room)| (minutes(room.town), venue)).collect();
+        rooms.sort_unstable();
+        Self { order, away, word_away, rooms, ground, board }
     }
 
     /// The nearest class that takes exactly these wishes.
     fn nearest(&self, wishes: Wishes) -> Option<(Nearness, Class)> {
         let mut best = None;
-        let wanted = &self.ground.instance.orders[self.order as usize];
-        let courses = 0..self.ground.courses.len() as u32;
-        let others: Vec<u32> = if wishes.course {
-            courses.filter(|course| !wanted.courses.contains(course)).collect()
+        let wanted = &self.ground.instance.orders[self.order as usize].courses;
+        if wishes.course {
+            let courses = 0..self.ground.courses.len() as u32;
+            courses
+                .filter(|course| !wanted.contains(course))
+                .for_each(|course| self.join(course, wishes, &mut best));
         } else {
-            Vec::new()
-        };
-        for course in if wishes.course { &others } else { &wanted.courses } {
-            self.join(*course, wishes, &mut best);
-            if !wishes.online {
-                self.open(*course, wishes, &mut best);
-            }
+            wanted.iter().for_each(|course| self.join(*course, wishes, &mut best));
+        }
+        if !wishes.online {
+            self.open(wishes, &mut best);
         }
         best
     }
@@ -138,26 +145,43 @@ impl<'a> Looking<'a> {
         }
     }
 
-    /// New classes of a course.
-    fn open(&self, course: u32, wishes: Wishes, best: &mut Option<(Nearness, Class)>) {
+    /// New classes, near venues first.
+    fn open(&self, wishes: Wishes, best: &mut Option<(Nearness, Class)>) {
         let ground = self.ground;
-        let instance = &ground.instance;
         let facts = &ground.orders[self.order as usize];
-        for teacher in ground.teachers_of[course as usize].iter().copied() {
-            let who = &instance.teachers[teacher as usize];
-            for venue in ground.venues_of[course as usize].iter().copied() {
-                let room = &ground.venues[venue as usize];
-                let home = room.town == facts.home;
-                let minutes = if home { 0 } else { instance.minutes(facts.home, room.town) };
-                let too_far = !home && minutes > facts.max_travel;
-                if facts.headcount > room.capacity
-                    || too_far != wishes.travel
-                    || instance.minutes(who.town, room.town) > who.reach_minutes
-                    || best.as_ref().is_some_and(|((away, way, ..), _)| (0, minutes) > (*away, *way))
-                {
-                    continue;
-                }
-                let mode = if home { Mode::Host } else { Mode::Travel };
+        let wanted = &ground.instance.orders[self.order as usize].courses;
+        for (minutes, venue) in self.rooms.iter().copied() {
+            if best.as_ref().is_some_and(|((away, way, ..), _)| (0, minutes) > (*away, *way)) {
+                break;
+            }
+            let home = ground.venues[venue as usize].town == facts.home;
+            let too_far = !home && minutes > facts.max_travel;
+            if too_far != wishes.travel {
+                continue;
+            }
+            let mode = if home { Mode::Host } else { Mode::Travel };
+            let here = &ground.courses_at[venue as usize];
+            if wishes.course {
+                let others = here.iter().filter(|course| !wanted.contains(course));
+                others.for_each(|course| self.open_at((minutes, venue, mode), *course, wishes, best));
+            } else {
+                let known = wanted.iter().filter(|course| here.binary_search(course).is_ok());
+                known.for_each(|course| self.open_at((minutes, venue, mode), *course, wishes, best));
+            }
+        }
+    }
+
+    fn open_at(
+        &self,
+        (minutes, venue, mode): (u32, u32, Mode),
+        course: u32,
+        wishes: Wishes,
+        best: &mut Option<(Nearness, Class)>,
+    ) {
+        let town = self.ground.venues[venue as usize].town;
+        for teacher in self.ground.teachers_of[course as usize].iter().copied() {
+            let who = &self.ground.instance.teachers[teacher as usize];
+            if self.ground.instance.minutes(who.town, town) <= who.reach_minutes {
                 self.open_there((course, teacher, venue), (minutes, mode), wishes, best);
             }
         }

@@ -92,6 +92,8 @@ pub(in crate::plan) struct Ground {
     /// Teachers and venues of a course.
     pub teachers_of: Vec<Vec<u32>>,
     pub venues_of: Vec<Vec<u32>>,
+    /// Courses that a venue suits.
+    pub courses_at: Vec<Vec<u32>>,
     /// Orders that accept a course.
     pub by_course: Vec<Vec<u32>>,
     accepted: Vec<u64>,
@@ -162,6 +164,7 @@ impl Ground {
             by_course: vec![Vec::new(); instance.courses.len()],
             teachers_of: Vec::new(),
             venues_of: Vec::new(),
+            courses_at: vec![Vec::new(); instance.venues.len()],
             accepted: Vec::new(),
             preferred: Vec::new(),
             a_weight: 2 * instance.weights.open_period + 1,
@@ -263,6 +266,9 @@ impl Ground {
                 (points, place.course, place.venue, place.teacher)
             });
             self.orders.push(facts);
+        }
+        for (course, venues) in (0u32..).zip(&venues_of) {
+            venues.iter().for_each(|venue| self.courses_at[*venue as usize].push(course));
         }
         (self.teachers_of, self.venues_of) = (teachers_of, venues_of);
     }

@@ -94,7 +94,7 @@ pub fn instance(seed: u64) -> Value {
         "starts": { "1": [0, 1], "2": [0] }, "travel": [[0, minutes], [minutes, 0]],
         "branches": [{ "id": "b0", "town": 0 }, { "id": "b1", "town": 1 }],
         "courses": made_courses, "teachers": made_teachers, "venues": made_venues, "requests": made_orders,
-        "pinned": pinned, "previous": previous, "earliest": if seed % 3 == 0 { 1 } else { 0 },
+        "pinned": pinned, "previous": previous, "earliest": u32::from(seed.is_multiple_of(3)),
         "weights": super::rules::instance()["weights"],
     })
 }
