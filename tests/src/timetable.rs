@@ -48,7 +48,7 @@ impl Dice {
         (((self.word() >> 32) * u64::from(end)) >> 32) as u32
     }
 
-    fn from_to(&mut self, from: u32, to: u32) -> u32 {
+    fn between(&mut self, from: u32, to: u32) -> u32 {
         from + self.below(to - from + 1)
     }
 
@@ -90,7 +90,7 @@ pub fn city(kind: City, seed: u64) -> Value {
             venues.push(venue(&mut dice, venues.len(), branch, days, (200, 260), 100));
             venues.push(venue(&mut dice, venues.len(), branch, days, (60, 60), 100));
         }
-        for _ in 0..dice.from_to(3, 4) {
+        for _ in 0..dice.between(3, 4) {
             points[(branch / 8) as usize].push(venues.len());
             venues.push(venue(&mut dice, venues.len(), branch, days, (40, 120), 45));
         }
@@ -122,7 +122,7 @@ pub fn city(kind: City, seed: u64) -> Value {
 fn town(branch: u32, dice: &mut Dice) -> (u32, u32) {
     let county = branch / 8;
     let (x, y) = (300 + county % 12 * 550, 300 + county / 12 * 550);
-    if branch % 8 == 0 { (x, y) } else { (x + dice.below(340) - 170, y + dice.below(340) - 170) }
+    if branch.is_multiple_of(8) { (x, y) } else { (x + dice.below(340) - 170, y + dice.below(340) - 170) }
 }
 
 fn venue(
@@ -151,7 +151,7 @@ fn venue(
             _ => MORNING | AFTERNOON | evening,
         })
         .collect();
-    json!({ "id": format!("v{at:05}"), "town": town, "capacity": dice.from_to(least, most), "equip": equip,
+    json!({ "id": format!("v{at:05}"), "town": town, "capacity": dice.between(least, most), "equip": equip,
         "lecture": room, "avail": free })
 }
 
@@ -166,18 +166,18 @@ fn course(dice: &mut Dice, site: Option<usize>) -> Value {
     }
     let long = dice.percent(if site.is_some() { 45 } else { 15 });
     json!({ "id": "", "duration": if long { 2 } else { 1 }, "needs": needs,
-        "max_groups": if tables || site.is_some() { dice.from_to(2, 3) } else { dice.from_to(3, 5) },
+        "max_groups": if tables || site.is_some() { dice.between(2, 3) } else { dice.between(3, 5) },
         "sites": site.map(|site| vec![format!("v{site:05}")]),
         "online_ok": site.is_none() && !tables && dice.percent(75) })
 }
 
 fn teacher(dice: &mut Dice, at: u32, kind: City, days: u32) -> Value {
-    let full = at % 4 == 0;
+    let full = at.is_multiple_of(4);
     let town = dice.below(kind.branches);
     let county = town / 8;
     let mut skills = serde_json::Map::new();
     let mut learn = |dice: &mut Dice, first: u32, count: u32, most: u32| {
-        for _ in 0..dice.from_to(1, most) {
+        for _ in 0..dice.between(1, most) {
             skills.insert(format!("c{:05}", first + dice.below(count)), json!(dice.below(3)));
         }
     };
@@ -196,13 +196,13 @@ fn teacher(dice: &mut Dice, at: u32, kind: City, days: u32) -> Value {
         })
         .collect();
     let away = dice.below(days);
-    let back = away + dice.from_to(2, 9);
+    let back = away + dice.between(2, 9);
     let free: Vec<u32> = (0..days)
         .map(|day| if (away..back).contains(&day) || dice.percent(8) { 0 } else { week[(day % 7) as usize] })
         .collect();
     json!({ "id": format!("t{at:05}"), "town": town, "skills": skills,
-        "reach": if full { dice.from_to(45, 75) } else { dice.from_to(0, 3) * 20 },
-        "max_day": if full { 3 } else { 2 }, "max_week": if full { dice.from_to(2, 4) } else { 2 },
+        "reach": if full { dice.between(45, 75) } else { dice.between(0, 3) * 20 },
+        "max_day": if full { 3 } else { 2 }, "max_week": if full { dice.between(2, 4) } else { 2 },
         "target": (kind.weeks * if full { 6 } else { 3 } / 10).max(2), "avail": free })
 }
 
@@ -217,7 +217,7 @@ fn order(dice: &mut Dice, at: u32, kind: City, courses: &[Value]) -> Value {
     };
     let site = !courses[wanted as usize]["sites"].is_null();
     let first = if campaign { wanted * 14 } else { dice.below(kind.weeks) * 7 } % (kind.weeks * 7);
-    let last = (first + if campaign { 21 } else { 7 * dice.from_to(1, 4) }).min(kind.weeks * 7) - 1;
+    let last = (first + if campaign { 21 } else { 7 * dice.between(1, 4) }).min(kind.weeks * 7) - 1;
     let some_days = [dice.below(5), dice.below(5)];
     let (weekdays, mask) = match dice.below(10) {
         0..4 => (vec![0, 1, 2, 3, 4], AFTERNOON),
@@ -230,10 +230,10 @@ fn order(dice: &mut Dice, at: u32, kind: City, courses: &[Value]) -> Value {
         windows.push(json!({ "from": first, "to": last, "dow": some_days, "mask": MORNING | AFTERNOON, "pref": false }));
     }
     let online = !site && dice.percent(40);
-    let travel = if site { dice.from_to(30, 70) } else { dice.below(3) * 20 };
+    let travel = if site { dice.between(30, 70) } else { dice.below(3) * 20 };
     let preferences = ["any", "host", if online { "online" } else { "host" }];
     json!({ "id": format!("r{at:05}"), "branch": format!("b{branch:04}"), "group": format!("g{}", dice.below(6)),
-        "courses": [format!("c{wanted:05}")], "headcount": dice.from_to(12, 70), "windows": windows,
+        "courses": [format!("c{wanted:05}")], "headcount": dice.between(12, 70), "windows": windows,
         "max_travel": travel, "online": online, "prefer": preferences[dice.below(3) as usize],
         "priority": 1 + u32::from(dice.percent(75)) + u32::from(dice.percent(20)) })
 }
@@ -247,13 +247,13 @@ pub fn university(seed: u64, rooms: u32, orders: u32) -> Value {
     };
     let courses: Vec<Value> = (0..orders / 3)
         .map(|at| {
-            json!({ "id": format!("c{at:03}"), "duration": 1, "max_groups": dice.from_to(1, 2), "sites": null,
+            json!({ "id": format!("c{at:03}"), "duration": 1, "max_groups": dice.between(1, 2), "sites": null,
                 "needs": if dice.percent(30) { vec!["projector"] } else { vec![] }, "online_ok": false })
         })
         .collect();
     let mut skills = vec![serde_json::Map::new(); (orders / 5) as usize];
     for course in &courses {
-        for _ in 0..dice.from_to(1, 2) {
+        for _ in 0..dice.between(1, 2) {
             let who = dice.below(skills.len() as u32) as usize;
             skills[who].insert(course["id"].as_str().unwrap_or_default().to_owned(), json!(dice.below(3)));
         }
@@ -276,12 +276,12 @@ pub fn university(seed: u64, rooms: u32, orders: u32) -> Value {
             let course = dice.below(courses.len() as u32);
             let mask = 63 & !(1 << dice.below(6)) & !(1 << dice.below(6));
             json!({ "id": format!("r{at:04}"), "branch": format!("b{}", dice.below(3)), "group": format!("g{}", dice.below(24)),
-                "courses": [format!("c{course:03}")], "headcount": dice.from_to(15, 90), "max_travel": 0, "online": false,
+                "courses": [format!("c{course:03}")], "headcount": dice.between(15, 90), "max_travel": 0, "online": false,
                 "windows": [
                     { "from": 0, "to": 6, "dow": [0, 1, 2, 3, 4], "mask": mask, "pref": false },
                     { "from": 0, "to": 6, "dow": [dice.below(5), dice.below(5)], "mask": mask, "pref": true },
                 ],
-                "prefer": "any", "priority": dice.from_to(1, 3) })
+                "prefer": "any", "priority": dice.between(1, 3) })
         })
         .collect();
     let periods: Vec<Value> =
