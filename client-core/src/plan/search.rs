@@ -224,7 +224,7 @@ impl Search {
             (false, true) => (HOT, self.explored, 1 << 16),
             (false, false) => (HOT, 0, 1 << 16),
         };
-        let at = ((within - from) * HALVINGS << 16) / (to - from);
+        let at = (((within - from) * HALVINGS) << 16) / (to - from);
         let hot = first >> (at >> 16);
         let scale = ground.instance.weights.open_period.max(1) as u64;
         (hot - ((hot / 2 * (at & 0xffff)) >> 16)) * scale / 30
