@@ -20,11 +20,11 @@ use super::rules::Admission;
 use regions::Region;
 
 /// The temperature of the first step, in 1/1024 of a point, for classes of 30 points a period.
-const HOT: u64 = 10 * 1024;
+const HOT: u64 = 6 * 1024;
+/// The same while exploring.
+const HOT_EXPLORING: u64 = 200 * 1024;
 /// How often it halves on the way to the last step.
 const HALVINGS: u64 = 7;
-/// Exploring is that much hotter.
-const HOTTER: u64 = 20;
 /// Exploring weighs a point of A of an unmet order so much less.
 const LIGHTER: i64 = 3;
 /// Steps an order deserves.
@@ -217,10 +217,15 @@ impl Search {
         self.note_best();
     }
 
-    /// Half as hot after every equal part of the way, in between along a line.
-    fn temperature(&self, ground: &Ground, progress: u64) -> u64 {
-        let at = progress * HALVINGS;
-        let hot = if self.exploring { HOT * HOTTER } else { HOT } >> (at >> 16);
+    /// Half as hot after every equal part of the exploring, and of the rest, in between along a line.
+    fn temperature(&self, ground: &Ground, within: u64) -> u64 {
+        let (first, from, to) = match (self.exploring, ground.instance.previous.is_empty()) {
+            (true, _) => (HOT_EXPLORING, 0, self.explored),
+            (false, true) => (HOT, self.explored, 1 << 16),
+            (false, false) => (HOT, 0, 1 << 16),
+        };
+        let at = (((within - from) * HALVINGS) << 16) / (to - from);
+        let hot = first >> (at >> 16);
         let scale = ground.instance.weights.open_period.max(1) as u64;
         (hot - ((hot / 2 * (at & 0xffff)) >> 16)) * scale / 30
     }
