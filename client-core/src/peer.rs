@@ -192,7 +192,7 @@ enum Pending {
     Chunk { connection: Connection, admitted: Box<Admitted>, upto: Option<u64> },
     Rows { connection: Connection, rows: Vec<SealedRow>, upto: u64 },
     Segment { ticket: u64, admitted: Vec<Admitted>, rest: Vec<SegmentRun>, taken: usize },
-    Note,
+    Heard,
 }
 
 /// What the shell's store gives back at the start.

@@ -115,7 +115,7 @@ impl Peer {
         if std::mem::take(&mut self.cursor_is_unsaved) {
             batch.cursor = Some(self.cursor);
         }
-        self.persist(batch, Pending::Note);
+        self.persist(batch, Pending::Heard);
     }
 
     fn has_unsaved(&self) -> bool {
@@ -157,7 +157,7 @@ impl Peer {
                 self.segment_persisted(admitted, now, shelf);
                 self.take_segment(ticket, rest, taken, now, shelf);
             }
-            Some(Pending::Note) | None => {}
+            Some(Pending::Heard) | None => {}
         }
         self.effects.push_back(Effect::Changed);
         self.go_on(now, shelf);
@@ -223,7 +223,13 @@ impl Peer {
                 free(admitted.iter().map(|one| one.run.key()).collect());
                 self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Err(reason.to_owned()) });
             }
-            Some(Pending::Note) | None => {}
+            Some(Pending::Heard) => {
+                // Kept in part it would say of an upstream put back that it holds what it lost.
+                self.unsaved_reach.extend(self.reached.0.keys());
+                self.unsaved_statements.extend(self.statements.keys());
+                self.cursor_is_unsaved = true;
+            }
+            None => {}
         }
         self.go_on(now, shelf);
     }

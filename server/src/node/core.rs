@@ -225,6 +225,7 @@ impl Core {
                 drop(permit);
             }
             Message::Open(input, sender) => {
+                // Something must be written, or there would be nothing to wait for the disk with.
                 if matches!(input, Input::Accepted { .. }) && !std::mem::replace(&mut self.serves, true) {
                     self.notes.push(("serves".to_owned(), vec![1]));
                     self.settle();
