@@ -577,3 +577,25 @@ fn a_word_of_the_city_that_names_one_more_line_says_more_though_that_line_is_sho
     assert_eq!((ahead.heads.len(), now.heads.len()), (1, 2));
     assert!(!ahead.covers(&now) && now.covers(&ahead));
 }
+
+#[test]
+fn what_was_heard_and_could_not_be_kept_is_kept_whole_the_next_time() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 1);
+    let device = &mut branches[0];
+    device.write(1);
+    meet(device, &mut city, 1);
+    let mut heard = || {
+        device.peer.handle(Input::Tick, NOW, &device.shelf);
+        while let Some(effect) = device.peer.poll() {
+            if let Effect::Persist { token, batch } = effect {
+                device.peer.handle(Input::NotPersisted(token, "the disk is full".into()), NOW, &device.shelf);
+                return Some((batch.reach, batch.statements.len(), batch.cursor));
+            }
+        }
+        None
+    };
+    let first = heard().expect("the city's word and the cursor are news");
+    assert!(!first.0.is_empty() && first.2.is_some());
+    assert_eq!(heard(), Some(first));
+}
