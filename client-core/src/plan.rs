@@ -15,13 +15,14 @@ mod reading;
 mod rules;
 mod search;
 
-pub use format::{Alternative, Plan, RawClass, RawPart, Unmet};
+pub use explain::{Alternative, Cause, Unmet};
+pub use format::{Plan, RawAlternative, RawClass, RawPart, RawUnmet};
 pub use instance::{
     Branch, Class, Course, DayWish, Instance, Mode, Order, Part, Period, Pinned, Teacher, UNKNOWN, Venue,
     Weights,
 };
 pub use objective::Objective;
-pub use planner::{Budget, Planner, Progress, check, plan};
+pub use planner::{Budget, Planner, Progress, Timetable, check, plan};
 pub use reading::Refusal;
 pub use rules::{Rule, Violation, Wishes};
 

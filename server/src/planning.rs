@@ -45,8 +45,8 @@ pub fn run(input: &Path, output: &Path, steps: Option<u64>) -> Result<Objective,
         import::show(&bar, &best, progress.steps, progress.budget);
     }
     bar.finish_and_clear();
-    let (plan, objective) = planner.finish();
-    let mut written = serde_json::to_vec(&plan).expect("a plan is plain data");
+    let timetable = planner.finish();
+    let mut written = serde_json::to_vec(&timetable.plan()).expect("a plan is plain data");
     written.push(b'\n');
     let part = part_of(output);
     let moved = std::fs::write(&part, &written).and_then(|()| std::fs::rename(&part, output));
@@ -54,7 +54,7 @@ pub fn run(input: &Path, output: &Path, steps: Option<u64>) -> Result<Objective,
         let _ = std::fs::remove_file(&part);
         of_file(output, error)
     })?;
-    Ok(objective)
+    Ok(timetable.objective)
 }
 
 /// A file beside the output, for what is not whole yet.

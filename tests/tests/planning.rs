@@ -9,7 +9,7 @@ const STEPS: Budget = Budget { steps: Some(400_000) };
 
 fn made(instance: &Value) -> Plan {
     let instance = read(instance);
-    let plan = plan(instance.clone(), STEPS, |_| {});
+    let plan = plan(instance.clone(), STEPS, |_| {}).plan();
     check(&instance, &plan).unwrap_or_else(|broken| panic!("{}: {broken:?}", instance.name));
     plan
 }

@@ -159,24 +159,24 @@ pub struct Plan {
     /// By day, period and venue.
     pub classes: Vec<RawClass>,
     /// By order.
-    pub unmet: Vec<Unmet>,
+    pub unmet: Vec<RawUnmet>,
 }
 
-/// Why an order got nothing, and what it could have instead.
+/// Why an order got nothing, and what it could have instead, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unmet {
+pub struct RawUnmet {
     /// Order id.
     pub request: String,
     /// At least one.
     pub reasons: Vec<String>,
     /// The nearest place that is really free.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub alternative: Option<Alternative>,
+    pub alternative: Option<RawAlternative>,
 }
 
-/// A place that is free if an order gives something up.
+/// A place that is free if an order gives something up, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alternative {
+pub struct RawAlternative {
     /// Of `time`, `travel`, `online` and `course`.
     pub give_up: Vec<String>,
     /// A new class with this order alone, or one of the plan with this order in addition.

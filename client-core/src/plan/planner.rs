@@ -1,7 +1,7 @@
 //! One plan, in one go or step by step.
 
-use super::explain;
-use super::format::{Plan, RawClass, RawPart};
+use super::explain::{self, Unmet};
+use super::format::{Plan, RawAlternative, RawClass, RawPart, RawUnmet};
 use super::instance::{Class, Instance, Mode, Part, UNKNOWN};
 use super::objective::{Objective, objective};
 use super::rules::{Admission, Violation, admit, faults_of};
@@ -64,31 +64,70 @@ impl Planner {
         }
     }
 
-    /// The best plan so far, held against the rules, with a word on every unmet order; and its objective.
-    pub fn finish(mut self) -> (Plan, Objective) {
+    /// The best plan so far, held against the rules, with a word on every unmet order.
+    pub fn finish(mut self) -> Timetable {
         let classes = self.search.finish(&self.ground);
         let faults = faults_of(&self.instance, &self.admission, &classes);
         assert!(faults.is_empty(), "the search keeps every rule: {faults:?}");
-        let found = objective(&self.instance, &self.admission.published, &classes);
-        assert_eq!(found, self.search.objective(), "the search counts its points right");
+        let objective = objective(&self.instance, &self.admission.published, &classes);
+        assert_eq!(objective, self.search.objective(), "the search counts its points right");
         let unmet = explain::unmet(&self.ground, &self.search.board, &classes);
-        let mut written: Vec<RawClass> = classes.iter().map(|class| written(&self.instance, class)).collect();
-        written.sort_by(|one, other| {
+        Timetable { instance: self.instance, classes, unmet, objective, steps: self.budget }
+    }
+}
+
+/// A finished plan.
+#[derive(Clone, Debug)]
+pub struct Timetable {
+    /// What was planned.
+    pub instance: Arc<Instance>,
+    /// Every class, the confirmed ones included.
+    pub classes: Vec<Class>,
+    /// Every order in no class, by rank.
+    pub unmet: Vec<Unmet>,
+    /// Its points.
+    pub objective: Objective,
+    /// The budget it was made with.
+    pub steps: u64,
+}
+
+impl Timetable {
+    /// As `jts-plan-1`.
+    pub fn plan(&self) -> Plan {
+        let instance = &self.instance;
+        let mut classes: Vec<RawClass> = self.classes.iter().map(|class| written(instance, class)).collect();
+        classes.sort_by(|one, other| {
             (one.day, one.period, &one.venue).cmp(&(other.day, other.period, &other.venue))
         });
-        let (format, instance) = ("jts-plan-1".to_owned(), self.instance.name.clone());
-        (Plan { format, instance, classes: written, unmet }, found)
+        let unmet = |unmet: &Unmet| RawUnmet {
+            request: instance.orders[unmet.order as usize].id.clone(),
+            reasons: explain::texts(instance, unmet),
+            alternative: unmet.alternative.as_ref().map(|alternative| RawAlternative {
+                give_up: alternative.give_up.words().into_iter().map(str::to_owned).collect(),
+                class: written(instance, &alternative.class),
+            }),
+        };
+        Plan {
+            format: "jts-plan-1".to_owned(),
+            instance: instance.name.clone(),
+            unmet: self.unmet.iter().map(unmet).collect(),
+            classes,
+        }
     }
 }
 
 /// Plans in one go; `progress` is told a hundred times.
-pub fn plan(instance: impl Into<Arc<Instance>>, budget: Budget, mut progress: impl FnMut(Progress)) -> Plan {
+pub fn plan(
+    instance: impl Into<Arc<Instance>>,
+    budget: Budget,
+    mut progress: impl FnMut(Progress),
+) -> Timetable {
     let mut planner = Planner::new(instance, budget);
     let part = planner.budget / 100 + 1;
     while !planner.progress().done {
         progress(planner.run(part));
     }
-    planner.finish().0
+    planner.finish()
 }
 
 /// Holds a plan, whoever made it, against the rules; none broken, then its objective.
@@ -124,7 +163,7 @@ fn ids<'a>(ids: impl Iterator<Item = &'a String>) -> BTreeMap<&'a str, u32> {
 }
 
 /// A class by its ids.
-pub(super) fn written(instance: &Instance, class: &Class) -> RawClass {
+fn written(instance: &Instance, class: &Class) -> RawClass {
     let part = |part: &Part| RawPart {
         request: instance.orders[part.order as usize].id.clone(),
         mode: part.mode.word().to_owned(),

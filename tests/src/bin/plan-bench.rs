@@ -65,10 +65,10 @@ fn measure(name: &str, instance: &Value, factors: &[u64]) -> Vec<Value> {
             );
         }
         let searched = began.elapsed().as_secs_f64();
-        let (plan, objective) = planner.finish();
+        let timetable = planner.finish();
         let seconds = began.elapsed().as_secs_f64();
-        rows.push(json!({ "instance": name, "orders": orders, "steps": default * factor, "a": objective.a,
-            "b": objective.b, "first_a": first.a, "unmet": plan.unmet.len(), "read_ms": read_ms as u64,
+        rows.push(json!({ "instance": name, "orders": orders, "steps": default * factor, "a": timetable.objective.a,
+            "b": timetable.objective.b, "first_a": first.a, "unmet": timetable.unmet.len(), "read_ms": read_ms as u64,
             "search_s": searched, "seconds": seconds, "peak_mib": peak_mib() }));
     }
     rows

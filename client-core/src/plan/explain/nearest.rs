@@ -2,9 +2,8 @@
 //!
 //! Of single wishes the course goes last: who asked for calligraphy is offered another day of it first.
 
-use crate::plan::format::Alternative;
+use super::Alternative;
 use crate::plan::instance::{Class, Mode, Part};
-use crate::plan::planner::written;
 use crate::plan::rules::{Occupation, Wishes, class_faults};
 use crate::plan::search::{Board, Ground, NONE};
 
@@ -29,8 +28,7 @@ pub(super) fn alternative(
         && (joins || occupation.conflicts(&class).is_empty())
         && !occupation.group_is_busy(ground.orders[order as usize].group, class.day);
     assert!(holds, "an alternative that is offered holds: {class:?}");
-    let give_up = wishes.words().into_iter().map(str::to_owned).collect();
-    Some(Alternative { give_up, class: written(&ground.instance, &class) })
+    Some(Alternative { give_up: wishes, class })
 }
 
 /// Sets of wishes in the order in which they are tried; those of one round compete.

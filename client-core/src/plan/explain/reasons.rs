@@ -2,29 +2,121 @@
 
 use crate::plan::search::{Board, Ground, NONE};
 
-/// At least one reason.
-pub(super) fn of(ground: &Ground, board: &Board, order: u32) -> Vec<String> {
-    let mut reasons = match never(ground, order) {
-        Some(reason) => vec![reason],
-        None => vec![taken(ground, board, order)],
-    };
-    reasons.extend(not_joined(ground, board, order));
-    reasons
+/// Why an order is in no class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It accepts no time within the horizon.
+    NoTime,
+    /// Nobody teaches what it wants.
+    NobodyTeaches,
+    /// No venue has what it needs.
+    NoVenue,
+    /// No such venue is in its own town or within what it travels.
+    NoVenueNear {
+        /// What it travels, in minutes.
+        minutes: u32,
+    },
+    /// The largest venue in reach has too few seats.
+    TooFewSeats {
+        /// People of the group.
+        people: u32,
+        /// Seats there.
+        seats: u32,
+    },
+    /// No teacher travels to a venue in its reach.
+    NoTeacherNear,
+    /// Teacher and venue are never free together when it has time.
+    NeverTogether,
+    /// Every place and time that would do is taken.
+    Taken {
+        /// All of them.
+        places: u32,
+        /// The teacher teaches elsewhere or has reached a limit.
+        teacher: u32,
+        /// The venue has another class.
+        venue: u32,
+        /// The group has another class that day.
+        group: u32,
+        /// The teacher could not travel in time.
+        way: u32,
+    },
+    /// Classes of its courses are there, and none takes it.
+    NotJoined {
+        /// All of them.
+        classes: u32,
+        /// At times it does not accept.
+        time: u32,
+        /// Full.
+        full: u32,
+        /// Too far away and not open to it online.
+        way: u32,
+        /// On a day its group has another class.
+        busy: u32,
+        /// Closed.
+        closed: u32,
+    },
+}
+
+impl Cause {
+    /// In words; `courses` names what the order wants.
+    pub(super) fn text(&self, courses: &str) -> String {
+        let counted = |parts: &[(u32, &str)]| {
+            let said = parts.iter().filter(|(count, _)| *count > 0);
+            said.map(|(count, why)| format!("{count} {why}")).collect::<Vec<String>>().join(", ")
+        };
+        match *self {
+            Self::NoTime => "it accepts no time within the horizon".to_owned(),
+            Self::NobodyTeaches => format!("nobody teaches {courses}"),
+            Self::NoVenue => format!("no venue has what {courses} needs"),
+            Self::NoVenueNear { minutes } => {
+                format!("no venue for {courses} is in its own town or within {minutes} minutes")
+            }
+            Self::TooFewSeats { people, seats } => {
+                format!("{people} people, but the largest venue for {courses} in reach has {seats} seats")
+            }
+            Self::NoTeacherNear => format!("no teacher of {courses} travels to a venue in its reach"),
+            Self::NeverTogether => "no teacher and no fitting venue in reach are ever free together at the \
+                                    times it accepts"
+                .to_owned(),
+            Self::Taken { places, teacher, venue, group, way } => {
+                let parts = [
+                    (teacher, "because the teacher teaches elsewhere or has reached a limit"),
+                    (venue, "because the venue has another class"),
+                    (group, "because the group has another class that day"),
+                    (way, "because the teacher could not travel in time"),
+                ];
+                format!("all {places} places and times that would do are taken: {}", counted(&parts))
+            }
+            Self::NotJoined { classes, time, full, way, busy, closed } => {
+                let parts = [
+                    (time, "at times it does not accept"),
+                    (full, "full"),
+                    (way, "too far away and not open to it online"),
+                    (busy, "on a day its group has another class"),
+                    (closed, "closed"),
+                ];
+                format!("none of the {classes} classes of its courses takes it: {}", counted(&parts))
+            }
+        }
+    }
+}
+
+/// At least one cause.
+pub(super) fn of(ground: &Ground, board: &Board, order: u32) -> Vec<Cause> {
+    let first = never(ground, order).unwrap_or_else(|| taken(ground, board, order));
+    [first].into_iter().chain(not_joined(ground, board, order)).collect()
 }
 
 /// What keeps an order from a class of its own even if nothing else were planned.
-fn never(ground: &Ground, order: u32) -> Option<String> {
+fn never(ground: &Ground, order: u32) -> Option<Cause> {
     if !ground.places(order).is_empty() {
         return None;
     }
     let instance = &ground.instance;
     let wanted = &instance.orders[order as usize];
     let facts = &ground.orders[order as usize];
-    let names: Vec<&str> =
-        wanted.courses.iter().map(|course| instance.courses[*course as usize].id.as_str()).collect();
-    let courses = names.join(", ");
     if wanted.wishes.iter().all(|wish| wish.accepted == 0) {
-        return Some("it accepts no time within the horizon".to_owned());
+        return Some(Cause::NoTime);
     }
     let pairs = || {
         wanted
@@ -33,10 +125,10 @@ fn never(ground: &Ground, order: u32) -> Option<String> {
             .flat_map(|course| ground.venues_of[*course as usize].iter().map(move |venue| (*course, *venue)))
     };
     if wanted.courses.iter().all(|course| ground.teachers_of[*course as usize].is_empty()) {
-        return Some(format!("nobody teaches {courses}"));
+        return Some(Cause::NobodyTeaches);
     }
     if pairs().next().is_none() {
-        return Some(format!("no venue has what {courses} needs"));
+        return Some(Cause::NoVenue);
     }
     let near = |venue: u32| {
         let town = ground.venues[venue as usize].town;
@@ -47,16 +139,10 @@ fn never(ground: &Ground, order: u32) -> Option<String> {
         .map(|(_, venue)| ground.venues[venue as usize].capacity)
         .max()
     else {
-        return Some(format!(
-            "no venue for {courses} is in its own town or within {} minutes",
-            facts.max_travel
-        ));
+        return Some(Cause::NoVenueNear { minutes: facts.max_travel });
     };
     if seats < facts.headcount {
-        return Some(format!(
-            "{} people, but the largest venue for {courses} in reach has {seats} seats",
-            facts.headcount
-        ));
+        return Some(Cause::TooFewSeats { people: facts.headcount, seats });
     }
     let fitting = |venue: u32| near(venue) && ground.venues[venue as usize].capacity >= facts.headcount;
     let reachable = pairs().filter(|(_, venue)| fitting(*venue)).any(|(course, venue)| {
@@ -65,14 +151,11 @@ fn never(ground: &Ground, order: u32) -> Option<String> {
             instance.minutes(who.town, ground.venues[venue as usize].town) <= who.reach_minutes
         })
     });
-    if !reachable {
-        return Some(format!("no teacher of {courses} travels to a venue in its reach"));
-    }
-    Some("no teacher and no fitting venue in reach are ever free together at the times it accepts".to_owned())
+    Some(if reachable { Cause::NeverTogether } else { Cause::NoTeacherNear })
 }
 
 /// Who takes the places and times that would do.
-fn taken(ground: &Ground, board: &Board, order: u32) -> String {
+fn taken(ground: &Ground, board: &Board, order: u32) -> Cause {
     let facts = &ground.orders[order as usize];
     let (from, to) = facts.words;
     let (mut all, mut group, mut teacher, mut venue, mut way) = (0u32, 0u32, 0u32, 0u32, 0u32);
@@ -95,22 +178,11 @@ fn taken(ground: &Ground, board: &Board, order: u32) -> String {
             way += possible.count_ones();
         }
     }
-    let parts = [
-        (teacher, "the teacher teaches elsewhere or has reached a limit"),
-        (venue, "the venue has another class"),
-        (group, "the group has another class that day"),
-        (way, "the teacher could not travel in time"),
-    ];
-    let said: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, why)| format!("{count} because {why}"))
-        .collect();
-    format!("all {all} places and times that would do are taken: {}", said.join(", "))
+    Cause::Taken { places: all, teacher, venue, group, way }
 }
 
 /// Why the classes of its courses that are there do not take it.
-fn not_joined(ground: &Ground, board: &Board, order: u32) -> Option<String> {
+fn not_joined(ground: &Ground, board: &Board, order: u32) -> Option<Cause> {
     let facts = &ground.orders[order as usize];
     let (mut count, mut full, mut time, mut busy, mut closed, mut way) = (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
     for course in &ground.instance.orders[order as usize].courses {
@@ -135,14 +207,5 @@ fn not_joined(ground: &Ground, board: &Board, order: u32) -> Option<String> {
             }
         }
     }
-    let parts = [
-        (time, "at times it does not accept"),
-        (full, "full"),
-        (way, "too far away and not open to it online"),
-        (busy, "on a day its group has another class"),
-        (closed, "closed"),
-    ];
-    let said: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}")).collect();
-    (count > 0).then(|| format!("none of the {count} classes of its courses takes it: {}", said.join(", ")))
+    (count > 0).then_some(Cause::NotJoined { classes: count, time, full, way, busy, closed })
 }
