@@ -12,8 +12,8 @@ mod session;
 mod teacher;
 
 use crate::event::{
-    Accepted, AssetDeclared, ClaimLodged, CourseListed, DocumentId, Draft, EventRef, PolicyPublished,
-    RequestLodged, Role,
+    Accepted, AssetDeclared, CalendarPublished, ClaimLodged, CourseListed, DocumentId, Draft, EventRef,
+    PlanningPublished, PolicyPublished, RequestLodged, Role,
 };
 use crate::event::{CheckIn, SessionAnnounced, TeacherProposed};
 use crate::fold::SharedViews;
@@ -52,6 +52,10 @@ pub enum Command {
     },
     /// The city publishes its rules.
     PublishPolicy(PolicyPublished),
+    /// The city publishes holidays and swapped workdays.
+    PublishCalendar(CalendarPublished),
+    /// The city publishes the rules of its timetable.
+    PublishPlanning(PlanningPublished),
     /// A branch puts a teacher forward.
     ProposeTeacher(TeacherProposed),
     /// A teacher's weekly windows go to the pool.
@@ -125,11 +129,11 @@ pub enum Command {
     LodgeRequest(RequestLodged),
     /// A claim: someone or something at a time.
     LodgeClaim(ClaimLodged),
-    /// Lodges the alternative of a refused claim as a new claim.
+    /// Lodges the alternative of a refused claim or order as a new one.
     TakeAlternative {
-        /// The refused claim.
+        /// The refused claim or order.
         claim: EventRef,
-        /// Which of its alternatives, from 0.
+        /// Which of its alternatives, from 0; an order has one.
         index: usize,
     },
     /// Takes an order or claim back.
@@ -297,6 +301,8 @@ pub fn draft(
         Command::AdmitBranch { name } => branch::admit(asker, views, name, new_id),
         Command::SetProfile { registered } => branch::profile(asker, views, *registered),
         Command::PublishPolicy(policy) => branch::publish_policy(asker, policy),
+        Command::PublishCalendar(calendar) => branch::publish_calendar(asker, calendar),
+        Command::PublishPlanning(planning) => branch::publish_planning(asker, planning),
         Command::ProposeTeacher(teacher) => teacher::propose(asker, views, teacher, new_id),
         Command::OfferTeacher { teacher, windows, from, to } => {
             teacher::offer(asker, views, *teacher, windows, *from, *to)

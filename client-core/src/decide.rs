@@ -7,15 +7,14 @@ mod alternatives;
 mod clock;
 mod displace;
 mod eligible;
-mod joint;
 mod recheck;
 mod round;
+pub mod timetable;
 
 pub use alternatives::alternatives;
 pub use clock::{FarAhead, corrections, far_ahead};
 pub use displace::displace;
 pub use eligible::{Obstacle, obstacles};
-pub use joint::{plan_joint, teacher_minutes_saved};
 pub use recheck::{Recheck, recheck};
 pub use round::{decide_now, decide_round};
 

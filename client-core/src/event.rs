@@ -9,6 +9,7 @@ mod document;
 mod draft;
 mod envelope;
 mod learner;
+mod planning;
 mod request;
 mod ruling;
 mod session;
@@ -23,6 +24,7 @@ pub use document::*;
 pub use draft::*;
 pub use envelope::*;
 pub use learner::*;
+pub use planning::*;
 pub use request::*;
 pub use ruling::*;
 pub use session::*;
@@ -111,6 +113,8 @@ events! {
         "branch.admitted" 1 BranchAdmitted,
         "device.enrolled" 1 DeviceEnrolled,
         "policy.published" 1 PolicyPublished,
+        "calendar.published" 1 CalendarPublished,
+        "planning.published" 1 PlanningPublished,
         "course.listed" 1 CourseListed,
         "course.delisted" 1 CourseDelisted,
         "teacher.approved" 1 TeacherApproved,
@@ -125,6 +129,8 @@ events! {
         "claim.displaced" 1 ClaimDisplaced,
         "joint.confirmed" 1 JointConfirmed,
         "request.unmet" 1 RequestUnmet,
+        "plan.inputs" 1 PlanInputs,
+        "plan.decided" 1 PlanDecided,
         "device.revoked" 1 DeviceRevoked,
         "quarantine.released" 1 QuarantineReleased,
         "quarantine.rejected" 1 QuarantineRejected,

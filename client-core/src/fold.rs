@@ -2,10 +2,12 @@
 
 mod anomalies;
 mod branches;
+mod calendar;
 mod course_attendance;
 mod course_library;
 mod entry;
 mod history;
+mod planning;
 mod requests;
 mod resources;
 mod rosters;
@@ -17,11 +19,13 @@ mod teacher_pool;
 mod terms;
 
 pub use anomalies::{Anomaly, AnomalyKind};
+pub use calendar::Calendar;
 pub use branches::{Branch, Branches, Device, Policy};
 pub use course_attendance::{CourseAttendance, CourseTally};
 pub use course_library::{Course, CourseLibrary, CourseUse};
 pub use entry::{Correction, Entry, Kept, Unfolded, read as read_event};
-pub use history::History;
+pub use history::{History, NotHeld};
+pub use planning::Planning;
 pub use requests::{Lodged, Outcome, OutcomeKind, Requests, Round, State};
 pub use resources::{Asset, Resources};
 pub use rosters::{Learner, Rosters};
@@ -35,7 +39,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Raised whenever a view changes its meaning; digests are comparable only at one version.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// A view being built: total, deterministic, free of panics.
 pub trait Fold: Default {
@@ -48,6 +52,10 @@ pub trait Fold: Default {
 pub struct SharedViews {
     /// Branches, devices and rules.
     pub branches: Branches,
+    /// Holidays and swapped workdays.
+    pub calendar: Calendar,
+    /// The rules of the timetable.
+    pub planning: Planning,
     /// The teaching list.
     pub courses: CourseLibrary,
     /// The teacher pool.
@@ -71,6 +79,8 @@ impl SharedViews {
         let ordered = history.ordered();
         for entry in &ordered {
             views.branches.apply(entry);
+            views.calendar.apply(entry);
+            views.planning.apply(entry);
             views.courses.apply(entry);
             views.teachers.apply(entry);
             views.resources.apply(entry);

@@ -110,6 +110,11 @@ impl Given {
     }
 
     pub fn draft(&mut self, branch: BranchId, draft: Draft) -> EventRef {
+        self.act(branch, &[draft])[0]
+    }
+
+    /// Several events of one action.
+    pub fn act(&mut self, branch: BranchId, drafts: &[Draft]) -> Vec<EventRef> {
         self.now = self.now.plus_minutes(1);
         let city = identity::city_id(self.city_key.public());
         let (key, certificate) = self.certificate(branch);
@@ -118,7 +123,7 @@ impl Given {
             .entry(branch)
             .or_insert_with(|| Author::new(city, key, vec![certificate.clone()], HybridClock::default()));
         let action = ActionId(self.entropy.next_id());
-        let written = author.write(&[draft], action, USER, self.now, &mut self.entropy).unwrap();
+        let written = author.write(drafts, action, USER, self.now, &mut self.entropy).unwrap();
         for (run, introduction) in author.introduced(&written) {
             self.runs.push((run.clone(), introduction));
             let mut at = run.start();
@@ -133,9 +138,9 @@ impl Given {
                 });
             }
         }
-        let event = written.events[0];
+        let events = written.events.clone();
         author.accept(written);
-        event
+        events
     }
 
     pub fn history(&self) -> History {
@@ -194,6 +199,46 @@ pub fn claim(teacher: PersonId, slot: Slot) -> ClaimLodged {
         slot,
         headcount: 30,
         branches_served: 1,
+    }
+}
+
+/// A room that a branch offers every weekday.
+pub fn room(given: &mut Given, of: BranchId, seats: u32) -> SubjectId {
+    let asset = SubjectId([of.0[0] + 100; 16]);
+    let windows: Vec<HalfDay> = (0..5)
+        .flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon }))
+        .collect();
+    let declared = AssetDeclared {
+        asset,
+        kind: AssetKind::Room,
+        name: "教室".into(),
+        place: String::new(),
+        capacity: seats,
+        quantity: 1,
+        features: vec!["直播设备".into()],
+        condition: Condition::Good,
+        open: Vec::new(),
+        talk_minutes: 0,
+        docent: String::new(),
+    };
+    given.write(of, declared);
+    given.write(of, AssetOffered { asset, windows, from: day("2026-11-01"), to: day("2027-06-30") });
+    asset
+}
+
+/// An order for the one course, for company, in the fortnight from 2026-12-07 on.
+pub fn order(headcount: u32) -> RequestLodged {
+    RequestLodged {
+        courses: vec![COURSE],
+        group: "示例班".into(),
+        headcount,
+        from: day("2026-12-07"),
+        to: day("2026-12-18"),
+        half_days: Vec::new(),
+        max_travel_minutes: 60,
+        online: false,
+        priority: 2,
+        pre_consent: true,
     }
 }
 

@@ -17,6 +17,11 @@ mod search;
 
 pub use explain::{Alternative, Cause, Unmet};
 pub use format::{Plan, RawAlternative, RawClass, RawPart, RawUnmet};
+pub(crate) use format::{
+    RawBranch, RawCourse, RawInstance, RawPeriod, RawPinned, RawRequest, RawTeacher, RawVenue, RawWeights, RawWindow,
+};
+pub(crate) use reading::build;
+pub(crate) use rules::admit;
 pub use instance::{
     Branch, Class, Course, DayWish, Instance, Mode, Order, Part, Period, Pinned, Teacher, UNKNOWN, Venue,
     Weights,

@@ -8,6 +8,9 @@ mod records;
 
 use crate::author::{Author, Written};
 use crate::command::{self, Asker, Command};
+use crate::decide::timetable::{
+    self, Previewing, Replay, ReplayError, WhatIf, WhatIfPlanning,
+};
 use crate::door::Admitted;
 use crate::event::{DocumentId, EventRef, Scope};
 use crate::fold::{History, Rosters, SharedViews};
@@ -15,6 +18,7 @@ use crate::identity::{self, Certificate, Chain, IdentityError, SecretKey};
 use crate::ids::{ActionId, Entropy, PublicKey, UserId};
 use crate::log::{LogKey, MemoryShelf};
 use crate::peer::{self, Batch, Peer, Writing};
+use crate::plan::{Budget, Progress, Refusal};
 use crate::sealed::SealedRow;
 use crate::sync::{Local, PROTOCOL, Reach, Session};
 use crate::time::{HybridClock, Millis, Stamp};
@@ -233,6 +237,22 @@ impl Replica {
     /// The views of shared and decisions documents.
     pub fn views(&mut self) -> &SharedViews {
         self.views.get_or_insert_with(|| SharedViews::fold(&self.shared))
+    }
+
+    /// What the planner would say to this branch's orders on what this device knows: a preview.
+    pub fn preview(&mut self, now: Millis, budget: Budget) -> Result<Previewing, Refusal> {
+        let (branch, city_heard) = (self.certificate().branch, self.line.city_heard);
+        Previewing::new(self.views().clone(), branch, city_heard, now, budget)
+    }
+
+    /// What would change if something were otherwise than this device knows it.
+    pub fn what_if(&mut self, what: &WhatIf, now: Millis, budget: Budget) -> Result<WhatIfPlanning, Refusal> {
+        WhatIfPlanning::new(self.views().clone(), what, now, budget)
+    }
+
+    /// Makes a decided plan once more from what this device holds.
+    pub fn replay(&self, decision: &EventRef, progress: impl FnMut(Progress)) -> Result<Replay, ReplayError> {
+        timetable::replay(&self.shared, decision, progress)
     }
 
     /// The branch's own rosters.

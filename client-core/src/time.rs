@@ -253,10 +253,10 @@ pub struct HalfDay {
 }
 
 impl HalfDay {
-    /// Whether the slot lies wholly inside this half-day.
-    pub fn holds(&self, slot: &Slot) -> bool {
+    /// Whether these minutes of a day lie wholly inside this half-day.
+    pub fn holds(&self, start_minute: u16, end_minute: u16) -> bool {
         let (from, to) = if self.afternoon { (12 * 60, 18 * 60) } else { (7 * 60, 12 * 60) };
-        slot.day.weekday() == self.weekday && slot.start_minute >= from && slot.end_minute() <= to
+        start_minute >= from && end_minute <= to
     }
 }
 

@@ -7,6 +7,7 @@ mod enrol;
 mod import;
 mod round;
 mod segments;
+mod timetable;
 mod views;
 
 use crate::app::App;
@@ -27,6 +28,9 @@ pub fn routes(app: App) -> Router<App> {
         .route("/api/arbiter/release", post(arbiter::release))
         .route("/api/round/close", post(round::close))
         .route("/api/round/recheck", get(round::recheck))
+        .route("/api/preview", get(timetable::preview))
+        .route("/api/replay/{decision}", get(timetable::replay))
+        .route("/api/what-if", post(timetable::what_if))
         .route("/api/rosters", get(views::rosters))
         .route("/api/digests", get(views::digests))
         .route("/api/status", get(views::status))

@@ -146,6 +146,21 @@ pub enum Task {
         #[arg(long)]
         steps: Option<u64>,
     },
+    /// Makes a decided timetable once more from what this node holds and compares it, byte for byte.
+    /// Status 0 only if it comes out the same.
+    Replay {
+        /// A class or refusal that the planner decided, or the plan: its id or full reference.
+        decision: String,
+        /// Data folder of the running node.
+        #[arg(long)]
+        data: PathBuf,
+        /// Print everything as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Language of the answer.
+        #[arg(long, value_enum, default_value = "zh")]
+        lang: Lang,
+    },
     /// Runs the whole path: a city and eight branches on this machine, three of them cut off and healed.
     Demo {
         /// Varies people and faults.

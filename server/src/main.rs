@@ -88,6 +88,11 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             let objective = planning::run(&input, &output, steps)?;
             println!("{} A {} B {}", output.display(), objective.a, objective.b);
         }
+        Task::Replay { decision, data, json, lang } => {
+            let answer = Client::of_folder(&data)?.get(&format!("/api/replay/{decision}")).await?;
+            say(&answer, json, || told::replay(&answer, lang));
+            return Ok(if answer["holds"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Task::Demo { seed, exit, json, small } => {
             return Ok(demo::run(demo::Options { seed, exit, json, small }).await?);
         }

@@ -10,6 +10,7 @@ mod import;
 mod joining;
 mod journal;
 mod segments;
+mod timetable;
 mod views;
 mod whereabouts;
 mod writing;
@@ -19,6 +20,7 @@ pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::ImportOutcome;
 pub use journal::{Happening, Note};
 pub use segments::{ListedSegment, SegmentFile, SegmentList};
+pub use timetable::Basis;
 pub use views::{Digests, Held, Status};
 pub use whereabouts::Whereabouts;
 pub use writing::Actions;
@@ -142,6 +144,8 @@ pub struct Node {
     inbox: mpsc::Sender<Message>,
     news: broadcast::Sender<News>,
     next_connection: AtomicU64,
+    /// Held while decisions are worked out and written: one after the other.
+    deciding: tokio::sync::Mutex<()>,
 }
 
 impl Node {
@@ -272,6 +276,7 @@ impl Node {
             inbox,
             news,
             next_connection: AtomicU64::new(1),
+            deciding: tokio::sync::Mutex::new(()),
         }))
     }
 

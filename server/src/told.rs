@@ -102,6 +102,36 @@ pub fn release(answer: &Value, lang: Lang) -> String {
     told.text
 }
 
+/// Whether a decided plan comes out the same here.
+pub fn replay(answer: &Value, lang: Lang) -> String {
+    let mut told = Told::new(lang);
+    let replay = &answer["replay"];
+    told.title(match answer["holds"] == true {
+        true => ("本机重排，与市校所定逐字节相同。", "Planned again here: the same, byte for byte."),
+        false => (
+            "本机重排，与市校所定不同；请核对两边程序的版本，再报市校。",
+            "Planned again here: NOT the same. Compare the versions of both programs and tell the city.",
+        ),
+    });
+    let text = |key: &str| both(replay[key].as_str().unwrap_or_default().to_owned());
+    told.line(("排课裁定", "decision"), text("decision"));
+    told.line(("所定课表指纹", "plan as recorded"), text("recorded"));
+    told.line(("重排课表指纹", "plan made here"), text("made"));
+    let (steps, lines) = (number(replay, "steps"), number(replay, "lines"));
+    told.line(
+        ("依据", "made from"),
+        (format!("{lines} 条记录线，{steps} 步"), format!("{lines} lines of the history, {steps} steps")),
+    );
+    let same = number(replay, "same");
+    told.line(("相同", "the same"), (format!("{same} 件"), format!("{same} decisions")));
+    for event in replay["differing"].as_array().map_or(&[][..], Vec::as_slice) {
+        told.line(("不同", "differs"), both(event.as_str().unwrap_or("?").to_owned()));
+    }
+    let saved = number(replay, "minutes_saved");
+    told.line(("合班省下教师课时", "teaching saved by joining"), (format!("{saved} 分钟"), format!("{saved} minutes")));
+    told.text
+}
+
 type Words<'a> = (&'a str, &'a str);
 
 struct Told {

@@ -1,7 +1,9 @@
 //! Branches and the city's rules.
 
 use super::{Asker, CommandError, filled, invalid};
-use crate::event::{BranchAdmitted, BranchProfile, Draft, PolicyPublished};
+use crate::event::{
+    BranchAdmitted, BranchProfile, CalendarPublished, Draft, PlanningPublished, PolicyPublished,
+};
 use crate::fold::SharedViews;
 use crate::ids::BranchId;
 
@@ -38,4 +40,26 @@ pub(super) fn publish_policy(asker: &Asker, policy: &PolicyPublished) -> Result<
         return Err(invalid("travel", "a way of more than 24 hours cannot be meant; give minutes"));
     }
     Ok(vec![Draft::new(BranchId::CITY, policy.clone())])
+}
+
+pub(super) fn publish_calendar(
+    asker: &Asker,
+    calendar: &CalendarPublished,
+) -> Result<Vec<Draft>, CommandError> {
+    asker.city()?;
+    if calendar.days.iter().any(|day| day.follows.is_some_and(|weekday| weekday > 6)) {
+        return Err(invalid("days", "weekdays are 0 (Monday) to 6 (Sunday); null for a holiday"));
+    }
+    Ok(vec![Draft::new(BranchId::CITY, calendar.clone())])
+}
+
+pub(super) fn publish_planning(
+    asker: &Asker,
+    planning: &PlanningPublished,
+) -> Result<Vec<Draft>, CommandError> {
+    asker.city()?;
+    match planning.fault() {
+        Some((field, problem)) => Err(invalid(field, problem)),
+        None => Ok(vec![Draft::new(BranchId::CITY, planning.clone())]),
+    }
 }

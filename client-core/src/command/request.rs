@@ -1,9 +1,9 @@
 //! Orders and claims.
 
 use super::{Asker, CommandError, filled, invalid, range, unknown};
-use crate::event::{ClaimLodged, Draft, EventRef, RequestCancelled, RequestConsented, RequestLodged};
-use crate::fold::{Offer, SharedViews};
-use crate::time::Slot;
+use crate::event::{ClaimLodged, Draft, EventRef, Mode, RequestCancelled, RequestConsented, RequestLodged};
+use crate::fold::{Offer, SharedViews, State};
+use crate::time::{HalfDay, Slot};
 
 pub(super) fn lodge_order(
     asker: &Asker,
@@ -44,13 +44,14 @@ pub(super) fn lodge_claim(
     if let Some(id) = claim.teacher {
         let known = views.teachers.teachers.get(&views.teachers.resolve(id));
         let teacher = known.ok_or_else(|| unknown("teacher", id))?;
-        if !teacher.is_offered(&claim.slot) {
+        if !teacher.is_offered(&claim.slot, &views.calendar) {
             return Err(CommandError::NotOffered { what: "teacher", offered: in_words(&teacher.offers) });
         }
     }
     if let Some(id) = claim.asset {
         let asset = views.resources.assets.get(&id).ok_or_else(|| unknown("asset", id))?;
-        if asset.branch != asker.branch && !views.resources.is_offered(id, &claim.slot) {
+        let offered = views.resources.is_offered(id, &claim.slot, &views.calendar);
+        if asset.branch != asker.branch && !offered {
             let offers = views.resources.offers.get(&id).map(Vec::as_slice).unwrap_or_default();
             return Err(CommandError::NotOffered { what: "asset", offered: in_words(offers) });
         }
@@ -65,6 +66,9 @@ pub(super) fn take_alternative(
     claim: &EventRef,
     index: usize,
 ) -> Result<Vec<Draft>, CommandError> {
+    if let Some(order) = views.requests.orders.get(claim) {
+        return take_other_class(asker, views, claim, order);
+    }
     let state = views.requests.claims.get(claim).ok_or_else(|| unknown("claim", claim))?;
     let lodged = state.lodged.as_ref().ok_or_else(|| unknown("claim", claim))?;
     asker.owner(lodged.branch)?;
@@ -80,6 +84,37 @@ pub(super) fn take_alternative(
         ..lodged.wish.clone()
     };
     lodge_claim(asker, views, &wish)
+}
+
+/// The order once more, within the bounds of the class that was offered instead.
+fn take_other_class(
+    asker: &Asker,
+    views: &SharedViews,
+    order: &EventRef,
+    state: &State<RequestLodged>,
+) -> Result<Vec<Draft>, CommandError> {
+    let lodged = state.lodged.as_ref().ok_or_else(|| unknown("order", order))?;
+    asker.owner(lodged.branch)?;
+    let class = state
+        .outcome
+        .as_ref()
+        .and_then(|outcome| outcome.instead.as_ref())
+        .ok_or_else(|| invalid("index", "the order has no alternative"))?;
+    let place = views.resources.assets.get(&class.venue).ok_or_else(|| unknown("asset", class.venue))?;
+    let way = views.branches.policy.travel_minutes(lodged.branch, place.branch);
+    let travels = class.mode == Mode::Travel;
+    let weekday = views.calendar.weekday(class.slot.day).unwrap_or_else(|| class.slot.day.weekday());
+    let wish = RequestLodged {
+        courses: vec![class.course],
+        from: class.slot.day,
+        to: class.slot.day,
+        half_days: vec![HalfDay { weekday, afternoon: class.slot.start_minute >= 12 * 60 }],
+        max_travel_minutes: lodged.wish.max_travel_minutes.max(if travels { way } else { 0 }),
+        online: lodged.wish.online || class.mode == Mode::Online,
+        pre_consent: lodged.wish.pre_consent || class.joins.is_some(),
+        ..lodged.wish.clone()
+    };
+    lodge_order(asker, views, &wish)
 }
 
 pub(super) fn cancel(

@@ -32,7 +32,7 @@ pub fn displace(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec<D
         let Some(state) = views.requests.claims.get(claim) else { continue };
         let (Some(lodged), Some(first)) = (&state.lodged, &state.outcome) else { continue };
         if lodged.wish.slot.start() > now {
-            decisions.extend(displaced(views, *claim, first.reason.clone(), now, frontier));
+            decisions.extend(displaced(views, *claim, first.reasons[0].clone(), now, frontier));
         }
     }
     decisions

@@ -55,7 +55,7 @@ fn teacher_obstacles(
     if course.is_some_and(|course| !entry.approved.contains(&course)) {
         found.push(Obstacle::plain(ReasonCode::NotApproved));
     }
-    if !entry.is_offered(slot) {
+    if !entry.is_offered(slot, &views.calendar) {
         found.push(Obstacle::plain(ReasonCode::NotOffered));
     }
     if entry.is_away(slot.day) {
@@ -94,7 +94,7 @@ fn asset_obstacles(
     if declared.condition == Condition::Broken {
         found.push(Obstacle::plain(ReasonCode::Unavailable));
     }
-    if entry.branch != branch && !views.resources.is_offered(asset, &wish.slot) {
+    if entry.branch != branch && !views.resources.is_offered(asset, &wish.slot, &views.calendar) {
         found.push(Obstacle::plain(ReasonCode::NotOffered));
     }
     if declared.kind != AssetKind::Equipment && declared.capacity < wish.headcount {

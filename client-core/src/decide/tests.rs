@@ -41,11 +41,11 @@ fn of_two_claims_one_is_granted_and_one_gets_free_alternatives() {
     let (granted, refused): (Vec<_>, Vec<_>) =
         claims.iter().map(outcome).partition(|outcome| outcome.kind == OutcomeKind::Confirmed);
     assert_eq!((granted.len(), refused.len()), (1, 1));
-    assert_eq!(refused[0].reason.code, crate::event::ReasonCode::TeacherTaken);
+    assert_eq!(refused[0].reasons[0].code, crate::event::ReasonCode::TeacherTaken);
     assert!(refused[0].alternatives.len() >= 2);
     for other in &refused[0].alternatives {
         let teacher = &views.teachers.teachers[&other.teacher.unwrap()];
-        assert!(teacher.is_offered(&other.slot), "{other:?}");
+        assert!(teacher.is_offered(&other.slot, &views.calendar), "{other:?}");
         let free = |b: &crate::fold::Booking| b.teacher != other.teacher || !b.slot.overlaps(&other.slot);
         assert!(views.bookings.iter().all(free), "{other:?}");
     }
@@ -184,7 +184,7 @@ fn a_decision_that_comes_back_after_a_restore_goes_before_those_that_did_not_kno
     // Somebody may have seen it confirmed: it moves, with the reason.
     move_all(&mut given);
     let now = outcome(&given);
-    assert_eq!((now.kind, now.reason), (OutcomeKind::Displaced, first.reason));
+    assert_eq!((now.kind, now.reasons), (OutcomeKind::Displaced, first.reasons));
 }
 
 /// The city moves what has to move: one claim, once.

@@ -1,7 +1,7 @@
 //! Decisions: only the city writes these, in the decisions documents.
 
-use super::{EventRef, Mode};
-use crate::ids::{ChangeHash, PersonId, SubjectId};
+use super::{DocumentId, EventRef, Mode};
+use crate::ids::{ActorId, ChangeHash, PersonId, SubjectId};
 use crate::time::{Day, Millis, Slot};
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +89,30 @@ code_enum! {
         Unknown = 13 "unknown",
         /// The teacher is away.
         Unavailable = 14 "unavailable",
+        /// The order accepts no time that can still be planned.
+        NoTime = 15 "no_time",
+        /// Nobody is approved for its courses.
+        NobodyTeaches = 16 "nobody_teaches",
+        /// No venue suits its courses.
+        NoVenue = 17 "no_venue",
+        /// No such venue within the minutes it travels.
+        NoVenueNear = 18 "no_venue_near",
+        /// No teacher comes to a venue in its reach.
+        NoTeacherNear = 19 "no_teacher_near",
+        /// Teacher and venue are never offered together at the times it accepts.
+        NeverTogether = 20 "never_together",
+        /// Its group has another class that day.
+        GroupBusy = 21 "group_busy",
+        /// The class for its course is at a time it does not accept.
+        ClassTime = 22 "class_time",
+        /// The class for its course is full.
+        ClassFull = 23 "class_full",
+        /// The class for its course is too far away.
+        ClassFar = 24 "class_far",
+        /// The class for its course takes nobody else.
+        ClassClosed = 25 "class_closed",
+        /// None of its courses can be planned: off the list, or longer than any class may be.
+        NotListed = 26 "not_listed",
     }
 }
 
@@ -206,15 +230,93 @@ pub struct JointConfirmed {
     pub reason: Reason,
 }
 
-/// An order could not be served in this round.
+code_enum! {
+    /// A wish of an order that could be given up.
+    Wish {
+        /// Its days and hours.
+        Time = 0 "time",
+        /// How far it travels.
+        Travel = 1 "travel",
+        /// That it does not listen online.
+        Online = 2 "online",
+        /// Its courses.
+        Course = 3 "course",
+    }
+}
+
+/// A class that an unmet order could have if it gave something up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderAlternative {
+    /// What it would give up.
+    pub give_up: Vec<Wish>,
+    /// The course.
+    pub course: SubjectId,
+    /// Who would teach.
+    pub teacher: PersonId,
+    /// Where.
+    pub venue: SubjectId,
+    /// When.
+    pub slot: Slot,
+    /// How its group would take part.
+    pub mode: Mode,
+    /// The class it would join; `None` for one of its own.
+    pub joins: Option<SubjectId>,
+}
+
+/// An order could not be served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestUnmet {
     /// The order.
     pub request: EventRef,
-    /// Why.
-    pub reason: Reason,
-    /// What is free instead, nearest first.
-    pub alternatives: Vec<Alternative>,
+    /// Why: what is missing altogether, or who takes the places that would do, with how many of them.
+    pub reasons: Vec<Reason>,
+    /// The nearest class that is really free.
+    pub alternative: Option<OrderAlternative>,
     /// The day the answer holds for.
     pub as_of: Day,
+}
+
+/// Where a line stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownHead {
+    /// Sequence number of its last change.
+    pub seq: u64,
+    /// Hash of its last change.
+    pub hash: ChangeHash,
+}
+
+/// How far one actor's lines in a document were known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownLines {
+    /// The document.
+    pub document: DocumentId,
+    /// The actor.
+    pub actor: ActorId,
+    /// The last change of each line.
+    pub heads: Vec<KnownHead>,
+}
+
+/// Part of what a plan was made from: the frontier of shared and decisions documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanInputs {
+    /// Lines that no other part names.
+    pub known: Vec<KnownLines>,
+}
+
+/// All open orders were planned together. The classes and refusals of the same action are its outcome,
+/// the inputs of the same action what it was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanDecided {
+    /// The round that was closed with it, if one was.
+    pub round: Option<SubjectId>,
+    /// The moment it was planned for, by the city's clock.
+    pub at: Millis,
+    /// Steps of the search.
+    pub steps: u64,
+    /// How many lines the inputs name.
+    pub lines: u32,
+    /// SHA-256 of the plan as `jts-plan-1`.
+    pub plan: ChangeHash,
+    /// Teaching minutes that joining saved, against a class for each order served.
+    pub minutes_saved: u32,
 }

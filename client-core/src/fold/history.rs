@@ -1,5 +1,9 @@
 //! The merged history: every event a node holds, in the one order all nodes agree on.
 
+mod past;
+
+pub use past::NotHeld;
+
 use super::entry::{Correction, Entry, Kept, Rank, Unfolded, entry, hash_of, read};
 use super::rulings::{Concerns, Rulings};
 use super::standing::{Standing, Verdict};

@@ -2,8 +2,8 @@
 
 use super::{Entry, Fold};
 use crate::event::{
-    Alternative, ClaimLodged, ClaimReceived, Event, EventRef, JointConfirmed, Reason, RequestLodged,
-    RoundOpened,
+    Alternative, ClaimLodged, ClaimReceived, Event, EventRef, JointConfirmed, JointPart, OrderAlternative, PlanDecided,
+    Reason, RequestLodged, RoundOpened,
 };
 use crate::ids::{BranchId, ChangeHash, SubjectId};
 use crate::time::Millis;
@@ -29,10 +29,12 @@ code_enum! {
 pub struct Outcome {
     /// What was answered.
     pub kind: OutcomeKind,
-    /// Why.
-    pub reason: Reason,
-    /// What is free instead, nearest first.
+    /// Why; at least one.
+    pub reasons: Vec<Reason>,
+    /// What is free instead of a claim, nearest first.
     pub alternatives: Vec<Alternative>,
+    /// The nearest class an unmet order could have.
+    pub instead: Option<OrderAlternative>,
     /// The joint class an order became part of.
     pub class: Option<SubjectId>,
     /// The decision's own identity.
@@ -93,6 +95,8 @@ pub struct Requests {
     pub orders: BTreeMap<EventRef, State<RequestLodged>>,
     /// Joint classes by id.
     pub joint: BTreeMap<SubjectId, JointConfirmed>,
+    /// Plans by the decision itself.
+    pub plans: BTreeMap<EventRef, PlanDecided>,
     /// Rounds by id.
     pub rounds: BTreeMap<SubjectId, Round>,
     /// Decisions that came second on a subject and name none they supersede.
@@ -133,6 +137,13 @@ impl Requests {
             .filter_map(|(id, state)| state.lodged.as_ref().map(|lodged| (id, lodged)))
     }
 
+    /// Whether the order is served by this class: not taken back, and not answered otherwise.
+    pub fn takes_part(&self, part: &JointPart, class: SubjectId) -> bool {
+        self.orders.get(&part.request).is_some_and(|order| {
+            !order.cancelled && order.outcome.as_ref().is_some_and(|outcome| outcome.class == Some(class))
+        })
+    }
+
     fn outcome(&mut self, entry: &Entry, subject: EventRef, order: bool, mut outcome: Outcome) {
         outcome.nth = self.answers;
         self.answers += 1;
@@ -166,8 +177,9 @@ impl Requests {
     ) {
         let outcome = Outcome {
             kind,
-            reason: reason.clone(),
+            reasons: vec![reason.clone()],
             alternatives: other.to_vec(),
+            instead: None,
             class: None,
             decision: entry.reference,
             at: entry.claimed,
@@ -181,8 +193,9 @@ impl Requests {
         for part in &joint.parts {
             let outcome = Outcome {
                 kind: OutcomeKind::Confirmed,
-                reason: joint.reason.clone(),
+                reasons: vec![joint.reason.clone()],
                 alternatives: Vec::new(),
+                instead: None,
                 class: Some(joint.session),
                 decision: entry.reference,
                 at: entry.claimed,
@@ -239,14 +252,18 @@ impl Fold for Requests {
             Event::RequestUnmet(unmet) => {
                 let outcome = Outcome {
                     kind: OutcomeKind::Refused,
-                    reason: unmet.reason.clone(),
-                    alternatives: unmet.alternatives.clone(),
+                    reasons: unmet.reasons.clone(),
+                    alternatives: Vec::new(),
+                    instead: unmet.alternative.clone(),
                     class: None,
                     decision: entry.reference,
                     at: entry.claimed,
                     nth: 0,
                 };
                 self.outcome(entry, unmet.request, true, outcome);
+            }
+            Event::PlanDecided(plan) => {
+                self.plans.insert(entry.reference, plan.clone());
             }
             Event::RoundOpened(opened) => {
                 let round = Round { opened: opened.clone(), decided: None };

@@ -1,6 +1,6 @@
 //! Rooms, equipment and on-site points that branches share.
 
-use super::{Entry, Fold, Offer};
+use super::{Calendar, Entry, Fold, Offer};
 use crate::event::{AssetDeclared, Event};
 use crate::ids::{BranchId, SubjectId};
 use crate::time::{Day, Slot};
@@ -29,13 +29,15 @@ pub struct Resources {
 
 impl Resources {
     /// Whether the asset is offered to the pool for the slot and not blocked that day.
-    pub fn is_offered(&self, asset: SubjectId, slot: &Slot) -> bool {
-        let offered = self.offers.get(&asset).is_some_and(|offers| offers.iter().any(|o| o.holds(slot)));
-        let blocked = self
-            .blocked
-            .get(&asset)
-            .is_some_and(|days| days.iter().any(|(from, to)| (*from..=*to).contains(&slot.day)));
-        offered && !blocked
+    pub fn is_offered(&self, asset: SubjectId, slot: &Slot, calendar: &Calendar) -> bool {
+        let offers = self.offers.get(&asset).map(Vec::as_slice).unwrap_or_default();
+        offers.iter().any(|offer| offer.holds(slot, calendar)) && !self.is_blocked(asset, slot.day)
+    }
+
+    /// Whether the asset cannot be used that day.
+    pub fn is_blocked(&self, asset: SubjectId, day: Day) -> bool {
+        let blocked = self.blocked.get(&asset).map(Vec::as_slice).unwrap_or_default();
+        blocked.iter().any(|(from, to)| (*from..=*to).contains(&day))
     }
 
     /// How many assets at least one branch offers to the others.

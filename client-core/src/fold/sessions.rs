@@ -3,7 +3,7 @@
 use super::{Entry, Fold};
 use crate::event::{Event, EventRef};
 use crate::ids::{BranchId, PersonId, SubjectId};
-use crate::time::Slot;
+use crate::time::{Slot, Stamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -42,6 +42,8 @@ pub struct Session {
     pub state: SessionState,
     /// The event that says so.
     pub source: EventRef,
+    /// When it says so.
+    pub stamp: Stamp,
 }
 
 /// All classes.
@@ -78,6 +80,7 @@ impl Fold for Sessions {
                     online: false,
                     state: SessionState::Announced,
                     source: entry.reference,
+                    stamp: entry.stamp,
                 };
                 self.sessions.entry(announced.session).or_insert(session);
             }
@@ -94,6 +97,7 @@ impl Fold for Sessions {
                     online: taught.online,
                     state: SessionState::Taught,
                     source: entry.reference,
+                    stamp: entry.stamp,
                 };
                 self.sessions.insert(taught.session, session);
             }

@@ -1,6 +1,6 @@
 //! Who can teach what, and when (师资库).
 
-use super::{Entry, Fold};
+use super::{Calendar, Entry, Fold};
 use crate::event::Event;
 use crate::ids::{BranchId, PersonId, SubjectId};
 use crate::time::{Day, HalfDay, Slot};
@@ -20,8 +20,9 @@ pub struct Offer {
 
 impl Offer {
     /// Whether the slot lies inside one offered half-day.
-    pub fn holds(&self, slot: &Slot) -> bool {
-        (self.from..=self.to).contains(&slot.day) && self.windows.iter().any(|window| window.holds(slot))
+    pub fn holds(&self, slot: &Slot, calendar: &Calendar) -> bool {
+        (self.from..=self.to).contains(&slot.day)
+            && self.windows.iter().any(|window| calendar.holds(window, slot))
     }
 }
 
@@ -51,9 +52,9 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// Whether the slot lies in an offered window on a day the teacher is there.
-    pub fn is_offered(&self, slot: &Slot) -> bool {
-        self.offers.iter().any(|offer| offer.holds(slot))
+    /// Whether the slot lies in an offered window.
+    pub fn is_offered(&self, slot: &Slot, calendar: &Calendar) -> bool {
+        self.offers.iter().any(|offer| offer.holds(slot, calendar))
     }
 
     /// Whether the teacher is away that day.

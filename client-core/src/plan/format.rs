@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An instance as it is written.
-#[derive(Debug, Deserialize)]
-pub(super) struct RawInstance {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawInstance {
     pub format: String,
     pub name: String,
     pub days: u32,
@@ -27,30 +27,32 @@ pub(super) struct RawInstance {
     pub earliest: u32,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawPeriod {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawPeriod {
     pub start: u32,
     pub end: u32,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawBranch {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawBranch {
     pub id: String,
     pub town: u32,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawCourse {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawCourse {
     pub id: String,
     pub duration: u32,
     pub max_groups: u32,
     pub needs: Vec<String>,
     pub sites: Option<Vec<String>>,
     pub online_ok: bool,
+    #[serde(default = "yes")]
+    pub offered: bool,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawTeacher {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawTeacher {
     pub id: String,
     pub town: u32,
     pub skills: BTreeMap<String, u32>,
@@ -61,8 +63,8 @@ pub(super) struct RawTeacher {
     pub avail: Vec<u32>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawVenue {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawVenue {
     pub id: String,
     pub town: u32,
     pub capacity: u32,
@@ -71,8 +73,8 @@ pub(super) struct RawVenue {
     pub avail: Vec<u32>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawRequest {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawRequest {
     pub id: String,
     pub branch: String,
     pub group: String,
@@ -87,8 +89,8 @@ pub(super) struct RawRequest {
     pub credit: u32,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawWindow {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawWindow {
     pub from: u32,
     pub to: u32,
     pub dow: Vec<u32>,
@@ -122,16 +124,16 @@ pub struct RawPart {
     pub mode: String,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawPinned {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawPinned {
     #[serde(flatten)]
     pub class: RawClass,
     #[serde(default)]
     pub open: bool,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RawWeights {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RawWeights {
     pub unmet: BTreeMap<String, u32>,
     pub dropped: u32,
     pub moved_time: u32,
@@ -181,6 +183,10 @@ pub struct RawAlternative {
     pub give_up: Vec<String>,
     /// A new class with this order alone, or one of the plan with this order in addition.
     pub class: RawClass,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The instance of a text; if it is malformed, the element that is and why.

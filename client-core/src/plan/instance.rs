@@ -71,6 +71,8 @@ pub struct Course {
     pub sites: Option<Vec<u32>>,
     /// Whether groups may listen online.
     pub online: bool,
+    /// Whether it is offered to orders that did not ask for it.
+    pub offered: bool,
 }
 
 /// A teacher and the limits of their time.

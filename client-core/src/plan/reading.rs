@@ -48,7 +48,8 @@ impl Instance {
     }
 }
 
-fn build(mut raw: RawInstance) -> Checked<Instance> {
+/// What the text says, put into order and held against itself.
+pub(crate) fn build(mut raw: RawInstance) -> Checked<Instance> {
     hold(raw.format == "jts-1", "format", || format!("{:?}, but only \"jts-1\" is known", raw.format))?;
     hold((1..=MOST_DAYS).contains(&raw.days), "days", || format!("{}, not 1 to {MOST_DAYS}", raw.days))?;
     hold(raw.earliest <= MOST, "earliest", || too_large(raw.earliest))?;
@@ -298,6 +299,7 @@ impl Frame {
             needs: needs.into_iter().collect(),
             sites: sites.transpose()?.map(|sites| sites.into_iter().collect()),
             online: raw.online_ok,
+            offered: raw.offered,
         })
     }
 

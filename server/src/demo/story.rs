@@ -341,7 +341,7 @@ async fn check_decisions(world: &World, teachers: &Value, report: &mut Report) -
             let alternatives = outcome["alternatives"].as_array().into_iter().flatten();
             report.refused.push(Refusal {
                 branch: branch.map_or_else(String::new, |branch| branch.name.clone()),
-                reason: outcome["reason"]["code"].as_str().unwrap_or_default().to_owned(),
+                reason: outcome["reasons"][0]["code"].as_str().unwrap_or_default().to_owned(),
                 alternatives: alternatives
                     .map(|other| alternative(&name_of(&other["teacher"]), &other["slot"]))
                     .collect(),

@@ -1,6 +1,6 @@
 //! The arbiter: at the city alone, turns claims and orders into decisions, from events only.
 
-use crate::node::{News, Node, NodeError, Paused};
+use crate::node::{Basis, News, Node, NodeError, Paused};
 use crate::sync::now;
 use client_core::decide::{self, Decision};
 use client_core::event::{Draft, Scope};
@@ -19,13 +19,19 @@ pub struct Closed {
     pub round: Option<SubjectId>,
     /// How many decisions were written.
     pub decisions: usize,
+    /// Teaching minutes that joining orders saved, against a class for each.
+    pub minutes_saved: u32,
 }
 
 /// Receives claims as they arrive and decides what cannot wait for a round. Runs until dropped.
 pub async fn run(node: Arc<Node>) {
     let mut news = node.subscribe();
     loop {
-        match receive_claims(&node, now()).await {
+        let received = {
+            let _deciding = node.deciding().await;
+            receive_claims(&node, now()).await
+        };
+        match received {
             Ok(()) => {}
             Err(NodeError::Paused(why)) => tracing::warn!(why, "the arbiter is paused"),
             Err(error) => tracing::error!(%error, "the arbiter could not write"),
@@ -47,9 +53,10 @@ pub async fn run(node: Arc<Node>) {
 
 async fn receive_claims(node: &Arc<Node>, now: Millis) -> Result<(), NodeError> {
     ready(node).await?;
-    let views = node.shared_views().await?;
-    let displaced = decide::displace(&views, now, node.frontier().await?);
+    let basis = node.basis().await?;
+    let displaced = decide::displace(&basis.views, now, basis.frontier);
     write(node, displaced).await?;
+    let views = node.shared_views().await?;
     if decide::needs_round(&views, now) && views.requests.open_round().is_none() {
         open_round(node, &views, now).await?;
     }
@@ -60,8 +67,8 @@ async fn receive_claims(node: &Arc<Node>, now: Millis) -> Result<(), NodeError> 
     }
     tracing::info!(claims = receipts.len(), "claims received");
     node.append(receipts.into_iter().map(|event| Draft::new(BranchId::CITY, event)).collect()).await?;
-    let views = node.shared_views().await?;
-    let decisions = decide::decide_now(&views, now, node.frontier().await?);
+    let basis = node.basis().await?;
+    let decisions = decide::decide_now(&basis.views, now, basis.frontier);
     write(node, decisions).await.map(drop)
 }
 
@@ -94,22 +101,27 @@ async fn open_round(node: &Arc<Node>, views: &SharedViews, now: Millis) -> Resul
     node.append(vec![Draft::new(BranchId::CITY, opened)]).await.map(drop)
 }
 
-/// Decides the open round's claims, then plans joint classes around what is confirmed.
+/// Decides the open round's claims, then plans all open orders around what is confirmed.
 pub async fn close_round(node: &Arc<Node>, now: Millis) -> Result<Closed, NodeError> {
+    let _deciding = node.deciding().await;
     receive_claims(node, now).await?;
-    let views = node.shared_views().await?;
-    let round = views.requests.open_round().map(|(id, _)| id);
+    let basis = node.basis().await?;
+    let round = basis.views.requests.open_round().map(|(id, _)| id);
     let mut decided = 0;
     if let Some(round) = round {
         let seed = node.round_seed(round)?;
-        let decisions = decide::decide_round(&views, round, seed, now, node.frontier().await?);
+        let decisions = decide::decide_round(&basis.views, round, seed, now, basis.frontier);
         decided += write(node, decisions).await?;
     }
-    let views = node.shared_views().await?;
-    let joint = decide::plan_joint(&views, now, node.frontier().await?, true);
-    decided += write(node, joint).await?;
-    tracing::info!(?round, decisions = decided, "round closed");
-    Ok(Closed { round, decisions: decided })
+    let Basis { views, known, frontier } = node.basis().await?;
+    let mut minutes_saved = 0;
+    if views.requests.open_orders().next().is_some() {
+        let proposal = node.propose(views, now).await?;
+        minutes_saved = proposal.minutes_saved;
+        decided += write(node, proposal.decisions(round, &known, frontier)).await?;
+    }
+    tracing::info!(?round, decisions = decided, minutes_saved, "round closed");
+    Ok(Closed { round, decisions: decided, minutes_saved })
 }
 
 async fn write(node: &Arc<Node>, decisions: Vec<Decision>) -> Result<usize, NodeError> {

@@ -94,6 +94,11 @@ impl Node {
         .await
     }
 
+    /// One decides at a time, from the look at the views to the last word written.
+    pub async fn deciding(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.deciding.lock().await
+    }
+
     /// Begins a term where one is due: at each start, and after each pause.
     pub async fn begin_term(&self) -> Result<(), NodeError> {
         if !self.look(|core| core.standing.term_due).await? {

@@ -235,7 +235,7 @@ impl Node {
         read.map_err(|error| NodeError::Damaged(error.to_string()))
     }
 
-    /// What a decision was taken on: a hash over the heads of shared and decisions documents.
+    /// A hash over the heads of shared and decisions documents.
     pub async fn frontier(&self) -> Result<ChangeHash, NodeError> {
         Ok(self.frontiers().await?.shared)
     }

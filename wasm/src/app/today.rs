@@ -83,7 +83,7 @@ fn waits(ui: Ui) -> impl IntoView {
                     lodged.wish.teacher.map(|id| words::teacher(ui.lang, views, id)).unwrap_or_default();
                 Some((
                     format!("{who} {}", words::slot(ui.lang, &lodged.wish.slot)),
-                    words::reason(ui.lang, views, &outcome.reason),
+                    words::reasons(ui.lang, views, &outcome.reasons),
                 ))
             })
             .collect()
@@ -241,7 +241,7 @@ fn news(ui: Ui) -> impl IntoView {
             (id.document.branch == branch || branch == BranchId::CITY) && outcome.at > since
         });
         own.map(|(_, outcome, what)| {
-            (outcome.at, outcome.kind, what, words::reason(ui.lang, views, &outcome.reason))
+            (outcome.at, outcome.kind, what, words::reasons(ui.lang, views, &outcome.reasons))
         })
         .collect()
     });

@@ -1,7 +1,7 @@
 //! Days, times, reasons and refusals in words.
 
 use super::ui::Lang;
-use client_core::event::{Event, Reason, ReasonCode};
+use client_core::event::{Event, OrderAlternative, Reason, ReasonCode, Wish};
 use client_core::fold::SharedViews;
 use client_core::ids::{PersonId, SubjectId};
 use client_core::time::{Day, HalfDay, Millis, Slot};
@@ -111,14 +111,78 @@ pub fn reason(lang: Lang, views: &SharedViews, reason: &Reason) -> String {
             ("市校还没有这位教师或场地的资料", "the city does not know the teacher or room yet")
         }
         ReasonCode::Unavailable => ("教师当天请假", "the teacher is away that day"),
+        ReasonCode::NoTime => ("愿望里没有还能排的日子", "no day it accepts can still be planned"),
+        ReasonCode::NobodyTeaches => ("还没有获准讲这门课的教师", "nobody is approved for the course"),
+        ReasonCode::NoVenue => ("没有合用的场地", "no venue suits the course"),
+        ReasonCode::NoVenueNear => ("愿走的路程内没有合用的场地", "no venue within the way it goes"),
+        ReasonCode::NoTeacherNear => ("没有教师能到合用的场地", "no teacher comes to a venue in reach"),
+        ReasonCode::NeverTogether => {
+            ("教师和场地没有同时对外开放的时段", "teacher and venue are never offered together")
+        }
+        ReasonCode::GroupBusy => ("这个班当天另有课", "the group has another class that day"),
+        ReasonCode::ClassTime => ("已排的班次不在愿意的时段", "the class there is lies at another time"),
+        ReasonCode::ClassFull => ("已排的班次满了", "the class there is has no seat left"),
+        ReasonCode::ClassFar => ("已排的班次太远", "the class there is lies too far away"),
+        ReasonCode::ClassClosed => ("已排的班次不再加人", "the class there is takes nobody else"),
+        ReasonCode::NotListed => ("这门课不在市级清单上，或长得排不下", "the course is off the list, or too long"),
+    };
+    let figures = match (reason.code, reason.own_figure, reason.other_figure) {
+        (ReasonCode::NoVenueNear, Some(minutes), _) => {
+            lang.say(format!("（{minutes} 分钟）"), format!(" ({minutes} min)"))
+        }
+        (ReasonCode::TooSmall, Some(people), Some(seats)) => {
+            lang.say(format!("（{people} 人，最多 {seats} 座）"), format!(" ({people} people, {seats} seats)"))
+        }
+        (
+            ReasonCode::TeacherTaken
+            | ReasonCode::AssetTaken
+            | ReasonCode::TravelTooLong
+            | ReasonCode::GroupBusy
+            | ReasonCode::ClassTime
+            | ReasonCode::ClassFull
+            | ReasonCode::ClassFar
+            | ReasonCode::ClassClosed,
+            Some(count),
+            Some(all),
+        ) if reason.other.is_none() => {
+            lang.say(format!("（{all} 处中 {count} 处）"), format!(" ({count} of {all})"))
+        }
+        _ => String::new(),
     };
     let other = reason.other.map(|other| views.branches.name(other.document.branch));
     match other {
         Some(other) => {
             format!("{}{}", lang.say(zh, en), lang.say(format!("（{other}）"), format!(" ({other})")))
         }
-        None => lang.say(zh, en).to_owned(),
+        None => format!("{}{figures}", lang.say(zh, en)),
     }
+}
+
+/// All of a decision's reasons.
+pub fn reasons(lang: Lang, views: &SharedViews, reasons: &[Reason]) -> String {
+    let all: Vec<String> = reasons.iter().map(|it| reason(lang, views, it)).collect();
+    all.join(lang.say("；", "; "))
+}
+
+/// A class offered instead: what it asks for, the course, who and where, and whom it joins.
+pub fn other_class(lang: Lang, views: &SharedViews, class: &OrderAlternative) -> String {
+    let given_up = class.give_up.iter().map(|wish| match wish {
+        Wish::Time => lang.say("换个时间", "at another time"),
+        Wish::Travel => lang.say("走远一点", "a longer way"),
+        Wish::Online => lang.say("线上参加", "online"),
+        Wish::Course => lang.say("换一门课", "another course"),
+    });
+    let given_up: Vec<&str> = given_up.collect();
+    let mut parts = vec![
+        given_up.join(lang.say("、", ", ")),
+        course(lang, views, Some(class.course)),
+        teacher(lang, views, class.teacher),
+        asset(lang, views, class.venue),
+    ];
+    if class.joins.is_some() {
+        parts.push(lang.say("并入已有的班", "joins a class").to_owned());
+    }
+    parts.join(lang.say("，", ", "))
 }
 
 /// Why a command was refused and what to do.

@@ -1,0 +1,331 @@
+use super::*;
+use crate::event::*;
+use crate::fold::{History, OutcomeKind};
+use crate::given::{COURSE, Given, HOME, TEACHER, branch, claim, day, offered, order, room, slot, teacher};
+use crate::ids::PersonId;
+use crate::log::LogKey;
+
+const BUDGET: Budget = Budget { steps: Some(60_000) };
+
+fn propose(given: &Given) -> Proposal {
+    Planning::new(given.views(), given.now, BUDGET).unwrap().complete(|_| {})
+}
+
+/// Everything that was written, as the city lists it.
+fn known(given: &Given) -> Vec<KnownLines> {
+    let mut heads: BTreeMap<LogKey, KnownHead> = BTreeMap::new();
+    for change in &given.changes {
+        let key = LogKey { document: change.document, actor: change.actor };
+        heads.insert(key, KnownHead { seq: change.at.seq + 1, hash: change.hash() });
+    }
+    heads
+        .into_iter()
+        .filter(|(key, _)| key.document.scope != Scope::Private)
+        .map(|(key, head)| KnownLines { document: key.document, actor: key.actor, heads: vec![head] })
+        .collect()
+}
+
+/// The city plans and writes down what came of it.
+fn decide(given: &mut Given) -> (Proposal, Vec<EventRef>) {
+    let proposal = propose(given);
+    let frontier = ChangeHash([given.changes.len() as u8; 32]);
+    let decisions = proposal.decisions(None, &known(given), frontier);
+    let drafts: Vec<Draft> = decisions
+        .into_iter()
+        .map(|decision| Draft {
+            id: Some(decision.id),
+            supersedes: decision.supersedes,
+            ..Draft::new(BranchId::CITY, decision.event)
+        })
+        .collect();
+    let written = given.act(BranchId::CITY, &drafts);
+    (proposal, written)
+}
+
+/// Orders of three branches for one course; the room of the first seats all.
+fn three_orders() -> (Given, [EventRef; 3]) {
+    let mut given = Given::a_shared_teacher();
+    room(&mut given, branch(1), 100);
+    let orders = [1, 2, 3].map(|n| given.write(branch(n), order(20)));
+    (given, orders)
+}
+
+#[test]
+fn orders_of_three_branches_become_one_class() {
+    let (mut given, orders) = three_orders();
+    let (proposal, _) = decide(&mut given);
+    assert_eq!((proposal.classes.len(), proposal.unmet.len(), proposal.minutes_saved), (1, 0, 180));
+    let views = given.views();
+    let class = views.requests.joint.values().next().unwrap();
+    assert_eq!((class.parts.len(), class.reason.code), (3, ReasonCode::Joint));
+    assert!(day("2026-12-07") <= class.slot.day && class.slot.day <= day("2026-12-18"));
+    for order in orders {
+        let outcome = views.requests.orders[&order].outcome.as_ref().unwrap();
+        assert_eq!((outcome.kind, outcome.class), (OutcomeKind::Confirmed, Some(class.session)));
+    }
+    assert_eq!(views.bookings.len(), 1);
+    assert_eq!(propose(&given).classes, [], "nothing is left to plan");
+}
+
+#[test]
+fn a_later_order_joins_the_confirmed_class_and_its_place_is_kept() {
+    let (mut given, orders) = three_orders();
+    decide(&mut given);
+    let before = given.views().requests.joint.values().next().unwrap().clone();
+    let late = given.write(branch(4), order(30));
+    let (proposal, _) = decide(&mut given);
+    assert_eq!(proposal.classes.len(), 1);
+    assert!(proposal.classes[0].joins.is_some());
+    let views = given.views();
+    let class = views.requests.joint.values().next().unwrap();
+    assert_eq!(views.requests.joint.len(), 1);
+    assert_eq!((class.session, class.slot, class.venue), (before.session, before.slot, before.venue));
+    assert_eq!(class.parts.len(), 4);
+    for order in orders.into_iter().chain([late]) {
+        assert_eq!(views.requests.orders[&order].outcome.as_ref().unwrap().class, Some(class.session));
+    }
+    assert!(views.anomalies.is_empty(), "{:?}", views.anomalies);
+    assert_eq!(views.bookings.len(), 1);
+}
+
+#[test]
+fn an_order_that_wants_no_company_gets_a_class_of_its_own() {
+    let (mut given, _) = three_orders();
+    given.write(branch(5), RequestLodged { pre_consent: false, ..order(20) });
+    let (proposal, _) = decide(&mut given);
+    let mut parts: Vec<usize> = proposal.classes.iter().map(|it| it.class.parts.len()).collect();
+    parts.sort_unstable();
+    assert_eq!(parts, [1, 3]);
+    let alone = proposal.classes.iter().find(|it| it.class.parts.len() == 1).unwrap();
+    assert_eq!((alone.class.course, alone.class.reason.code), (COURSE, ReasonCode::Unopposed));
+    given.write(branch(4), order(30));
+    let (proposal, _) = decide(&mut given);
+    assert_eq!(proposal.classes[0].class.parts.len(), 4, "the one alone stays alone");
+}
+
+#[test]
+fn an_unmet_order_hears_why_and_what_is_free_and_can_take_it() {
+    let (mut given, _) = three_orders();
+    let far = RequestLodged { max_travel_minutes: 10, ..order(20) };
+    let request = given.write(branch(4), far.clone());
+    let (proposal, _) = decide(&mut given);
+    let views = given.views();
+    let outcome = views.requests.orders[&request].outcome.clone().unwrap();
+    assert_eq!(outcome.kind, OutcomeKind::Refused);
+    let way = Reason { own_figure: Some(10), ..Reason::plain(ReasonCode::NoVenueNear) };
+    assert_eq!(outcome.reasons[0], way);
+    let instead = outcome.instead.unwrap();
+    assert_eq!((instead.give_up.as_slice(), instead.mode), ([Wish::Online].as_slice(), Mode::Online));
+    assert_eq!(instead.joins, Some(proposal.classes[0].class.session));
+    let asker = crate::command::Asker {
+        branch: branch(4),
+        role: Role::Office,
+        today: given.now.day(),
+        now: given.now,
+    };
+    let take = crate::command::Command::TakeAlternative { claim: request, index: 0 };
+    let drafts = crate::command::draft(&take, &asker, &views, &mut || [0; 16]).unwrap();
+    given.act(branch(4), &drafts);
+    let (proposal, _) = decide(&mut given);
+    assert_eq!((proposal.classes[0].class.parts.len(), proposal.unmet.len()), (4, 0));
+    assert_eq!(proposal.classes[0].class.session, instead.joins.unwrap());
+}
+
+#[test]
+fn nothing_is_planned_over_what_is_booked_whatever_its_hours() {
+    let mut given = Given::a_shared_teacher();
+    let hall = room(&mut given, branch(1), 100);
+    // The room is taken all fortnight but for one afternoon, at hours no class begins at.
+    for n in (0..12).filter(|n| ![5, 6].contains(n)) {
+        let date = day("2026-12-07").plus(n);
+        let hours: &[(u16, u16)] = if n == 3 { &[(8 * 60, 225)] } else { &[(8 * 60 + 10, 200), (13 * 60, 250)] };
+        for (start_minute, duration_minutes) in hours {
+            let slot = crate::time::Slot { day: date, start_minute: *start_minute, duration_minutes: *duration_minutes };
+            let session = SubjectId([n as u8 * 2 + u8::from(*start_minute > 720); 16]);
+            let own = SessionAnnounced { session, course: COURSE, teacher: None, venue: Some(hall), slot, headcount: 9 };
+            given.write(branch(1), own);
+        }
+    }
+    given.write(branch(1), order(20));
+    let (proposal, _) = decide(&mut given);
+    let class = &proposal.classes[0].class;
+    assert_eq!((class.slot.day, class.slot.start_minute >= 14 * 60), (day("2026-12-10"), true), "{class:?}");
+    assert!(given.views().anomalies.is_empty());
+}
+
+#[test]
+fn a_clash_that_an_announcement_brings_moves_no_decision() {
+    let (mut given, _) = three_orders();
+    decide(&mut given);
+    let class = given.views().requests.joint.values().next().unwrap().clone();
+    // Written offline, for the same teacher at the same hour.
+    let own = SessionAnnounced {
+        session: SubjectId([77; 16]),
+        course: COURSE,
+        teacher: Some(TEACHER),
+        venue: None,
+        slot: class.slot,
+        headcount: 9,
+    };
+    given.write(branch(2), own);
+    let later = given.write(branch(4), order(30));
+    let (proposal, _) = decide(&mut given);
+    let views = given.views();
+    assert_eq!(views.requests.joint[&class.session].slot, class.slot);
+    assert_eq!(views.requests.orders[&later].outcome.as_ref().unwrap().class, Some(class.session));
+    assert_eq!(proposal.unmet, []);
+    let kinds: Vec<_> = views.anomalies.iter().map(|anomaly| anomaly.kind).collect();
+    assert_eq!(kinds, [crate::fold::AnomalyKind::TeacherTwice]);
+}
+
+#[test]
+fn holidays_and_weeks_off_are_not_planned() {
+    let (mut given, _) = three_orders();
+    let days = (0..12).filter(|n| *n != 8).map(|n| CalendarDay { day: day("2026-12-07").plus(n), follows: None });
+    given.city(CalendarPublished { days: days.collect() });
+    let (proposal, _) = decide(&mut given);
+    assert_eq!(proposal.classes[0].class.slot.day, day("2026-12-15"));
+}
+
+#[test]
+fn a_course_off_the_list_is_answered_too() {
+    let mut given = Given::a_shared_teacher();
+    let request = given.write(branch(1), order(20));
+    given.city(CourseDelisted { course: COURSE, reason: "过时".into() });
+    decide(&mut given);
+    let outcome = given.views().requests.orders[&request].outcome.clone().unwrap();
+    assert_eq!(outcome.reasons, [Reason::plain(ReasonCode::NotListed)]);
+}
+
+#[test]
+fn of_two_orders_for_one_place_the_branch_with_fewer_pool_hours_has_it() {
+    for served in [1, 2] {
+        let mut given = Given::a_shared_teacher();
+        let hall = room(&mut given, HOME, 30);
+        for n in [1, 2] {
+            given.write(branch(n), BranchProfile { name: format!("分校{n}"), registered: 100 });
+        }
+        let early = given.write(branch(served), claim(TEACHER, slot("2026-12-01", 540)));
+        given.city(ClaimConfirmed { claim: early, reason: Reason::plain(ReasonCode::Unopposed) });
+        let one_afternoon = RequestLodged {
+            from: day("2026-12-10"),
+            to: day("2026-12-10"),
+            half_days: vec![crate::time::HalfDay { weekday: 3, afternoon: true }],
+            pre_consent: false,
+            ..order(25)
+        };
+        // Of the two classes of an afternoon one is booked.
+        let wish = ClaimLodged { asset: Some(hall), ..claim(TEACHER, slot("2026-12-10", 14 * 60)) };
+        let booked = given.write(branch(3), wish);
+        given.city(ClaimConfirmed { claim: booked, reason: Reason::plain(ReasonCode::Unopposed) });
+        let orders = [1, 2].map(|n| given.write(branch(n), one_afternoon.clone()));
+        let (proposal, _) = decide(&mut given);
+        let winner = proposal.classes.iter().map(|it| it.class.parts[0].request).collect::<Vec<_>>();
+        assert_eq!(winner, [orders[2 - usize::from(served)]], "branch {served} had the teacher before");
+    }
+}
+
+#[test]
+fn a_decided_plan_is_made_again_from_what_the_city_knew_and_a_changed_one_shows() {
+    let (mut given, _) = three_orders();
+    given.write(branch(4), RequestLodged { max_travel_minutes: 10, ..order(20) });
+    let (_, decisions) = decide(&mut given);
+    // What is written afterwards, in lines the city knew and in others, alters nothing.
+    given.write(branch(1), order(40));
+    given.write(HOME, TeacherUnavailable { teacher: TEACHER, from: day("2026-12-01"), to: day("2026-12-31") });
+    given.write(branch(9), order(10));
+    let history = given.history();
+    for decision in &decisions {
+        let again = replay(&history, decision, |_| {}).unwrap();
+        assert!(again.holds(), "{again:?}");
+        assert_eq!((again.same, again.minutes_saved), (decisions.len(), 180));
+    }
+}
+
+#[test]
+fn a_plan_that_was_written_down_otherwise_shows() {
+    let (mut given, orders) = three_orders();
+    let mut proposal = propose(&given);
+    proposal.classes[0].class.slot.day = proposal.classes[0].class.slot.day.plus(1);
+    let decisions = proposal.decisions(None, &known(&given), ChangeHash([52; 32]));
+    let drafts: Vec<Draft> =
+        decisions.into_iter().map(|decision| Draft::new(BranchId::CITY, decision.event)).collect();
+    let written = given.act(BranchId::CITY, &drafts);
+    let again = replay(&given.history(), &written[0], |_| {}).unwrap();
+    assert!(!again.holds());
+    assert_eq!((again.differing, again.unrecorded), (vec![written[0]], 1));
+    assert_eq!(again.recorded, again.made, "the plan itself is as it was promised");
+    assert_eq!(proposal.classes[0].class.parts.len(), orders.len());
+}
+
+#[test]
+fn what_the_city_knew_is_missing_here() {
+    let (mut given, orders) = three_orders();
+    let (_, decisions) = decide(&mut given);
+    let mut history = History::default();
+    for change in given.changes.iter().filter(|change| change.document.branch != branch(3)) {
+        change.put_into(&mut history);
+    }
+    let error = replay(&history, &decisions[0], |_| {}).unwrap_err();
+    assert!(matches!(error, ReplayError::NotHeld(_)), "{error}");
+    let error = replay(&given.history(), &orders[0], |_| {}).unwrap_err();
+    assert_eq!(error, ReplayError::NotOfAPlan(orders[0]));
+}
+
+#[test]
+fn a_branch_previews_only_its_own_orders_and_nothing_is_decided() {
+    let (given, orders) = three_orders();
+    let proposal = propose(&given);
+    assert_eq!(proposal.clone().of_branch(branch(2)).classes.len(), 1);
+    assert_eq!(proposal.of_branch(branch(9)).classes, []);
+    assert!(given.views().requests.orders[&orders[0]].outcome.is_none());
+}
+
+fn asked(given: &Given, what: &WhatIf) -> WhatIfAnswer {
+    let mut planning = WhatIfPlanning::new(given.views(), what, given.now, BUDGET).unwrap();
+    while !planning.progress().done {
+        planning.run(10_000);
+    }
+    planning.finish()
+}
+
+#[test]
+fn what_if_the_teacher_is_ill_the_class_moves_to_another_with_little_else() {
+    let (mut given, orders) = three_orders();
+    decide(&mut given);
+    let second = PersonId([8; 16]);
+    given.write(HOME, teacher(second, "示例乙"));
+    given.write(HOME, offered(second));
+    given.city(TeacherApproved { teacher: second, courses: vec![COURSE] });
+    let class = given.views().requests.joint.values().next().unwrap().clone();
+    let ill = WhatIf::TeacherAway { teacher: TEACHER, from: class.slot.day, to: class.slot.day };
+    let answer = asked(&given, &ill);
+    let changed: Vec<EventRef> = answer.changes.iter().map(|change| change.request).collect();
+    assert_eq!(changed, orders);
+    for change in &answer.changes {
+        assert_eq!(change.before, Before::Confirmed { class: class.clone() });
+        let after = change.after.as_ref().unwrap();
+        assert_eq!((after.slot, after.venue, after.teacher), (class.slot, class.venue, second));
+    }
+    assert_eq!((answer.minutes_saved, answer.untouched), ((180, 180), 0));
+    let elsewhere = WhatIf::TeacherAway { teacher: second, from: class.slot.day, to: class.slot.day };
+    assert_eq!(asked(&given, &elsewhere).changes, []);
+}
+
+#[test]
+fn what_if_the_hall_is_closed_and_what_if_one_more_order_came() {
+    let (mut given, _) = three_orders();
+    decide(&mut given);
+    let class = given.views().requests.joint.values().next().unwrap().clone();
+    let closed = WhatIf::VenueClosed { venue: class.venue, from: day("2026-12-01"), to: day("2026-12-31") };
+    let answer = asked(&given, &closed);
+    assert_eq!(answer.changes.len(), 3);
+    assert!(answer.changes.iter().all(|change| change.after.is_none() && change.unmet.is_some()));
+    let more = WhatIf::OneMoreOrder { branch: branch(4), order: order(30) };
+    let answer = asked(&given, &more);
+    assert_eq!(answer.changes.len(), 1);
+    assert_eq!(answer.changes[0].before, Before::NotLodged);
+    assert_eq!(answer.changes[0].after.as_ref().unwrap().session, class.session);
+    assert_eq!(answer.minutes_saved, (180, 270));
+    assert_eq!(given.views().requests.orders.len(), 3);
+}
