@@ -19,8 +19,8 @@ mod teacher_pool;
 mod terms;
 
 pub use anomalies::{Anomaly, AnomalyKind};
-pub use calendar::Calendar;
 pub use branches::{Branch, Branches, Device, Policy};
+pub use calendar::Calendar;
 pub use course_attendance::{CourseAttendance, CourseTally};
 pub use course_library::{Course, CourseLibrary, CourseUse};
 pub use entry::{Correction, Entry, Kept, Unfolded, read as read_event};

@@ -205,9 +205,8 @@ pub fn claim(teacher: PersonId, slot: Slot) -> ClaimLodged {
 /// A room that a branch offers every weekday.
 pub fn room(given: &mut Given, of: BranchId, seats: u32) -> SubjectId {
     let asset = SubjectId([of.0[0] + 100; 16]);
-    let windows: Vec<HalfDay> = (0..5)
-        .flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon }))
-        .collect();
+    let windows: Vec<HalfDay> =
+        (0..5).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon })).collect();
     let declared = AssetDeclared {
         asset,
         kind: AssetKind::Room,

@@ -18,10 +18,9 @@ mod search;
 pub use explain::{Alternative, Cause, Unmet};
 pub use format::{Plan, RawAlternative, RawClass, RawPart, RawUnmet};
 pub(crate) use format::{
-    RawBranch, RawCourse, RawInstance, RawPeriod, RawPinned, RawRequest, RawTeacher, RawVenue, RawWeights, RawWindow,
+    RawBranch, RawCourse, RawInstance, RawPeriod, RawPinned, RawRequest, RawTeacher, RawVenue, RawWeights,
+    RawWindow,
 };
-pub(crate) use reading::build;
-pub(crate) use rules::admit;
 pub use instance::{
     Branch, Class, Course, DayWish, Instance, Mode, Order, Part, Period, Pinned, Teacher, UNKNOWN, Venue,
     Weights,
@@ -29,6 +28,8 @@ pub use instance::{
 pub use objective::Objective;
 pub use planner::{Budget, Planner, Progress, Timetable, check, plan};
 pub use reading::Refusal;
+pub(crate) use reading::build;
+pub(crate) use rules::admit;
 pub use rules::{Rule, Violation, Wishes};
 
 #[cfg(test)]

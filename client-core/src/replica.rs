@@ -8,9 +8,7 @@ mod records;
 
 use crate::author::{Author, Written};
 use crate::command::{self, Asker, Command};
-use crate::decide::timetable::{
-    self, Previewing, Replay, ReplayError, WhatIf, WhatIfPlanning,
-};
+use crate::decide::timetable::{self, Previewing, Replay, ReplayError, WhatIf, WhatIfPlanning};
 use crate::door::Admitted;
 use crate::event::{DocumentId, EventRef, Scope};
 use crate::fold::{History, Rosters, SharedViews};

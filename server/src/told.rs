@@ -128,7 +128,10 @@ pub fn replay(answer: &Value, lang: Lang) -> String {
         told.line(("不同", "differs"), both(event.as_str().unwrap_or("?").to_owned()));
     }
     let saved = number(replay, "minutes_saved");
-    told.line(("合班省下教师课时", "teaching saved by joining"), (format!("{saved} 分钟"), format!("{saved} minutes")));
+    told.line(
+        ("合班省下教师课时", "teaching saved by joining"),
+        (format!("{saved} 分钟"), format!("{saved} minutes")),
+    );
     told.text
 }
 

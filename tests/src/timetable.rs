@@ -2,7 +2,7 @@
 //!
 //! Integers and one generator only, so that a seed means the same bytes on every machine.
 
-use client_core::plan::{Instance, Plan};
+use client_core::plan::{Budget, Instance, Plan, plan};
 use serde_json::{Value, json};
 
 /// What to make.
@@ -25,6 +25,9 @@ pub const KINDS: [(&str, City); 4] = [
     ("crunch", City { branches: 8, weeks: 6, orders: 400, teachers_percent: 60 }),
     ("hundred", City { branches: 100, weeks: 13, orders: 5_000, teachers_percent: 100 }),
 ];
+
+/// The budget for [`pinned`].
+pub const PINNED_BUDGET: Budget = Budget { steps: Some(400_000) };
 
 const MORNING: u32 = 0b00011;
 const AFTERNOON: u32 = 0b01100;
@@ -313,6 +316,16 @@ pub fn two_weeks_later(instance: &Value, plan: &Plan, seed: u64) -> Value {
         free.iter_mut().skip(21).take(14).for_each(|day| *day = json!(0));
     }
     later
+}
+
+/// What every build, native or in a browser, must make the same bytes of.
+pub fn pinned() -> Vec<(&'static str, Value)> {
+    let mut all: Vec<(&str, Value)> = KINDS[..3].iter().map(|(name, kind)| (*name, city(*kind, 1))).collect();
+    let quarter = plan(read(&all[1].1), PINNED_BUDGET, |_| {}).plan();
+    let later = two_weeks_later(&all[1].1, &quarter, 1);
+    all.push(("quarter, later", later));
+    all.push(("university", university(1, 8, 210)));
+    all
 }
 
 /// Reads an instance that was made here.

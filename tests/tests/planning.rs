@@ -1,30 +1,19 @@
 //! The planner on made-up cities: pinned bytes, stability, other orders of the lists.
 
-use client_core::plan::{Budget, Plan, check, plan};
+use client_core::plan::{Plan, check, plan};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tests::timetable::{KINDS, city, read, two_weeks_later, university};
-
-const STEPS: Budget = Budget { steps: Some(400_000) };
+use tests::timetable::{KINDS, PINNED_BUDGET, city, pinned, read};
 
 fn made(instance: &Value) -> Plan {
     let instance = read(instance);
-    let plan = plan(instance.clone(), STEPS, |_| {}).plan();
+    let plan = plan(instance.clone(), PINNED_BUDGET, |_| {}).plan();
     check(&instance, &plan).unwrap_or_else(|broken| panic!("{}: {broken:?}", instance.name));
     plan
 }
 
 fn digest(plan: &Plan) -> String {
     hex::encode(&Sha256::digest(serde_json::to_vec(plan).expect("plain data"))[..8])
-}
-
-/// What every build, native or in a browser, must make of the made-up instances.
-fn pinned() -> Vec<(&'static str, Value)> {
-    let mut all: Vec<(&str, Value)> = KINDS[..3].iter().map(|(name, kind)| (*name, city(*kind, 1))).collect();
-    let later = two_weeks_later(&all[1].1, &made(&all[1].1), 1);
-    all.push(("quarter, later", later));
-    all.push(("university", university(1, 8, 210)));
-    all
 }
 
 #[test]

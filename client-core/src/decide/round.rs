@@ -127,7 +127,12 @@ fn rival(views: &SharedViews, open: &Open<'_>, other: &EventRef) -> bool {
 }
 
 /// Pool minutes a branch received over 90 days, and will receive from what is firm, per 100 learners.
-pub(super) fn pool_minutes_per_100(views: &SharedViews, bookings: &[Booking], branch: BranchId, today: Day) -> u32 {
+pub(super) fn pool_minutes_per_100(
+    views: &SharedViews,
+    bookings: &[Booking],
+    branch: BranchId,
+    today: Day,
+) -> u32 {
     let minutes: u32 = bookings
         .iter()
         .filter(|booking| booking.kind != BookingKind::Own && booking.teacher.is_some())

@@ -184,16 +184,19 @@ impl Proposal {
     }
 
     /// What the city writes down: outcomes, inputs, and the plan last.
-    pub fn decisions(&self, round: Option<SubjectId>, known: &[KnownLines], frontier: ChangeHash) -> Vec<Decision> {
+    pub fn decisions(
+        &self,
+        round: Option<SubjectId>,
+        known: &[KnownLines],
+        frontier: ChangeHash,
+    ) -> Vec<Decision> {
         let classes = self.classes.iter().map(|proposed| {
             let subject = proposed.class.session.to_hex();
             let decision = Decision::new(&subject, frontier, proposed.class.clone());
             Decision { supersedes: proposed.joins, ..decision }
         });
-        let unmet = self
-            .unmet
-            .iter()
-            .map(|unmet| Decision::new(&unmet.request.to_string(), frontier, unmet.clone()));
+        let unmet =
+            self.unmet.iter().map(|unmet| Decision::new(&unmet.request.to_string(), frontier, unmet.clone()));
         let inputs = known.chunks(LINES_AT_ONCE).enumerate().map(|(part, known)| {
             Decision::new(&format!("inputs {part}"), frontier, PlanInputs { known: known.to_vec() })
         });
@@ -255,9 +258,9 @@ impl Answers<'_> {
         if new.is_empty() {
             return None;
         }
-        let joins = parts.first().and_then(|part| {
-            Some(self.views.requests.orders.get(&part.request)?.outcome.as_ref()?.decision)
-        });
+        let joins = parts
+            .first()
+            .and_then(|part| Some(self.views.requests.orders.get(&part.request)?.outcome.as_ref()?.decision));
         new.sort_by_key(|part| (part.mode, part.request));
         parts.extend(new);
         let place = self.place(class)?;
@@ -338,7 +341,8 @@ fn reasons(cause: &Cause) -> Vec<Reason> {
         ..Reason::plain(code)
     };
     let counted = |parts: &[(u32, ReasonCode)], all: u32| {
-        let mut parts: Vec<(u32, ReasonCode)> = parts.iter().filter(|(count, _)| *count > 0).copied().collect();
+        let mut parts: Vec<(u32, ReasonCode)> =
+            parts.iter().filter(|(count, _)| *count > 0).copied().collect();
         parts.sort_by_key(|(count, code)| (std::cmp::Reverse(*count), *code));
         parts.into_iter().map(|(count, code)| figures(code, count, all)).collect()
     };
@@ -376,9 +380,10 @@ fn reasons(cause: &Cause) -> Vec<Reason> {
 
 /// Every order of the proposal with its class, if it has one.
 fn outcomes(proposal: &Proposal) -> BTreeMap<EventRef, Option<&JointConfirmed>> {
-    let served = proposal.classes.iter().flat_map(|proposed| {
-        proposed.class.parts.iter().map(|part| (part.request, Some(&proposed.class)))
-    });
+    let served = proposal
+        .classes
+        .iter()
+        .flat_map(|proposed| proposed.class.parts.iter().map(|part| (part.request, Some(&proposed.class))));
     served.chain(proposal.unmet.iter().map(|unmet| (unmet.request, None))).collect()
 }
 

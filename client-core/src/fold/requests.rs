@@ -2,8 +2,8 @@
 
 use super::{Entry, Fold};
 use crate::event::{
-    Alternative, ClaimLodged, ClaimReceived, Event, EventRef, JointConfirmed, JointPart, OrderAlternative, PlanDecided,
-    Reason, RequestLodged, RoundOpened,
+    Alternative, ClaimLodged, ClaimReceived, Event, EventRef, JointConfirmed, JointPart, OrderAlternative,
+    PlanDecided, Reason, RequestLodged, RoundOpened,
 };
 use crate::ids::{BranchId, ChangeHash, SubjectId};
 use crate::time::Millis;

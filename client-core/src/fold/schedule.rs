@@ -61,7 +61,8 @@ pub fn bookings(requests: &Requests, sessions: &Sessions, pool: &TeacherPool) ->
         })
     });
     let joint = requests.joint.values().filter_map(|class| {
-        let parts: Vec<_> = class.parts.iter().filter(|part| requests.takes_part(part, class.session)).collect();
+        let parts: Vec<_> =
+            class.parts.iter().filter(|part| requests.takes_part(part, class.session)).collect();
         let headcount = parts.iter().filter_map(|part| {
             requests.orders.get(&part.request)?.lodged.as_ref().map(|lodged| lodged.wish.headcount)
         });

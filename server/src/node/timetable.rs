@@ -29,10 +29,12 @@ impl Node {
         self.look(move |core| {
             let ledger = core.peer.ledger();
             let frontier = ledger.heads(|document| document.scope != Scope::Private).digest(city);
-            let known = ledger.iter().filter(|(key, _)| is_open_to_all(key.document.scope)).map(|(key, log)| {
-                let heads = log.lines().iter().map(|line| KnownHead { seq: line.head.seq, hash: line.head.hash });
-                KnownLines { document: key.document, actor: key.actor, heads: heads.collect() }
-            });
+            let known =
+                ledger.iter().filter(|(key, _)| is_open_to_all(key.document.scope)).map(|(key, log)| {
+                    let heads =
+                        log.lines().iter().map(|line| KnownHead { seq: line.head.seq, hash: line.head.hash });
+                    KnownLines { document: key.document, actor: key.actor, heads: heads.collect() }
+                });
             let known = known.collect();
             Basis { views: core.views(), known, frontier }
         })
@@ -47,7 +49,13 @@ impl Node {
             let mut next = said;
             let proposal = planning.complete(|now| {
                 if now.steps >= next {
-                    tracing::info!(steps = now.steps, of = now.budget, a = now.best.a, b = now.best.b, "planning");
+                    tracing::info!(
+                        steps = now.steps,
+                        of = now.budget,
+                        a = now.best.a,
+                        b = now.best.b,
+                        "planning"
+                    );
                     next += said;
                 }
             });

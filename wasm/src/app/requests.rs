@@ -74,9 +74,10 @@ fn slip<T>(
         let both: Vec<String> = [who, place].into_iter().flatten().collect();
         (words::slot(ui.lang, &other.slot), both.join(ui.say("，", ", ")))
     });
-    let instead = outcome.iter().filter_map(|outcome| outcome.instead.as_ref()).map(|class| {
-        (words::slot(ui.lang, &class.slot), words::other_class(ui.lang, views, class))
-    });
+    let instead = outcome
+        .iter()
+        .filter_map(|outcome| outcome.instead.as_ref())
+        .map(|class| (words::slot(ui.lang, &class.slot), words::other_class(ui.lang, views, class)));
     let reason = outcome.as_ref().map(|outcome| words::reasons(ui.lang, views, &outcome.reasons));
     Some(Slip {
         request,

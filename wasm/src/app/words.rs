@@ -124,15 +124,16 @@ pub fn reason(lang: Lang, views: &SharedViews, reason: &Reason) -> String {
         ReasonCode::ClassFull => ("已排的班次满了", "the class there is has no seat left"),
         ReasonCode::ClassFar => ("已排的班次太远", "the class there is lies too far away"),
         ReasonCode::ClassClosed => ("已排的班次不再加人", "the class there is takes nobody else"),
-        ReasonCode::NotListed => ("这门课不在市级清单上，或长得排不下", "the course is off the list, or too long"),
+        ReasonCode::NotListed => {
+            ("这门课不在市级清单上，或长得排不下", "the course is off the list, or too long")
+        }
     };
     let figures = match (reason.code, reason.own_figure, reason.other_figure) {
         (ReasonCode::NoVenueNear, Some(minutes), _) => {
             lang.say(format!("（{minutes} 分钟）"), format!(" ({minutes} min)"))
         }
-        (ReasonCode::TooSmall, Some(people), Some(seats)) => {
-            lang.say(format!("（{people} 人，最多 {seats} 座）"), format!(" ({people} people, {seats} seats)"))
-        }
+        (ReasonCode::TooSmall, Some(people), Some(seats)) => lang
+            .say(format!("（{people} 人，最多 {seats} 座）"), format!(" ({people} people, {seats} seats)")),
         (
             ReasonCode::TeacherTaken
             | ReasonCode::AssetTaken

@@ -9,8 +9,8 @@ use crate::event::{AssetKind, Condition, EventRef, RequestLodged};
 use crate::fold::{Lodged, Offer, SharedViews};
 use crate::ids::{BranchId, SubjectId};
 use crate::plan::{
-    Instance, RawBranch, RawCourse, RawInstance, RawPeriod, RawRequest, RawTeacher, RawVenue,
-    RawWeights, RawWindow, Refusal, admit, build,
+    Instance, RawBranch, RawCourse, RawInstance, RawPeriod, RawRequest, RawTeacher, RawVenue, RawWeights,
+    RawWindow, Refusal, admit, build,
 };
 use crate::time::{Day, HalfDay, Millis};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +36,7 @@ pub struct Drawn {
 pub fn draw(views: &SharedViews, at: Millis, released: &BTreeSet<SubjectId>) -> Result<Drawn, Refusal> {
     let grid = Grid::new(&views.planning.0, at.day());
     let sketch = Sketch::new(views, &grid, at);
-    let published: Vec<Pin> =
-        released.iter().filter_map(|class| Pin::joint(views, &grid, *class)).collect();
+    let published: Vec<Pin> = released.iter().filter_map(|class| Pin::joint(views, &grid, *class)).collect();
     let (mut pinned, mut blocked) = pins(views, &grid, released);
     let (raw, unplannable) = sketch.instance(&pinned, &published, &blocked);
     let mut instance = build(raw)?;
@@ -88,10 +87,13 @@ impl<'a> Sketch<'a> {
         let all: BTreeSet<BranchId> =
             known.chain(homes).chain(places).chain(booked).chain(asking).chain([BranchId::CITY]).collect();
         let figure = |branch| pool_minutes_per_100(views, &views.bookings, branch, at.day());
-        let asking: BTreeSet<BranchId> = views.requests.open_orders().map(|(_, lodged)| lodged.branch).collect();
-        let figures: BTreeMap<BranchId, u32> = asking.into_iter().map(|branch| (branch, figure(branch))).collect();
+        let asking: BTreeSet<BranchId> =
+            views.requests.open_orders().map(|(_, lodged)| lodged.branch).collect();
+        let figures: BTreeMap<BranchId, u32> =
+            asking.into_iter().map(|branch| (branch, figure(branch))).collect();
         let most = figures.values().copied().max().unwrap_or_default().max(1);
-        let credit = |figure: u32| u64::from(rules.fairness_points) * u64::from(most - figure) / u64::from(most);
+        let credit =
+            |figure: u32| u64::from(rules.fairness_points) * u64::from(most - figure) / u64::from(most);
         let even = figures.values().all(|figure| *figure == 0);
         let credit =
             figures.iter().map(|(branch, figure)| (*branch, if even { 0 } else { credit(*figure) as u32 }));
@@ -120,13 +122,18 @@ impl<'a> Sketch<'a> {
             format: "jts-1".to_owned(),
             name: format!("{} +{}", self.grid.first_day, self.grid.days),
             days: self.grid.days,
-            periods: rules.periods.iter().map(|period| RawPeriod {
-                start: period.start_minute.into(),
-                end: period.end_minute.into(),
-            }).collect(),
+            periods: rules
+                .periods
+                .iter()
+                .map(|period| RawPeriod { start: period.start_minute.into(), end: period.end_minute.into() })
+                .collect(),
             starts: self.grid.starts.iter().map(|(length, at)| (length.to_string(), at.clone())).collect(),
             travel: self.travel(),
-            branches: self.towns.iter().map(|(id, town)| RawBranch { id: id.to_hex(), town: *town }).collect(),
+            branches: self
+                .towns
+                .iter()
+                .map(|(id, town)| RawBranch { id: id.to_hex(), town: *town })
+                .collect(),
             courses: self.courses(),
             teachers: self.teachers(),
             venues: self.venues(),
@@ -171,7 +178,9 @@ impl<'a> Sketch<'a> {
     fn courses(&self) -> Vec<RawCourse> {
         let library = &self.views.courses;
         let plannable = library.courses.keys().filter(|id| self.length(**id).is_some());
-        plannable.map(|id| self.course(id.to_hex(), *id, self.views.planning.0.groups_a_class.into())).collect()
+        plannable
+            .map(|id| self.course(id.to_hex(), *id, self.views.planning.0.groups_a_class.into()))
+            .collect()
     }
 
     /// Periods of a course that can be planned: on the list, and of a length that classes have.
@@ -243,7 +252,9 @@ impl<'a> Sketch<'a> {
         (0..self.grid.days)
             .map(|day| {
                 let date = self.grid.date(day);
-                let Some(weekday) = self.views.calendar.weekday(date).filter(|_| !shut(date)) else { return 0 };
+                let Some(weekday) = self.views.calendar.weekday(date).filter(|_| !shut(date)) else {
+                    return 0;
+                };
                 let held = offers.iter().filter(|offer| (offer.from..=offer.to).contains(&date));
                 let offered = held.fold(0, |offered, offer| offered | mask(weekday, &offer.windows));
                 if open.is_empty() { offered } else { offered & mask(weekday, open) }
@@ -252,14 +263,20 @@ impl<'a> Sketch<'a> {
     }
 
     /// An order as the planner takes it; what it wants for itself alone becomes courses of its own.
-    fn order(&self, id: &EventRef, lodged: &Lodged<RequestLodged>, raw: &mut RawInstance) -> Option<RawRequest> {
+    fn order(
+        &self,
+        id: &EventRef,
+        lodged: &Lodged<RequestLodged>,
+        raw: &mut RawInstance,
+    ) -> Option<RawRequest> {
         let wish = &lodged.wish;
         let wanted: BTreeSet<SubjectId> =
             wish.courses.iter().copied().filter(|course| self.length(*course).is_some()).collect();
         if wanted.is_empty() {
             return None;
         }
-        let consents = wish.pre_consent || self.views.requests.orders.get(id).is_some_and(|order| order.consented);
+        let consents =
+            wish.pre_consent || self.views.requests.orders.get(id).is_some_and(|order| order.consented);
         if !consents {
             for course in &wanted {
                 raw.courses.push(self.course(alone(*course, id), *course, 1));
@@ -277,7 +294,10 @@ impl<'a> Sketch<'a> {
             id: id.to_string(),
             branch: lodged.branch.to_hex(),
             group: wish.group.clone(),
-            courses: wanted.iter().map(|course| if consents { course.to_hex() } else { alone(*course, id) }).collect(),
+            courses: wanted
+                .iter()
+                .map(|course| if consents { course.to_hex() } else { alone(*course, id) })
+                .collect(),
             headcount: wish.headcount.min(UNLIMITED),
             windows: self.windows(wish),
             max_travel: wish.max_travel_minutes.into(),
@@ -295,7 +315,8 @@ impl<'a> Sketch<'a> {
             let date = self.grid.date(day);
             let Some(weekday) = self.views.calendar.weekday(date) else { continue };
             let half_days = wish.half_days.iter().filter(|half_day| half_day.weekday == weekday);
-            let named = half_days.fold(0, |mask, half| mask | self.grid.half_days[usize::from(half.afternoon)]);
+            let named =
+                half_days.fold(0, |mask, half| mask | self.grid.half_days[usize::from(half.afternoon)]);
             let mask = match wish.half_days.is_empty() {
                 true => (1 << self.grid.periods.len()) - 1,
                 false => named,
@@ -397,4 +418,3 @@ pub fn streams(views: &SharedViews, venue: SubjectId) -> bool {
     let asset = views.resources.assets.get(&venue);
     asset.is_some_and(|asset| asset.declared.features.iter().any(|feature| feature == STREAM))
 }
-

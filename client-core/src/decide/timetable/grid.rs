@@ -33,9 +33,10 @@ impl Grid {
             let held = |period: &TeachingPeriod| half_day.holds(period.start_minute, period.end_minute);
             mask((0..).zip(&rules.periods).filter(|(_, period)| held(period)).map(|(n, _)| n))
         };
-        let starts = rules.starts.iter().map(|starts| {
-            (u32::from(starts.periods), starts.at.iter().map(|at| u32::from(*at)).collect())
-        });
+        let starts = rules
+            .starts
+            .iter()
+            .map(|starts| (u32::from(starts.periods), starts.at.iter().map(|at| u32::from(*at)).collect()));
         Self {
             first_day: today.plus(-(weekday as i32)),
             days: (weekday + u32::from(rules.horizon_days)).next_multiple_of(7),
@@ -128,11 +129,8 @@ mod tests {
 
     #[test]
     fn hours_off_the_grid_are_covered_outwards() {
-        let minutes = |start_minute, duration_minutes| Slot {
-            start_minute,
-            duration_minutes,
-            ..slot("2026-11-26", 0)
-        };
+        let minutes =
+            |start_minute, duration_minutes| Slot { start_minute, duration_minutes, ..slot("2026-11-26", 0) };
         assert_eq!(cells(&minutes(540, 90)), [(0, 2)]);
         assert_eq!(cells(&minutes(600, 30)), [(0, 2)], "within the second period");
         assert_eq!(cells(&minutes(480, 60)), [], "before the first period");

@@ -67,7 +67,10 @@ impl Pin {
                 period: cell.period,
                 parts: parts
                     .iter()
-                    .map(|part| RawPart { request: part.request.to_string(), mode: part.mode.word().to_owned() })
+                    .map(|part| RawPart {
+                        request: part.request.to_string(),
+                        mode: part.mode.word().to_owned(),
+                    })
                     .collect(),
             },
             open: true,
@@ -150,8 +153,12 @@ pub fn pins(views: &SharedViews, grid: &Grid, but: &BTreeSet<SubjectId>) -> (Vec
 fn standing(views: &SharedViews, booking: &Booking) -> (Option<Stamp>, u32, crate::event::EventRef) {
     let outcome = match booking.kind {
         BookingKind::Own => None,
-        BookingKind::Claim => views.requests.claims.get(&booking.source).and_then(|claim| claim.outcome.as_ref()),
-        BookingKind::Joint => views.requests.orders.get(&booking.source).and_then(|order| order.outcome.as_ref()),
+        BookingKind::Claim => {
+            views.requests.claims.get(&booking.source).and_then(|claim| claim.outcome.as_ref())
+        }
+        BookingKind::Joint => {
+            views.requests.orders.get(&booking.source).and_then(|order| order.outcome.as_ref())
+        }
     };
     let announced = booking.session.and_then(|session| views.sessions.sessions.get(&session));
     let stamp = announced.filter(|_| booking.kind == BookingKind::Own).map(|session| session.stamp);
@@ -167,20 +174,21 @@ fn may_be_joined(views: &SharedViews, grid: &Grid, joint: &JointConfirmed) -> bo
     let teacher = views.teachers.teachers.get(&views.teachers.resolve(joint.teacher));
     let online = listed.online && streams(views, joint.venue);
     let mut seats = asset.declared.capacity;
-    let all_hold = joint.parts.iter().filter(|part| views.requests.takes_part(part, joint.session)).all(|part| {
-        let Some(order) = views.requests.orders.get(&part.request) else { return false };
-        let Some(lodged) = &order.lodged else { return false };
-        let way = views.branches.policy.travel_minutes(lodged.branch, asset.branch);
-        let holds = match part.mode {
-            Mode::Host => lodged.branch == asset.branch,
-            Mode::Travel => lodged.branch != asset.branch && way <= lodged.wish.max_travel_minutes,
-            Mode::Online => online && lodged.wish.online,
-        };
-        let heads = if part.mode == Mode::Online { 0 } else { lodged.wish.headcount };
-        let seated = seats >= heads;
-        seats = seats.saturating_sub(heads);
-        holds && seated && (lodged.wish.pre_consent || order.consented)
-    });
+    let all_hold =
+        joint.parts.iter().filter(|part| views.requests.takes_part(part, joint.session)).all(|part| {
+            let Some(order) = views.requests.orders.get(&part.request) else { return false };
+            let Some(lodged) = &order.lodged else { return false };
+            let way = views.branches.policy.travel_minutes(lodged.branch, asset.branch);
+            let holds = match part.mode {
+                Mode::Host => lodged.branch == asset.branch,
+                Mode::Travel => lodged.branch != asset.branch && way <= lodged.wish.max_travel_minutes,
+                Mode::Online => online && lodged.wish.online,
+            };
+            let heads = if part.mode == Mode::Online { 0 } else { lodged.wish.headcount };
+            let seated = seats >= heads;
+            seats = seats.saturating_sub(heads);
+            holds && seated && (lodged.wish.pre_consent || order.consented)
+        });
     all_hold
         && u32::from(listed.periods) == cell.length
         && asset.declared.kind == AssetKind::Room

@@ -18,7 +18,9 @@ pub enum ReplayError {
     #[error("{0} was not decided by the planner; claims are decided again round by round (recheck)")]
     NotOfAPlan(EventRef),
     /// Some of what it was made from is missing.
-    #[error("{held} of the {named} lines the plan was made from are named here; wait until this node is in step")]
+    #[error(
+        "{held} of the {named} lines the plan was made from are named here; wait until this node is in step"
+    )]
     InputsMissing {
         /// Lines named in the inputs held here.
         held: usize,

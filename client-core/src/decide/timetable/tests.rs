@@ -138,11 +138,23 @@ fn nothing_is_planned_over_what_is_booked_whatever_its_hours() {
     // The room is taken all fortnight but for one afternoon, at hours no class begins at.
     for n in (0..12).filter(|n| ![5, 6].contains(n)) {
         let date = day("2026-12-07").plus(n);
-        let hours: &[(u16, u16)] = if n == 3 { &[(8 * 60, 225)] } else { &[(8 * 60 + 10, 200), (13 * 60, 250)] };
+        let hours: &[(u16, u16)] =
+            if n == 3 { &[(8 * 60, 225)] } else { &[(8 * 60 + 10, 200), (13 * 60, 250)] };
         for (start_minute, duration_minutes) in hours {
-            let slot = crate::time::Slot { day: date, start_minute: *start_minute, duration_minutes: *duration_minutes };
+            let slot = crate::time::Slot {
+                day: date,
+                start_minute: *start_minute,
+                duration_minutes: *duration_minutes,
+            };
             let session = SubjectId([n as u8 * 2 + u8::from(*start_minute > 720); 16]);
-            let own = SessionAnnounced { session, course: COURSE, teacher: None, venue: Some(hall), slot, headcount: 9 };
+            let own = SessionAnnounced {
+                session,
+                course: COURSE,
+                teacher: None,
+                venue: Some(hall),
+                slot,
+                headcount: 9,
+            };
             given.write(branch(1), own);
         }
     }
@@ -181,7 +193,8 @@ fn a_clash_that_an_announcement_brings_moves_no_decision() {
 #[test]
 fn holidays_and_weeks_off_are_not_planned() {
     let (mut given, _) = three_orders();
-    let days = (0..12).filter(|n| *n != 8).map(|n| CalendarDay { day: day("2026-12-07").plus(n), follows: None });
+    let days =
+        (0..12).filter(|n| *n != 8).map(|n| CalendarDay { day: day("2026-12-07").plus(n), follows: None });
     given.city(CalendarPublished { days: days.collect() });
     let (proposal, _) = decide(&mut given);
     assert_eq!(proposal.classes[0].class.slot.day, day("2026-12-15"));
@@ -232,7 +245,8 @@ fn a_decided_plan_is_made_again_from_what_the_city_knew_and_a_changed_one_shows(
     let (_, decisions) = decide(&mut given);
     // What is written afterwards, in lines the city knew and in others, alters nothing.
     given.write(branch(1), order(40));
-    given.write(HOME, TeacherUnavailable { teacher: TEACHER, from: day("2026-12-01"), to: day("2026-12-31") });
+    given
+        .write(HOME, TeacherUnavailable { teacher: TEACHER, from: day("2026-12-01"), to: day("2026-12-31") });
     given.write(branch(9), order(10));
     let history = given.history();
     for decision in &decisions {

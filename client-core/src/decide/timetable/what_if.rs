@@ -171,7 +171,8 @@ impl WhatIfPlanning {
                 Before::Unmet | Before::NotLodged => None,
             };
             let asked = matches!(before, Before::NotLodged);
-            if asked || class.map(|class| place(class, &request)) != after.map(|class| place(class, &request)) {
+            if asked || class.map(|class| place(class, &request)) != after.map(|class| place(class, &request))
+            {
                 let unmet = unmet.get(&request).map(|unmet| (*unmet).clone());
                 changes.push(Change { request, before, after: after.cloned(), unmet });
             }
@@ -179,7 +180,10 @@ impl WhatIfPlanning {
         WhatIfAnswer {
             untouched: self.views.requests.joint.len() - self.released.len(),
             in_the_way: self.claims_hit,
-            minutes_saved: (saved(&self.views, &without, &BTreeSet::new()), saved(&self.views, &with, &self.released)),
+            minutes_saved: (
+                saved(&self.views, &without, &BTreeSet::new()),
+                saved(&self.views, &with, &self.released),
+            ),
             plan: with.plan,
             changes,
         }
@@ -259,8 +263,12 @@ fn place(class: &JointConfirmed, request: &EventRef) -> (Slot, PersonId, Subject
 
 /// What joining saves in all: in confirmed classes that stay, and in those of the proposal.
 fn saved(views: &SharedViews, proposal: &Proposal, released: &BTreeSet<SubjectId>) -> u32 {
-    let renewed: BTreeSet<SubjectId> =
-        proposal.classes.iter().map(|proposed| proposed.class.session).chain(released.iter().copied()).collect();
+    let renewed: BTreeSet<SubjectId> = proposal
+        .classes
+        .iter()
+        .map(|proposed| proposed.class.session)
+        .chain(released.iter().copied())
+        .collect();
     let stay = views.requests.joint.values().filter(|class| !renewed.contains(&class.session));
     stay.map(super::minutes_saved).sum::<u32>() + proposal.minutes_saved
 }

@@ -55,13 +55,13 @@ impl History {
                 next = *earlier;
             }
         }
-        let known: Vec<Link> = links.iter().flatten().filter(|link| held.contains(&link.hash)).copied().collect();
+        let known: Vec<Link> =
+            links.iter().flatten().filter(|link| held.contains(&link.hash)).copied().collect();
         let standing = Standing::of(&self.rulings, &key, &written.author, &known);
         for ((run, changes), links) in read.iter().zip(&links) {
             for (n, (puts, link)) in changes.iter().zip(links).enumerate() {
                 if held.contains(&link.hash) {
-                    let verdict =
-                        standing.as_ref().map_or(Verdict::Folds(None), |it| it.verdict(&link.hash));
+                    let verdict = standing.as_ref().map_or(Verdict::Folds(None), |it| it.verdict(&link.hash));
                     self.place_change(run, &written.author, n, puts, &verdict);
                 }
             }

@@ -166,7 +166,8 @@ fn turned(raw: &Value, seed: u64) -> Value {
 fn another_order_of_the_lists_gives_the_same_bytes() {
     for seed in 0..200 {
         let raw = instance(seed);
-        let bytes = |raw: &Value| serde_json::to_string(&plan(read(raw), STEPS, |_| {}).plan()).expect("plain data");
+        let bytes =
+            |raw: &Value| serde_json::to_string(&plan(read(raw), STEPS, |_| {}).plan()).expect("plain data");
         assert_eq!(bytes(&raw), bytes(&turned(&raw, seed)), "seed {seed}");
     }
 }
