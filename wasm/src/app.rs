@@ -5,6 +5,7 @@ mod courses;
 mod enrol;
 mod order_form;
 mod parts;
+mod preview;
 mod requests;
 mod schedule;
 mod shell;

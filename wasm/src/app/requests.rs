@@ -1,6 +1,7 @@
 //! Requests and decisions: a slip for each order and claim, with its reason and its alternatives.
 
 use super::parts::{badge, empty, head, mark};
+use super::preview::PreviewPanel;
 use super::shell::paper_foot;
 use super::ui::{Room, Ui};
 use super::words;
@@ -130,7 +131,7 @@ pub fn Requests(ui: Ui) -> impl IntoView {
     view! {
         {head(ui.say("申请与裁定", "Requests and decisions").into(), String::new(), end.into_any())}
         <p class="small dim" style="margin-bottom:12px">{heard}</p>
-        <div class="cols"><div>{list}</div><aside class="stack">{move || rounds(ui)}{fairness(ui)}</aside></div>
+        <div class="cols"><div>{list}</div><aside class="stack"><PreviewPanel ui />{move || rounds(ui)}{fairness(ui)}</aside></div>
         {move || paper_foot(ui)}
     }
 }
