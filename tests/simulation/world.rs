@@ -59,6 +59,13 @@ pub enum What {
     Audit,
 }
 
+/// A chunk on its way up, by its first and last change.
+struct SentChunk {
+    first: u64,
+    last: u64,
+    again: bool,
+}
+
 pub struct World {
     pub cast: Cast,
     pub dice: Dice,
@@ -74,8 +81,8 @@ pub struct World {
     pub frames: u64,
     pub chunks: u64,
     pub bytes: u64,
-    /// Up to where each line was sent to a server, and how many chunks began before that.
-    sent_up: BTreeMap<LogKey, u64>,
+    /// What was sent to a server, and of how many chunks something went out again.
+    sent_up: BTreeMap<LogKey, Vec<SentChunk>>,
     pub sent_again: u64,
     /// Everything is well from now on.
     pub healed: bool,
@@ -383,11 +390,17 @@ impl World {
         self.after(at - self.now, What::Frame { connection: id, to_server, bytes });
     }
 
+    /// A chunk that goes out again in smaller ones counts once.
     fn note_sent(&mut self, bytes: &[u8]) {
-        if let Ok(Frame::Chunk { run, .. }) = Frame::decode(bytes) {
-            let upto = self.sent_up.entry(run.key()).or_default();
-            self.sent_again += u64::from(run.first_seq <= *upto);
-            *upto = run.last_seq.max(*upto);
+        let Ok(Frame::Chunk { run, .. }) = Frame::decode(bytes) else { return };
+        let chunks = self.sent_up.entry(run.key()).or_default();
+        let touched = |chunk: &&mut SentChunk| run.first_seq <= chunk.last && chunk.first <= run.last_seq;
+        for chunk in chunks.iter_mut().filter(touched) {
+            self.sent_again += u64::from(!std::mem::replace(&mut chunk.again, true));
+        }
+        let beyond = chunks.iter().map(|chunk| chunk.last + 1).max().unwrap_or(1).max(run.first_seq);
+        if beyond <= run.last_seq {
+            chunks.push(SentChunk { first: beyond, last: run.last_seq, again: false });
         }
     }
 
