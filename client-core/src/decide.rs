@@ -18,9 +18,9 @@ pub use eligible::{Obstacle, obstacles};
 pub use recheck::{Recheck, recheck};
 pub use round::{decide_now, decide_round};
 
-use crate::event::{ClaimReceived, DecisionMode, Event, EventRef, RoundOpened};
+use crate::event::{ClaimReceived, DecisionMode, Draft, Event, EventRef, RoundOpened};
 use crate::fold::SharedViews;
-use crate::ids::{ChangeHash, EventId, SubjectId};
+use crate::ids::{BranchId, ChangeHash, EventId, SubjectId};
 use crate::time::{Millis, Slot};
 use sha2::{Digest, Sha256};
 
@@ -44,6 +44,13 @@ impl Decision {
             event,
             supersedes: None,
         }
+    }
+}
+
+impl From<Decision> for Draft {
+    fn from(decision: Decision) -> Self {
+        let draft = Self::new(BranchId::CITY, decision.event);
+        Self { id: Some(decision.id), supersedes: decision.supersedes, ..draft }
     }
 }
 

@@ -22,9 +22,6 @@ fn close_round(given: &mut Given) {
     }
 }
 
-use crate::event::Draft;
-use crate::ids::BranchId;
-
 fn contested() -> (Given, [EventRef; 2]) {
     let mut given = Given::a_shared_teacher();
     let wish = claim(TEACHER, slot("2026-12-14", 540));

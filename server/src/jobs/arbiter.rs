@@ -125,13 +125,6 @@ pub async fn close_round(node: &Arc<Node>, now: Millis) -> Result<Closed, NodeEr
 }
 
 async fn write(node: &Arc<Node>, decisions: Vec<Decision>) -> Result<usize, NodeError> {
-    let drafts: Vec<Draft> = decisions
-        .into_iter()
-        .map(|decision| Draft {
-            id: Some(decision.id),
-            supersedes: decision.supersedes,
-            ..Draft::new(BranchId::CITY, decision.event)
-        })
-        .collect();
+    let drafts = decisions.into_iter().map(Draft::from).collect();
     Ok(node.append(drafts).await?.len())
 }

@@ -30,14 +30,7 @@ fn decide(given: &mut Given) -> (Proposal, Vec<EventRef>) {
     let proposal = propose(given);
     let frontier = ChangeHash([given.changes.len() as u8; 32]);
     let decisions = proposal.decisions(None, &known(given), frontier);
-    let drafts: Vec<Draft> = decisions
-        .into_iter()
-        .map(|decision| Draft {
-            id: Some(decision.id),
-            supersedes: decision.supersedes,
-            ..Draft::new(BranchId::CITY, decision.event)
-        })
-        .collect();
+    let drafts: Vec<Draft> = decisions.into_iter().map(Draft::from).collect();
     let written = given.act(BranchId::CITY, &drafts);
     (proposal, written)
 }
