@@ -32,6 +32,14 @@ pub struct Watched {
     pub holdings: Holdings,
 }
 
+/// What a server sent on one connection.
+#[derive(Default)]
+pub struct Delivery {
+    changes: BTreeSet<ChangeHash>,
+    /// Up to where its promises were checked.
+    promised: usize,
+}
+
 /// The checker.
 pub struct Checker {
     city_key: PublicKey,
@@ -171,6 +179,42 @@ impl Checker {
             self.violation(text);
         }
         self.nodes[node].holdings.cursor_checked = (epoch, since);
+    }
+
+    /// An honest server sends a frame to a client: a number of its feed promises that all up to it is there
+    /// or on its way on this very connection.
+    pub fn delivered(&mut self, server: NodeId, client: NodeId, bytes: &[u8], delivery: &mut Delivery) {
+        let numbered = bytes.starts_with(b"\x81\xa5Chunk") || bytes.starts_with(b"\x81\xa4Mark");
+        if !numbered || !self.nodes[server].honest || !self.nodes[client].honest {
+            return;
+        }
+        let upto = match Frame::decode(bytes) {
+            Ok(Frame::Chunk { run, upto, .. }) => {
+                let line = self.truth.line(run.last_hash);
+                delivery.changes.extend(
+                    line.take_while(|(_, change)| change.seq >= run.first_seq).map(|(hash, _)| hash),
+                );
+                upto
+            }
+            Ok(Frame::Mark { upto }) => Some(upto),
+            _ => None,
+        };
+        let is_known = self.epochs.values().any(|of| *of == server);
+        let Some(upto) = upto.filter(|_| is_known) else { return };
+        let feed = &self.nodes[server].holdings.feed;
+        let end = (upto as usize).min(feed.len());
+        let durable = &self.nodes[client].holdings.durable;
+        let there = |hash: &ChangeHash| durable.contains(hash) || delivery.changes.contains(hash);
+        let missing = feed[delivery.promised.min(end)..end].iter().find(|(key, hashes)| {
+            let honest = hashes.first().and_then(|hash| self.truth.get(hash)).is_some_and(|c| c.honest);
+            honest && self.may_read(client, key) && !hashes.iter().all(there)
+        });
+        delivery.promised = end;
+        if let Some((key, _)) = missing {
+            let client = self.nodes[client].name.clone();
+            let text = format!("promises {client} its feed up to {upto} before all of {key} is sent");
+            self.of(server, &text);
+        }
     }
 
     fn may_read(&self, node: NodeId, key: &client_core::log::LogKey) -> bool {

@@ -1,7 +1,7 @@
 //! The world: every node, every line and the clock, in one thread, from one seed.
 
 use crate::cast::Cast;
-use crate::checker::{Checker, Holdings, NodeId, Readers, Watched};
+use crate::checker::{Checker, Delivery, Holdings, NodeId, Readers, Watched};
 use crate::dice::Dice;
 use crate::network::{Line, MILLI, Pipe, SECOND, Time};
 use crate::node::{Flavour, Kind, Node};
@@ -32,6 +32,7 @@ pub struct Connection {
     since: Time,
     /// The line is dead, though an end may not know it yet.
     pub cut: bool,
+    delivery: Delivery,
 }
 
 /// Something that will happen.
@@ -345,6 +346,7 @@ impl World {
             open: [true; 2],
             since: self.now,
             cut: false,
+            delivery: Delivery::default(),
         };
         self.connections.insert(id, connection);
         self.nodes[node].link = Some(id);
@@ -362,8 +364,11 @@ impl World {
 
     fn say(&mut self, node: NodeId, connection: u64, bytes: Vec<u8>) {
         self.checker.sent(node, &bytes);
-        let Some(line) = self.connections.get(&connection) else { return };
+        let Some(line) = self.connections.get_mut(&connection) else { return };
         let to_server = line.client == node;
+        if !to_server && !line.cut && line.open[0] {
+            self.checker.delivered(node, line.client, &bytes, &mut line.delivery);
+        }
         let frames = match &mut self.nodes[node].liar {
             Some(liar) if !to_server => liar.say(bytes),
             _ => vec![bytes],
