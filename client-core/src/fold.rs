@@ -39,7 +39,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Raised whenever a view changes its meaning; digests are comparable only at one version.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// A view being built: total, deterministic, free of panics.
 pub trait Fold: Default {

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
-#[folder = "../target/web"]
+#[folder = "../target/page"]
 #[allow_missing = true]
 struct Bundle;
 
@@ -63,4 +63,17 @@ fn content_type(name: &str) -> &'static str {
 /// Files whose names carry a hash of their contents, `name-0123456789abcdef.ext`, never change.
 fn is_hashed(name: &str) -> bool {
     name.split(['-', '.']).any(|part| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_page_is_embedded() {
+        let names: Vec<_> = Bundle::iter().collect();
+        assert!(names.iter().all(|name| !name.contains('/')), "{names:?}");
+        let kinds = names.iter().map(|name| content_type(name.trim_end_matches(".br")));
+        assert!(kinds.into_iter().all(|kind| kind != "application/octet-stream"), "{names:?}");
+    }
 }

@@ -106,13 +106,26 @@ pub fn release(answer: &Value, lang: Lang) -> String {
 pub fn replay(answer: &Value, lang: Lang) -> String {
     let mut told = Told::new(lang);
     let replay = &answer["replay"];
+    let (theirs, ours) = (replay["planner"][0].as_u64(), replay["planner"][1].as_u64());
     told.title(match answer["holds"] == true {
         true => ("本机重排，与市校所定逐字节相同。", "Planned again here: the same, byte for byte."),
+        false if theirs != ours => (
+            "本机排课程序与当时市校所用版本不同，排出的课表不同不说明问题；请用同一版本重排。",
+            "The city planned with another version of the planner: a different plan says nothing. Use that version.",
+        ),
         false => (
-            "本机重排，与市校所定不同；请核对两边程序的版本，再报市校。",
-            "Planned again here: NOT the same. Compare the versions of both programs and tell the city.",
+            "本机用同一版本重排，与市校所定不同；请报市校。",
+            "Planned again here with the same version: NOT the same. Tell the city.",
         ),
     });
+    let versions = [theirs, ours].map(Option::unwrap_or_default);
+    told.line(
+        ("排课程序版本", "planner"),
+        (
+            format!("市校 {}，本机 {}", versions[0], versions[1]),
+            format!("{} at the city, {} here", versions[0], versions[1]),
+        ),
+    );
     let text = |key: &str| both(replay[key].as_str().unwrap_or_default().to_owned());
     told.line(("排课裁定", "decision"), text("decision"));
     told.line(("所定课表指纹", "plan as recorded"), text("recorded"));

@@ -191,9 +191,9 @@ impl Checker {
         let upto = match Frame::decode(bytes) {
             Ok(Frame::Chunk { run, upto, .. }) => {
                 let line = self.truth.line(run.last_hash);
-                delivery.changes.extend(
-                    line.take_while(|(_, change)| change.seq >= run.first_seq).map(|(hash, _)| hash),
-                );
+                delivery
+                    .changes
+                    .extend(line.take_while(|(_, change)| change.seq >= run.first_seq).map(|(hash, _)| hash));
                 upto
             }
             Ok(Frame::Mark { upto }) => Some(upto),

@@ -11,8 +11,6 @@ mod exhaustive;
 mod faults;
 mod line;
 mod malice;
-#[cfg(test)]
-mod mutations;
 mod network;
 mod node;
 #[cfg(test)]

@@ -82,19 +82,6 @@ fn every_sequence_of_two_steps_heals() {
 }
 
 #[test]
-fn every_planted_bug_has_its_place_in_the_tree() {
-    let root =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the tree");
-    for mutation in crate::mutations::MUTATIONS {
-        let text = std::fs::read_to_string(root.join(mutation.file)).expect("a source file");
-        let found = text.matches(mutation.find).count();
-        assert_eq!(found, 1, "{} ({}): the text to replace", mutation.breaks, mutation.file);
-        assert_ne!(mutation.find, mutation.replace, "{}", mutation.breaks);
-    }
-    assert!(crate::mutations::MUTATIONS.len() >= 8);
-}
-
-#[test]
 fn bad_lines_and_crowds_keep_within_their_figures() {
     for line::Figure { what, value, most } in line::quick_figures() {
         assert!(value <= most, "{what}: {value}, at most {most}");

@@ -29,6 +29,10 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// What a recorded plan was made with. Another version comes out differently from the same history and steps:
+/// what is drawn from it, the rules, the search, the reasons. A test holds one plan of this version.
+pub const VERSION: u32 = 1;
+
 /// Lines of the input frontier in one event, so that it fits into a change.
 const LINES_AT_ONCE: usize = 400;
 
@@ -203,6 +207,7 @@ impl Proposal {
         let decided = PlanDecided {
             round,
             at: self.at,
+            planner: VERSION,
             steps: self.steps,
             lines: known.len() as u32,
             plan: self.plan,

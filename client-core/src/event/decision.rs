@@ -81,8 +81,6 @@ code_enum! {
         TravelTooLong = 9 "travel_too_long",
         /// More people than seats.
         TooSmall = 10 "too_small",
-        /// No class could be made within the wishes.
-        NoPlace = 11 "no_place",
         /// Joined with other branches' orders for the same course.
         Joint = 12 "joint",
         /// The subject is unknown to the city.
@@ -311,6 +309,8 @@ pub struct PlanDecided {
     pub round: Option<SubjectId>,
     /// The moment it was planned for, by the city's clock.
     pub at: Millis,
+    /// Version of what drew and planned it; another may come to another plan.
+    pub planner: u32,
     /// Steps of the search.
     pub steps: u64,
     /// How many lines the inputs name.

@@ -7,13 +7,13 @@ use std::process::Command;
 /// The target of the page.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
-/// Compiles the page and bundles it into `target/web`, where the node's build takes it from.
+/// Compiles the page and bundles it into `target/page`, where the node's build takes it from.
 pub fn page() -> Result<(), String> {
     cargo(&["build", "--profile", "web", "--target", WASM, "--package", "lianxiao-web"])?;
     cargo(&["build", "--release", "--package", "bundle"])?;
     let wasm = target().join(WASM).join("web/lianxiao-web.wasm");
     let mut bundle = Command::new(target().join("release/bundle"));
-    bundle.arg(wasm).arg(target().join("web"));
+    bundle.arg(wasm).arg(target().join("page"));
     run(&mut bundle)
 }
 

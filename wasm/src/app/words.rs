@@ -105,7 +105,6 @@ pub fn reason(lang: Lang, views: &SharedViews, reason: &Reason) -> String {
             ("前后两课之间路上来不及", "not enough time to travel between two classes")
         }
         ReasonCode::TooSmall => ("人数多于座位", "more people than seats"),
-        ReasonCode::NoPlace => ("在愿望范围内排不出", "no class fits within the wishes"),
         ReasonCode::Joint => ("与别的分校合班", "joined with other branches"),
         ReasonCode::Unknown => {
             ("市校还没有这位教师或场地的资料", "the city does not know the teacher or room yet")

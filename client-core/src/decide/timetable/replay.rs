@@ -1,6 +1,6 @@
 //! A decided plan made once more, from the history alone: what anyone who doubts it can do.
 
-use super::Planning;
+use super::{Planning, VERSION};
 use crate::event::{Event, EventRef, KnownLines, PlanDecided};
 use crate::fold::{Entry, History, NotHeld, SharedViews};
 use crate::ids::{ActionId, ChangeHash};
@@ -44,6 +44,8 @@ pub struct Replay {
     pub recorded: ChangeHash,
     /// SHA-256 of the plan made here.
     pub made: ChangeHash,
+    /// Version of the planner the city made it with, and of the one here.
+    pub planner: (u32, u32),
     /// Steps of the search.
     pub steps: u64,
     /// Lines of the history it was made from.
@@ -97,6 +99,7 @@ pub fn replay(
         decision: recorded.reference,
         recorded: recorded.plan.plan,
         made: proposal.plan,
+        planner: (recorded.plan.planner, VERSION),
         steps: proposal.steps,
         lines: held,
         same: recorded.outcomes.len() - differing.len(),

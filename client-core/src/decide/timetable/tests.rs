@@ -265,6 +265,161 @@ fn a_plan_that_was_written_down_otherwise_shows() {
     assert_eq!(proposal.classes[0].class.parts.len(), orders.len());
 }
 
+/// Whoever changes this plan raises the version, so that plans decided before are not taken for forged.
+#[test]
+fn a_version_of_the_planner_always_comes_to_the_same_plan() {
+    let (mut given, _) = three_orders();
+    for n in 4..=9 {
+        let one_afternoon = vec![crate::time::HalfDay { weekday: n % 5, afternoon: true }];
+        given.write(branch(n), RequestLodged { half_days: one_afternoon, ..order(5 * u32::from(n)) });
+    }
+    let proposal = propose(&given);
+    let classes: Vec<(usize, String)> =
+        proposal.classes.iter().map(|it| (it.class.parts.len(), it.class.slot.day.to_string())).collect();
+    assert_eq!((VERSION, proposal.plan.to_string().as_str()), (1, ""), "{classes:?}");
+}
+
+#[test]
+fn a_plan_of_another_version_is_told_apart() {
+    let (mut given, _) = three_orders();
+    let proposal = propose(&given);
+    let mut drafts: Vec<Draft> =
+        proposal.decisions(None, &known(&given), ChangeHash([52; 32])).into_iter().map(Draft::from).collect();
+    let Some(Event::PlanDecided(decided)) = drafts.last_mut().map(|draft| &mut draft.event) else {
+        panic!("the plan comes last")
+    };
+    decided.planner = VERSION + 1;
+    let written = given.act(BranchId::CITY, &drafts);
+    let again = replay(&given.history(), &written[0], |_| {}).unwrap();
+    assert_eq!((again.planner, again.holds()), ((VERSION + 1, VERSION), false));
+}
+
+#[test]
+fn a_city_with_many_lines_names_them_in_several_events() {
+    let (mut given, _) = three_orders();
+    for n in 0..1000 {
+        given.authors.remove(&branch(1));
+        given.write(branch(1), BranchProfile { name: "分校".into(), registered: n });
+    }
+    let known = known(&given);
+    assert!(known.len() > 2 * LINES_AT_ONCE, "{} lines", known.len());
+    let (_, written) = decide(&mut given);
+    let history = given.history();
+    let parts = written.iter().filter(|it| matches!(history.get(it).unwrap().event, Event::PlanInputs(_)));
+    assert_eq!(parts.count(), known.len().div_ceil(LINES_AT_ONCE));
+    let again = replay(&history, &written[0], |_| {}).unwrap();
+    assert!(again.holds(), "{again:?}");
+    assert_eq!(again.lines, known.len());
+}
+
+/// A is lower by an order's points if it is served.
+fn points_of_orders(given: &Given) -> Vec<i64> {
+    let drawn = draw(&given.views(), given.now, &BTreeSet::new()).unwrap();
+    drawn.instance.orders.iter().map(|order| order.unmet).collect()
+}
+
+#[test]
+fn of_a_branchs_important_orders_so_many_count_as_such() {
+    let mut given = Given::a_shared_teacher();
+    let rules = given.views().planning.0.clone();
+    let orders: Vec<EventRef> = (0..rules.important_orders + 2)
+        .map(|_| given.write(branch(1), RequestLodged { priority: 3, ..order(20) }))
+        .collect();
+    given.write(branch(2), RequestLodged { priority: 3, ..order(20) });
+    let mut points = points_of_orders(&given);
+    points.sort_unstable();
+    let [_, usual, important] = rules.points.unmet.map(i64::from);
+    let mut wanted = vec![usual; 2];
+    wanted.resize(orders.len() + 1, important);
+    assert_eq!(points, wanted);
+}
+
+#[test]
+fn an_order_that_came_too_late_for_its_plan_counts_for_more_in_the_next() {
+    let (mut given, _) = three_orders();
+    let before = given.now;
+    given.now = given.now.plus_minutes(60);
+    decide(&mut given);
+    let now = std::mem::replace(&mut given.now, before);
+    given.write(branch(4), order(20));
+    given.now = now;
+    given.write(branch(5), order(20));
+    let rules = given.views().planning.0.clone();
+    let usual = i64::from(rules.points.unmet[1]);
+    let views = given.views();
+    let drawn = draw(&views, given.now, &BTreeSet::new()).unwrap();
+    let open: Vec<i64> = views
+        .requests
+        .open_orders()
+        .map(|(id, _)| {
+            let id = id.to_string();
+            drawn.instance.orders.iter().find(|order| order.id == id).unwrap().unmet
+        })
+        .collect();
+    let mut open = open;
+    open.sort_unstable();
+    let fair = i64::from(rules.fairness_points);
+    assert_eq!(open, [usual + fair, usual + fair + i64::from(rules.late_points)]);
+}
+
+#[test]
+fn what_clashes_with_a_decision_keeps_its_own_room() {
+    let own_hall = |clash: bool| {
+        let (mut given, _) = three_orders();
+        decide(&mut given);
+        let class = given.views().requests.joint.values().next().unwrap().clone();
+        let second = PersonId([8; 16]);
+        given.write(HOME, teacher(second, "示例乙"));
+        given.write(HOME, offered(second));
+        given.city(TeacherApproved { teacher: second, courses: vec![COURSE] });
+        let hall = room(&mut given, branch(4), 100);
+        let mut session = 60;
+        let mut announce = |given: &mut Given, teacher, slot| {
+            session += 1;
+            let session = SubjectId([session; 16]);
+            let venue = Some(hall);
+            given.write(
+                branch(4),
+                SessionAnnounced { session, course: COURSE, teacher, venue, slot, headcount: 9 },
+            );
+        };
+        if clash {
+            announce(&mut given, Some(TEACHER), class.slot);
+        }
+        // No other class of that half-day is possible in the hall.
+        let afternoon = class.slot.start_minute >= 12 * 60;
+        for period in given.views().planning.0.periods.clone() {
+            let duration_minutes = period.end_minute - period.start_minute;
+            let slot =
+                crate::time::Slot { start_minute: period.start_minute, duration_minutes, ..class.slot };
+            if !slot.overlaps(&class.slot) {
+                announce(&mut given, None, slot);
+            }
+        }
+        let weekday = class.slot.day.weekday();
+        let request = given.write(
+            branch(4),
+            RequestLodged {
+                from: class.slot.day,
+                to: class.slot.day,
+                half_days: vec![crate::time::HalfDay { weekday, afternoon }],
+                max_travel_minutes: 5,
+                pre_consent: false,
+                ..order(20)
+            },
+        );
+        let proposal = propose(&given);
+        let served =
+            proposal.classes.iter().any(|it| it.class.parts.iter().any(|part| part.request == request));
+        (served, proposal.unmet)
+    };
+    let (served, _) = own_hall(false);
+    assert!(served, "the hall is free but for the clash");
+    let (served, unmet) = own_hall(true);
+    assert!(!served);
+    assert_eq!(unmet[0].reasons[0].code, ReasonCode::AssetTaken);
+}
+
 #[test]
 fn what_the_city_knew_is_missing_here() {
     let (mut given, orders) = three_orders();

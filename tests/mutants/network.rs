@@ -1,14 +1,6 @@
-//! Planted bugs: each breaks one promise, and the simulator must notice. The text to find occurs
-//! exactly once in its file; a test holds that.
+//! Bugs in the log and its sync: each breaks one promise, and the simulator must notice.
 
-/// One planted bug.
-pub struct Mutation {
-    /// What it breaks.
-    pub breaks: &'static str,
-    pub file: &'static str,
-    pub find: &'static str,
-    pub replace: &'static str,
-}
+use crate::Mutation;
 
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
