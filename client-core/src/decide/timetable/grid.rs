@@ -2,6 +2,7 @@
 
 use crate::event::{PlanningPublished, TeachingPeriod};
 use crate::time::{Day, Slot};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Where a class lies: day of the horizon, first period, length in periods.
@@ -88,7 +89,8 @@ impl Grid {
         while open != 0 {
             let first: u32 = 1 << open.trailing_zeros();
             let fitting = self.cells(day).filter(|cell| cell.span() & first != 0);
-            match fitting.max_by_key(|cell| ((cell.span() & open).count_ones(), std::cmp::Reverse(*cell))) {
+            let covers = |cell: &Cell| (cell.span() & open).count_ones();
+            match fitting.max_by_key(|cell| (covers(cell), Reverse(cell.length), Reverse(*cell))) {
                 Some(cell) => {
                     open &= !cell.span();
                     cells.push(cell);
@@ -133,6 +135,7 @@ mod tests {
             |start_minute, duration_minutes| Slot { start_minute, duration_minutes, ..slot("2026-11-26", 0) };
         assert_eq!(cells(&minutes(540, 90)), [(0, 2)]);
         assert_eq!(cells(&minutes(600, 30)), [(0, 2)], "within the second period");
+        assert_eq!(cells(&minutes(630, 30)), [(2, 1)], "the third alone");
         assert_eq!(cells(&minutes(480, 60)), [], "before the first period");
         assert_eq!(cells(&minutes(540, 420)), [(0, 4), (4, 3)], "9:00 to 16:00");
         let grid = Grid::new(&Planning::default().0, day("2026-11-25"));
