@@ -15,8 +15,11 @@ const SEEDS: &str = "0..700";
 pub struct Mutation {
     /// What it breaks.
     pub breaks: &'static str,
+    /// Where, from the root of the tree.
     pub file: &'static str,
+    /// The text that goes.
     pub find: &'static str,
+    /// What comes in its place.
     pub replace: &'static str,
 }
 

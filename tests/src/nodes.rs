@@ -1,6 +1,7 @@
 //! What needs real nodes: processes, a throw-away PostgreSQL, a city with a branch, fuzz targets.
 
 mod city;
+mod control;
 mod device;
 mod postgres;
 mod town;
@@ -11,6 +12,7 @@ pub mod fuzz;
 pub mod small_city;
 
 pub use city::{CityWithBranch, command, converged, node_program};
+pub use control::control;
 pub use device::Device;
 pub use lianxiao::demo::line::Line;
 pub use lianxiao::demo::processes::NodeProcess;

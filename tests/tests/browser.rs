@@ -1,9 +1,7 @@
 //! The page in a real browser: enrols, loses the line, reloads, writes, syncs later.
 
 use std::process::Command;
-use tests::{CityWithBranch, Line, command, given_or_skipped};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tests::{CityWithBranch, Line, command, control, given_or_skipped};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_works_without_a_line_and_syncs_later() {
@@ -20,7 +18,14 @@ async fn the_page_works_without_a_line_and_syncs_later() {
     let line = Line::open(node).await.expect("a line");
     let code = both.branch().code(None, "office", "浏览器").await.expect("a code");
     let page = format!("{}/#code={code}", line.url());
-    let control = control_of(line).await;
+    let control = control(move |word| {
+        match word.as_str() {
+            "cut" => line.cut(),
+            _ => line.heal(),
+        }
+        std::future::ready(())
+    })
+    .await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/offline.mjs");
     let run =
         tokio::task::spawn_blocking(move || Command::new("node").args([script, &page, &control]).output());
@@ -41,23 +46,4 @@ async fn the_page_works_without_a_line_and_syncs_later() {
     let orders = requests["orders"].as_object().expect("orders");
     assert_eq!(orders.len(), 1);
     assert!(orders.values().all(|order| order["lodged"]["wish"]["headcount"] == 21), "{orders:?}");
-}
-
-/// `GET /cut` and `/heal` over HTTP, for the program that drives the browser.
-async fn control_of(line: Line) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = String::new();
-            let _ = BufReader::new(&mut stream).read_line(&mut request).await;
-            match request.split(' ').nth(1) {
-                Some("/cut") => line.cut(),
-                Some("/heal") => line.heal(),
-                _ => {}
-            }
-            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
-        }
-    });
-    address
 }

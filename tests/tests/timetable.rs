@@ -4,7 +4,8 @@
 use client_core::time::Day;
 use serde_json::{Value, json};
 use std::process::Command;
-use tests::{CITY, Town, command, node_program};
+use std::sync::Arc;
+use tests::{CITY, Line, Town, command, control, given_or_skipped, node_program};
 
 const BRANCHES: [&str; 3] = ["当湖", "新埭", "广陈"];
 
@@ -145,4 +146,54 @@ async fn what_if_the_teacher_falls_ill_shows_the_changed_classes_and_changes_not
     assert_eq!(after["joint"], requests["joint"]);
     let wrong = town.client(CITY).post("/api/what-if", &json!({ "what": "rain" })).await;
     assert!(wrong.expect_err("no such question").to_string().contains("teacher_away"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_plans_beforehand_without_a_line_and_answers_the_citys_questions() {
+    let name = "the_page_plans_beforehand_without_a_line_and_answers_the_citys_questions";
+    let Some(_) = given_or_skipped("LIANXIAO_CHROMIUM", name) else { return };
+    let (town, course, from) = town_that_teaches().await;
+    for branch in &BRANCHES[..2] {
+        done(&town, branch, order(&course, from, true)).await;
+    }
+    town.converge().await;
+    let line = Arc::new(Line::open(town.address(BRANCHES[1])).await.expect("a line"));
+    let code = town.client(BRANCHES[1]).code(None, "office", "手机").await.expect("a code");
+    let branch_page = format!("{}/#code={code}", line.url());
+    let code = town.client(CITY).code(None, "city_admin", "市校").await.expect("a code");
+    let city_page = format!("{}/#code={code}", town.client(CITY).address());
+    let city = town.client(CITY).clone();
+    let control = control(move |word| {
+        let (city, line) = (city.clone(), line.clone());
+        async move {
+            match word.as_str() {
+                "cut" => line.cut(),
+                _ => drop(city.post("/api/round/close", &json!({})).await.expect("closed")),
+            }
+        }
+    });
+    let mut script = Command::new("node");
+    script.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/browser/preview.mjs"));
+    script.args([branch_page, city_page, control.await]).args(std::env::var_os("LIANXIAO_SHOTS"));
+    let output = tokio::task::spawn_blocking(move || script.output()).await.expect("the thread ends");
+    let output = output.expect("node starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let said: Vec<&str> = said.lines().collect();
+    let [preview, teacher, venue, more, refused] = said[..] else { panic!("{said:#?}") };
+    for part in ["市校数据截至", "基层治理，示例甲，报告厅", "当湖、新埭", "合班省下教师授课 90 分钟"]
+    {
+        assert!(preview.contains(part), "{part}: {preview}");
+    }
+    for (answer, parts) in [
+        (teacher, ["原定", "排不上"]),
+        (venue, ["原定", "排不上"]),
+        (more, ["广陈 新点单", "当湖、新埭、广陈"]),
+    ] {
+        assert!(parts.iter().all(|part| answer.contains(part)), "{parts:?}: {answer}");
+    }
+    assert!(more.contains("由 90 分钟变为 180 分钟"), "{more}");
+    assert_eq!(refused, "refused: days the wrong way round");
+    let after = town.client(CITY).get("/api/views/requests").await.expect("requests");
+    assert_eq!(after["orders"].as_object().map(|orders| orders.len()), Some(2), "nothing came of asking");
 }

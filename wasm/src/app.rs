@@ -13,6 +13,7 @@ mod sync;
 mod teachers;
 mod today;
 mod ui;
+mod what_if;
 mod words;
 
 use crate::host::{Host, Store, code_in_address, hold_the_store};

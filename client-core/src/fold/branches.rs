@@ -86,6 +86,7 @@ impl Branches {
     pub fn name(&self, branch: BranchId) -> String {
         match self.branches.get(&branch) {
             Some(known) if !known.name.is_empty() => known.name.clone(),
+            _ if branch == BranchId::CITY => "市校".to_owned(),
             _ => branch.to_hex()[..8].to_owned(),
         }
     }

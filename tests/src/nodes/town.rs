@@ -217,7 +217,8 @@ impl Town {
         true
     }
 
-    fn address(&self, name: &str) -> SocketAddr {
+    /// Where a node listens.
+    pub fn address(&self, name: &str) -> SocketAddr {
         self.client(name).address().trim_start_matches("http://").parse().expect("an address")
     }
 }
