@@ -29,13 +29,17 @@ fn main() {
     let port = free_port();
     let server_folder = folder.path().join("server");
     std::fs::create_dir_all(&server_folder).expect("a folder");
-    let mut command = program("server");
-    command.env("PORT", port.to_string()).env("DATA_DIR", &server_folder);
-    if let Some(postgres) = &postgres {
-        command.env("DATABASE", postgres.url());
-    }
-    let mut server = Talk::start(command);
-    server.line();
+    let start_server = || {
+        let mut command = program("server");
+        command.env("PORT", port.to_string()).env("DATA_DIR", &server_folder);
+        if let Some(postgres) = &postgres {
+            command.env("DATABASE", postgres.url());
+        }
+        let mut server = Talk::start(command);
+        server.line();
+        server
+    };
+    let server = start_server();
     let mut driver = Talk::start(program("driver"));
     let each = options.events / options.clients;
     for client in 0..options.clients {
@@ -60,6 +64,10 @@ fn main() {
     let cpu = cpu_seconds(server.child.id()) - before;
     let backend = backends(&postgres) - backend_before;
     let events = each * options.clients;
+    let (rss, peak) = (memory(server.child.id(), "VmRSS:"), memory(server.child.id(), "VmHWM:"));
+    drop((driver, server));
+    // Over the same store, with nothing on its way.
+    let again = start_server();
     println!(
         "{}",
         json!({
@@ -67,8 +75,8 @@ fn main() {
             "events": events, "clients": options.clients, "events_per_change": options.batch,
             "seconds": seconds, "server_cpu_s": cpu, "backend_cpu_s": backend,
             "events_per_core_second": (events as f64 / (cpu + backend)).round(),
-            "server_rss_mib": memory(server.child.id(), "VmRSS:"),
-            "server_peak_mib": memory(server.child.id(), "VmHWM:"),
+            "server_rss_mib": rss, "server_peak_mib": peak,
+            "server_started_again_rss_mib": memory(again.child.id(), "VmRSS:"),
         })
     );
 }
