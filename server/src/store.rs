@@ -1,4 +1,5 @@
-//! The store: the one place that names `sqlx`. SQLite file or PostgreSQL, one SQL text for both.
+//! The store: the one place that names `sqlx` and `rusqlite`. SQLite file or PostgreSQL, one SQL text for
+//! both. A SQLite file is written to by the thread that asks and read through a pool beside it.
 
 mod commit;
 mod generation;
@@ -15,11 +16,14 @@ pub use segments::{COMPACTED_AT_ONCE, Fed, Reading, Segment};
 use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId};
 use lock::Lock;
+use rusqlite::ErrorCode;
+use script::Script;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Connection, Executor};
+use sqlx::{AnyPool, Executor};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -99,7 +103,7 @@ pub enum StoreError {
     Damaged(String),
     /// The database could not do it.
     #[error("the database could not do it: {0}")]
-    Database(sqlx::Error),
+    Database(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -110,7 +114,17 @@ impl From<sqlx::Error> for StoreError {
         match (plain, code.as_str()) {
             (Some(13), _) | (_, "53100") => Self::Full(error.to_string()),
             (Some(11 | 26), _) | (_, "XX001" | "XX002") => Self::Corrupt(error.to_string()),
-            _ => Self::Database(error),
+            _ => Self::Database(error.into()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
+            _ => Self::Database(error.into()),
         }
     }
 }
@@ -134,11 +148,14 @@ const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_
 /// within a commit.
 const COMMITS_IN_WAL: u64 = 200;
 
+/// The forms of statement in scripts, with room to spare.
+const STATEMENTS_KEPT: usize = 32;
+
 /// An open store. Only one process has it open at a time.
 pub struct Store {
     pool: AnyPool,
     /// SQLite has one writer: this connection. The pool's others read beside it.
-    writer: Mutex<Option<AnyConnection>>,
+    writer: std::sync::Mutex<Option<rusqlite::Connection>>,
     engine: Engine,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
@@ -165,8 +182,9 @@ impl Store {
         let lock = lock::lock_file(path)?;
         let address = format!("sqlite://{}?mode=rwc", path.display());
         // The writer first: a pool would try a damaged file again and again and then say that it is busy.
-        let mut writer = AnyConnection::connect(&address).await?;
-        writer.execute(SQLITE_SETTINGS).await?;
+        let writer = rusqlite::Connection::open(path)?;
+        writer.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        writer.execute_batch(SQLITE_SETTINGS)?;
         let pool = AnyPoolOptions::new()
             .max_connections(2)
             .idle_timeout(None)
@@ -183,7 +201,7 @@ impl Store {
 
     async fn ready(
         pool: AnyPool,
-        writer: Option<AnyConnection>,
+        writer: Option<rusqlite::Connection>,
         engine: Engine,
         file: Option<PathBuf>,
         lock: Lock,
@@ -191,7 +209,7 @@ impl Store {
         schema::migrate(&pool, engine).await?;
         Ok(Self {
             pool,
-            writer: Mutex::new(writer),
+            writer: std::sync::Mutex::new(writer),
             engine,
             file,
             lock: Mutex::new(Some(lock)),
@@ -214,12 +232,24 @@ impl Store {
         Ok(())
     }
 
+    /// Runs all of a script in one transaction, or nothing.
+    async fn run(&self, script: Script) -> Result<(), StoreError> {
+        if let Some(file) = self.file_writer().as_mut() {
+            return script.commit_to_file(file);
+        }
+        script.commit(&self.pool).await
+    }
+
+    fn file_writer(&self) -> MutexGuard<'_, Option<rusqlite::Connection>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Closes the store and frees its lock.
     pub async fn close(&self) {
         self.pool.close().await;
-        if let Some(writer) = self.writer.lock().await.take() {
+        if let Some(writer) = self.file_writer().take() {
             // Closing folds the WAL into the file; without it the next start does.
-            let _ = writer.close().await;
+            let _ = writer.close();
         }
         if let Some(lock) = self.lock.lock().await.take() {
             lock.release().await;

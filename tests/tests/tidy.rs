@@ -11,6 +11,7 @@ const LAYERS: [(&str, &[&str], &str); 3] = [
             "tokio",
             "axum",
             "sqlx",
+            "rusqlite",
             "reqwest",
             "tracing",
             "web_sys",

@@ -110,7 +110,7 @@ impl Sealer {
     async fn join(&mut self, document: DocumentId) -> Result<(), NodeError> {
         let gone = self.node.join_runs(document).await?;
         if gone > 0 {
-            self.node.store().shrink().await?;
+            self.node.shrink().await?;
             tracing::debug!(%document, gone, "small runs joined");
         }
         self.count(document).await
@@ -161,8 +161,8 @@ impl Sealer {
             segment.size += record.len() as u64;
         }
         segment.hash = SegmentId(hasher.finalize().into());
-        store.put_segment(city, &segment).await?;
         tracing::info!(%document, hash = %segment.hash, runs = runs.len(), bytes = segment.size, "segment sealed");
+        self.node.put_segment(segment).await?;
         let tail = self.tails.entry(document).or_default();
         tail.sealed = upto;
         tail.bytes -= bytes;

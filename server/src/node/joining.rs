@@ -1,9 +1,9 @@
 //! Small runs that follow each other on a line become few: the node's own thread joins them, because
 //! only it may say which runs nobody else is reading for a segment.
 
-use super::core::Core;
+use super::core::{Core, StoreShelf};
 use super::{Node, NodeError};
-use crate::store::COMPACTED_AT_ONCE;
+use crate::store::{COMPACTED_AT_ONCE, Segment};
 use client_core::event::DocumentId;
 use client_core::log::{COMPACT_BYTES, LogKey, Run, compact};
 use client_core::peer::Batch;
@@ -93,6 +93,21 @@ impl Node {
             }
         }
         Ok(fewer)
+    }
+
+    /// Keeps the recipe of a segment.
+    pub async fn put_segment(&self, segment: Segment) -> Result<(), NodeError> {
+        let put = move |core: &mut Core| {
+            let StoreShelf { store, runtime, .. } = &core.shelf;
+            runtime.block_on(store.put_segment(core.city, &segment))
+        };
+        Ok(self.look(put).await??)
+    }
+
+    /// Gives pages that hold nothing back to the file system.
+    pub async fn shrink(&self) -> Result<(), NodeError> {
+        while self.look(|core| core.shelf.store.shrink()).await?? {}
+        Ok(())
     }
 
     /// From now on runs of a document up to this number of the feed stay as they are.

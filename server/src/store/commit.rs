@@ -34,8 +34,7 @@ impl Store {
         };
         let mut script = script_of(city, batch, counts, &mut counters)?;
         script.waits_for_the_disk = !batch.comes_again;
-        let mut writer = self.writer.lock().await;
-        script.commit(writer.as_mut(), &self.pool).await?;
+        self.run(script).await?;
         given.insert(city, counters);
         self.commits_in_wal.fetch_add(1, Ordering::Relaxed);
         Ok(counters.feed)

@@ -1,16 +1,11 @@
-//! A script: the statements of one transaction. SQLite gets them in one go, because every trip to
-//! its thread costs more than a small statement; PostgreSQL gets them one by one.
+//! A script: the statements of one transaction. SQLite runs them on the thread that asks, because every
+//! trip to another thread costs more than a small statement; PostgreSQL gets them one by one.
 
 use super::StoreError;
-use futures_util::TryStreamExt;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
 use sqlx::any::AnyArguments;
-use sqlx::{AnyConnection, AnyPool, Arguments, AssertSqlSafe, Either, Executor};
-use std::fmt::Write;
-
-/// The most statements SQLite gets at once.
-const MOST_AT_ONCE: usize = 64;
-/// Scripts up to this length have few forms, which are worth keeping prepared.
-const MOST_PREPARED: usize = 10;
+use sqlx::{AnyPool, Arguments};
 
 /// A bound value.
 pub enum Value {
@@ -55,6 +50,16 @@ impl From<&str> for Value {
     }
 }
 
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Number(number) => ValueRef::Integer(*number),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
 struct Statement {
     sql: &'static str,
     values: Vec<Value>,
@@ -86,11 +91,8 @@ impl Script {
         self.statements.push(Statement { sql, values: values.into(), or_else: Some(or_else) });
     }
 
-    /// Runs all of it in one transaction, or nothing. `writer` is SQLite's.
-    pub async fn commit(self, writer: Option<&mut AnyConnection>, pool: &AnyPool) -> Result<(), StoreError> {
-        if let Some(writer) = writer {
-            return self.commit_at_once(writer).await;
-        }
+    /// Runs all of it in one transaction, or nothing, on PostgreSQL.
+    pub async fn commit(self, pool: &AnyPool) -> Result<(), StoreError> {
         let mut transaction = pool.begin().await?;
         if !self.waits_for_the_disk {
             sqlx::query("SET LOCAL synchronous_commit TO OFF").execute(&mut *transaction).await?;
@@ -105,71 +107,29 @@ impl Script {
         Ok(transaction.commit().await?)
     }
 
-    /// SQLite: `BEGIN` and `COMMIT` go with the rest.
-    async fn commit_at_once(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        let waits = self.waits_for_the_disk;
-        let mut statements = self.statements.into_iter().peekable();
-        let begin: &[&str] = if waits { &[BEGIN] } else { &["PRAGMA synchronous = NORMAL", BEGIN] };
-        let (mut text, mut checks) = (begin.join(";\n"), begin.iter().map(|_| None).collect::<Vec<_>>());
-        let mut wrong = None;
-        while statements.peek().is_some() && wrong.is_none() {
-            let mut values = Vec::new();
-            for statement in statements.by_ref().take(MOST_AT_ONCE) {
-                append(&mut text, statement.sql, values.len());
-                values.extend(statement.values);
-                checks.push(None);
-                if let Some(or_else) = statement.or_else {
-                    append(&mut text, ONE_ROW, 0);
-                    checks.push(Some(or_else));
-                }
-            }
-            if statements.peek().is_none() {
-                append(&mut text, "COMMIT", 0);
-                if !waits {
-                    append(&mut text, WAIT, 0);
-                }
-            }
-            let (text, checks) = (std::mem::take(&mut text), std::mem::take(&mut checks));
-            wrong = run(&text, values, checks, connection).await.err();
+    /// The same in SQLite's file, on this thread, which waits for the disk.
+    pub fn commit_to_file(self, file: &mut Connection) -> Result<(), StoreError> {
+        if self.waits_for_the_disk {
+            return self.run(file);
         }
-        match wrong {
-            None => Ok(()),
-            Some(wrong) => {
-                // Where SQLite has already undone it, there is nothing to undo.
-                let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-                if !waits {
-                    sqlx::query(WAIT).execute(&mut *connection).await?;
-                }
-                Err(wrong)
-            }
-        }
+        file.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let done = self.run(file);
+        file.execute_batch("PRAGMA synchronous = FULL")?;
+        done
     }
-}
 
-const BEGIN: &str = "BEGIN IMMEDIATE";
-/// From here on commits wait for the disk.
-const WAIT: &str = "PRAGMA synchronous = FULL";
-
-/// An error unless the statement before it changed one row: SQLite has no other way to stop a script.
-const ONE_ROW: &str = "SELECT CASE WHEN changes() = 1 THEN 0 ELSE abs(-9223372036854775808) END";
-
-async fn run(
-    text: &str,
-    values: Vec<Value>,
-    checks: Vec<Option<StoreError>>,
-    connection: &mut AnyConnection,
-) -> Result<(), StoreError> {
-    let is_short = checks.len() <= MOST_PREPARED;
-    let query = sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments(values)?).persistent(is_short);
-    let mut results = connection.fetch_many(query);
-    let mut checks = checks.into_iter();
-    loop {
-        match results.try_next().await {
-            Ok(Some(Either::Left(_))) => drop(checks.next()),
-            Ok(Some(Either::Right(_))) => {}
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(checks.next().flatten().unwrap_or(error.into())),
+    /// An error undoes what went before it.
+    fn run(self, file: &mut Connection) -> Result<(), StoreError> {
+        let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for Statement { sql, values, or_else } in self.statements {
+            // SQLite numbers `?1`; `$1` would be a name.
+            let changed =
+                transaction.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(&values))?;
+            if let Some(wrong) = or_else.filter(|_| changed != 1) {
+                return Err(wrong);
+            }
         }
+        Ok(transaction.commit()?)
     }
 }
 
@@ -184,31 +144,4 @@ fn arguments(values: Vec<Value>) -> Result<AnyArguments, StoreError> {
         added.map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
-}
-
-/// Appends a statement whose parameters follow those that are there.
-fn append(text: &mut String, sql: &str, before: usize) {
-    if !text.is_empty() {
-        text.push_str(";\n");
-    }
-    let mut parts = sql.split('$');
-    text.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-        let number: usize = part[..digits].parse().unwrap_or_default();
-        let _ = write!(text, "${}{}", before + number, &part[digits..]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::append;
-
-    #[test]
-    fn parameters_of_a_later_statement_follow_those_before_it() {
-        let mut text = String::new();
-        append(&mut text, "INSERT INTO a VALUES ($1, $2)", 0);
-        append(&mut text, "UPDATE b SET c = $2 WHERE d = $1", 2);
-        assert_eq!(text, "INSERT INTO a VALUES ($1, $2);\nUPDATE b SET c = $4 WHERE d = $3");
-    }
 }

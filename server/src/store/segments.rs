@@ -7,6 +7,7 @@ use super::{Store, StoreError, number};
 use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId, SegmentId};
 use client_core::log::{COMPACT_BYTES, FeedItem, LogKey, Run, SegmentHeader, unpack};
+use rusqlite::Connection;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -213,27 +214,24 @@ impl Store {
         if joined.is_empty() { Ok(()) } else { self.run(script).await }
     }
 
-    async fn run(&self, script: Script) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
-        script.commit(writer.as_mut(), &self.pool).await
-    }
-
-    /// Gives pages that hold nothing back to the file system, a part of them at a time so that others
-    /// can write in between; PostgreSQL uses them again by itself.
-    pub async fn shrink(&self) -> Result<(), StoreError> {
+    /// Gives some pages that hold nothing back to the file system, a part of them so that others can write
+    /// before the next; says whether there are more. PostgreSQL uses them again by itself.
+    pub fn shrink(&self) -> Result<bool, StoreError> {
         const KEPT: i64 = 256;
-        let mut before = i64::MAX;
-        loop {
-            let mut writer = self.writer.lock().await;
-            let Some(writer) = writer.as_mut() else { return Ok(()) };
-            let free: i64 = sqlx::query("PRAGMA freelist_count").fetch_one(&mut *writer).await?.try_get(0)?;
-            // A file that was made without this setting keeps its pages.
-            if free <= KEPT || free >= before {
-                return Ok(());
-            }
-            before = free;
-            sqlx::query("PRAGMA incremental_vacuum(256)").execute(writer).await?;
+        let mut writer = self.file_writer();
+        let Some(file) = writer.as_mut() else { return Ok(false) };
+        let free =
+            |file: &Connection| file.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+        let before = free(file)?;
+        if before <= KEPT {
+            return Ok(false);
         }
+        let mut freeing = file.prepare("PRAGMA incremental_vacuum(256)")?;
+        let mut freed = freeing.query([])?;
+        while freed.next()?.is_some() {}
+        // A file that was made without this setting keeps its pages.
+        let after = free(file)?;
+        Ok(after < before && after > KEPT)
     }
 
     fn fed_of(&self, row: &AnyRow) -> Result<Fed, StoreError> {

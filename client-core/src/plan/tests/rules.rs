@@ -218,6 +218,15 @@ fn h12_a_teacher_keeps_the_limits_and_can_travel() {
         plan["classes"][1]["period"] = json!(1);
     };
     assert_eq!(broken(other_town_next_period), [Rule::H12]);
+    // There are ten minutes between the two periods.
+    let as_far_as = |minutes: u32| {
+        move |instance: &mut Value, plan: &mut Value| {
+            instance["travel"] = json!([[0, minutes], [minutes, 0]]);
+            other_town_next_period(instance, plan);
+        }
+    };
+    assert_eq!(broken(as_far_as(11)), [Rule::H12]);
+    assert_eq!(broken(as_far_as(10)), []);
     let after_noon = |_: &mut Value, plan: &mut Value| plan["classes"][1]["day"] = json!(0);
     assert_eq!(broken(after_noon), []);
     let day = |instance: &mut Value, plan: &mut Value| {
