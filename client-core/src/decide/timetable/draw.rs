@@ -5,7 +5,7 @@
 use super::grid::{Cell, Grid};
 use super::pins::{Pin, pins};
 use crate::decide::round::pool_minutes_per_100;
-use crate::event::{AssetKind, Condition, EventRef, RequestLodged};
+use crate::event::{AssetKind, Condition, CourseListed, EventRef, RequestLodged};
 use crate::fold::{Lodged, Offer, SharedViews};
 use crate::ids::{BranchId, SubjectId};
 use crate::plan::{
@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// What a venue needs for guests online.
 const STREAM: &str = "直播设备";
+/// How a course is taught (教学方式) that goes to an on-site point.
+const ON_SITE: &str = "现场教学";
 /// Stands for no limit: the largest number of the format.
 const UNLIMITED: u32 = 1_000_000;
 
@@ -194,12 +196,18 @@ impl<'a> Sketch<'a> {
         RawCourse {
             duration: self.length(course).unwrap_or(1),
             needs: Vec::new(),
-            sites: None,
+            sites: listed.filter(|listed| listed.method == ON_SITE).map(|_| self.on_site_points()),
             online_ok: listed.is_some_and(|listed| listed.online),
             offered: max_groups > 1,
             max_groups,
             id,
         }
+    }
+
+    fn on_site_points(&self) -> Vec<String> {
+        let assets = self.views.resources.assets.iter();
+        let points = assets.filter(|(_, asset)| asset.declared.kind == AssetKind::OnSitePoint);
+        points.map(|(id, _)| id.to_hex()).collect()
     }
 
     fn teachers(&self) -> Vec<RawTeacher> {
@@ -410,6 +418,15 @@ fn weights(rules: &crate::event::PlanningPublished) -> RawWeights {
         not_preferred_time: points.not_preferred_time,
         over_target: points.over_target,
         over_double: points.over_double,
+    }
+}
+
+/// Whether a course takes place at such an asset.
+pub fn suits(course: &CourseListed, kind: AssetKind) -> bool {
+    match kind {
+        AssetKind::Room => course.method != ON_SITE,
+        AssetKind::OnSitePoint => course.method == ON_SITE,
+        AssetKind::Equipment => false,
     }
 }
 

@@ -5,7 +5,7 @@
 //! order and, where it names none, a teacher and a venue that merely stand for it: it takes their time and
 //! counts towards a teacher's limits, and nothing can be added to it.
 
-use super::draw::streams;
+use super::draw::{streams, suits};
 use super::grid::{Cell, Grid};
 use crate::event::{AssetKind, JointConfirmed, JointPart, Mode};
 use crate::fold::{Booking, BookingKind, SharedViews};
@@ -191,7 +191,7 @@ fn may_be_joined(views: &SharedViews, grid: &Grid, joint: &JointConfirmed) -> bo
         });
     all_hold
         && u32::from(listed.periods) == cell.length
-        && asset.declared.kind == AssetKind::Room
+        && suits(listed, asset.declared.kind)
         && teacher.is_some_and(|teacher| teacher.approved.contains(&joint.course))
 }
 

@@ -1,7 +1,9 @@
 use super::*;
 use crate::event::*;
 use crate::fold::{History, OutcomeKind};
-use crate::given::{COURSE, Given, HOME, TEACHER, branch, claim, day, offered, order, room, slot, teacher};
+use crate::given::{
+    COURSE, Given, HOME, TEACHER, branch, claim, course, day, offered, order, room, slot, teacher,
+};
 use crate::ids::PersonId;
 use crate::log::LogKey;
 
@@ -181,6 +183,40 @@ fn a_clash_that_an_announcement_brings_moves_no_decision() {
     assert_eq!(proposal.unmet, []);
     let kinds: Vec<_> = views.anomalies.iter().map(|anomaly| anomaly.kind).collect();
     assert_eq!(kinds, [crate::fold::AnomalyKind::TeacherTwice]);
+}
+
+#[test]
+fn an_on_site_course_goes_to_an_on_site_point_and_no_other_does() {
+    let mut given = Given::a_shared_teacher();
+    let hall = room(&mut given, branch(1), 100);
+    let (tour, point) = (SubjectId([10; 16]), SubjectId([110; 16]));
+    given.city(CourseListed { course: tour, code: "K002".into(), method: "现场教学".into(), ..course() });
+    given.city(TeacherApproved { teacher: TEACHER, courses: vec![COURSE, tour] });
+    let hall_declared = given.views().resources.assets[&hall].declared.clone();
+    given.write(
+        branch(2),
+        AssetDeclared {
+            asset: point,
+            kind: AssetKind::OnSitePoint,
+            name: "红色记忆馆".into(),
+            ..hall_declared
+        },
+    );
+    let TeacherOffered { windows, from, to, .. } = offered(TEACHER);
+    given.write(branch(2), AssetOffered { asset: point, windows, from, to });
+    for n in [1, 2] {
+        given.write(branch(n), order(20));
+        given.write(branch(n), RequestLodged { courses: vec![tour], group: "参观班".into(), ..order(20) });
+    }
+    let (proposal, _) = decide(&mut given);
+    let mut places: Vec<_> =
+        proposal.classes.iter().map(|it| (it.class.course, it.class.venue, it.class.parts.len())).collect();
+    places.sort();
+    assert_eq!(places, [(COURSE, hall, 2), (tour, point, 2)]);
+    // A later order joins the class there.
+    given.write(branch(3), RequestLodged { courses: vec![tour], ..order(20) });
+    let (proposal, _) = decide(&mut given);
+    assert_eq!((proposal.classes.len(), proposal.classes[0].class.parts.len()), (1, 3));
 }
 
 #[test]
