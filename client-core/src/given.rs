@@ -47,7 +47,7 @@ impl Change {
         let changes = vec![puts];
         let city = self.author.city;
         let key = SecretKey::from_random([1; 32]);
-        (Run::write(city, &key, self.document, self.actor, &self.at, &changes).unwrap(), changes)
+        (Run::write(city, &key, self.document, self.actor, &self.at, &changes).expect("a run"), changes)
     }
 }
 
@@ -123,12 +123,14 @@ impl Given {
             .entry(branch)
             .or_insert_with(|| Author::new(city, key, vec![certificate.clone()], HybridClock::default()));
         let action = ActionId(self.entropy.next_id());
-        let written = author.write(drafts, action, USER, self.now, &mut self.entropy).unwrap();
+        let written =
+            author.write(drafts, action, USER, self.now, &mut self.entropy).expect("it may write there");
         for (run, introduction) in author.introduced(&written) {
             self.runs.push((run.clone(), introduction));
             let mut at = run.start();
-            for puts in crate::log::unpack(&run.bytes).unwrap() {
-                let (_, after) = crate::log::encode_change(run.actor, &at, &puts).unwrap();
+            for puts in crate::log::unpack(&run.bytes).expect("its own bytes") {
+                let (_, after) =
+                    crate::log::encode_change(run.actor, &at, &puts).expect("it was encoded before");
                 self.changes.push(Change {
                     document: run.document,
                     actor: run.actor,
@@ -155,7 +157,7 @@ impl Given {
 }
 
 pub fn day(text: &str) -> Day {
-    text.parse().unwrap()
+    text.parse().expect("a date")
 }
 
 pub fn branch(n: u8) -> BranchId {

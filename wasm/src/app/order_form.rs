@@ -11,7 +11,8 @@ use leptos::prelude::*;
 /// Orders are decided in rounds; a wish sooner than this has little chance.
 const USUAL_LEAD_DAYS: i32 = 15;
 const USUAL_WINDOW_DAYS: i32 = 30;
-const LONGEST_WAY_MINUTES: u16 = 60;
+/// How far an order for a joint class goes unless it says otherwise.
+pub const LONGEST_WAY_MINUTES: u16 = 60;
 
 #[component]
 pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {

@@ -26,6 +26,10 @@ pub enum Shown<T> {
 }
 
 impl<T> Shown<T> {
+    pub fn is_working(&self) -> bool {
+        matches!(self, Self::Working(_))
+    }
+
     /// Its state, or what came of it.
     pub fn view(self, ui: Ui, done: impl FnOnce(&SharedViews, &T) -> AnyView) -> AnyView {
         match self {
@@ -43,7 +47,7 @@ impl<T> Shown<T> {
     }
 }
 
-/// Runs a planner in slices, so that the page goes on drawing.
+/// Runs a planner in slices, so that the page goes on drawing; ends where nobody waits for it any more.
 pub fn in_slices<P: 'static, T: Clone + Send + Sync + 'static>(
     shown: RwSignal<Shown<T>>,
     planning: Result<P, Refusal>,
@@ -63,6 +67,10 @@ pub fn in_slices<P: 'static, T: Clone + Send + Sync + 'static>(
             }
             shown.set(Shown::Working(progress.steps * 100 / progress.budget.max(1)));
             TimeoutFuture::new(0).await;
+            // The room was left, or the question is another now.
+            if shown.try_with_untracked(Shown::is_working) != Some(true) {
+                return;
+            }
         }
         shown.set(Shown::Done(finish(planning)));
     });
@@ -82,7 +90,7 @@ pub fn PreviewPanel(ui: Ui) -> impl IntoView {
         <section class="panel" data-test="preview">
             <h2>{ui.say("先试排一次", "Preview")}</h2>
             <p class="small">{ui.say("按本机知道的，看看这一轮大概会怎么排。只是预排，不算数。", "What the city would say on what this device knows. A preview: nothing is decided.")}</p>
-            <div class="acts"><button class="btn" data-test="preview-start" on:click=start>{ui.say("试排", "Plan")}</button></div>
+            <div class="acts"><button class="btn" data-test="preview-start" disabled=move || shown.with(Shown::is_working) on:click=start>{ui.say("试排", "Plan")}</button></div>
             <div aria-live="polite">{result}</div>
         </section>
         {city.then(|| view! { <WhatIfPanel ui /> })}

@@ -1,6 +1,6 @@
 //! What if, for the city: a teacher away, a venue closed, one more order. Nothing is decided by asking.
 
-use super::order_form::field;
+use super::order_form::{LONGEST_WAY_MINUTES, field};
 use super::preview::{Shown, class, in_slices, unmet};
 use super::ui::Ui;
 use super::words;
@@ -11,8 +11,6 @@ use client_core::ids::BranchId;
 use client_core::plan::Budget;
 use leptos::prelude::*;
 
-/// The way a usual order goes, in minutes.
-const USUAL_WAY_MINUTES: u16 = 60;
 /// People of a usual order.
 const USUAL_PEOPLE: &str = "30";
 
@@ -112,7 +110,7 @@ pub fn WhatIfPanel(ui: Ui) -> impl IntoView {
                     from,
                     to,
                     half_days: Vec::new(),
-                    max_travel_minutes: USUAL_WAY_MINUTES,
+                    max_travel_minutes: LONGEST_WAY_MINUTES,
                     online: true,
                     priority: 2,
                     pre_consent: true,
@@ -174,7 +172,7 @@ pub fn WhatIfPanel(ui: Ui) -> impl IntoView {
                     {field(ui.say("最晚", "Last day"), "what-if-to", "date", to)}
                 </div>
                 <p class="err" role="alert">{move || problem.get()}</p>
-                <div class="acts"><button class="btn" data-test="what-if-ask">{ui.say("看看会怎样", "Show")}</button></div>
+                <div class="acts"><button class="btn" data-test="what-if-ask" disabled=move || shown.with(Shown::is_working)>{ui.say("看看会怎样", "Show")}</button></div>
             </form>
             <div aria-live="polite" data-test="what-if-answer">{result}</div>
         </section>
