@@ -328,6 +328,40 @@ pub fn pinned() -> Vec<(&'static str, Value)> {
     all
 }
 
+/// An instance of `tests/timetables`, whose optimum an exact solver has bounded.
+pub struct Known {
+    /// Its name.
+    pub name: &'static str,
+    /// As `jts-1`.
+    pub instance: String,
+    /// The least A there is.
+    pub least_a: i64,
+    /// The least B found with it, at most half a per cent above the bound.
+    pub least_b: i64,
+}
+
+/// All of them.
+pub fn known() -> Vec<Known> {
+    let all = [
+        ("town-month-s1", 300, 2_666),
+        ("city-quarter-s1", 1_440, 17_450),
+        ("city-crunch-s1", 2_840, 17_759),
+        ("rolling-s2", 2_908, 15_700),
+        ("conflict-s3", 2_260, 16_662),
+    ];
+    let read = |name| {
+        let file = format!("{}/timetables/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let known = |(name, least_a, least_b): (&'static str, _, _)| Known {
+        name,
+        instance: read(name),
+        least_a,
+        least_b,
+    };
+    all.into_iter().map(known).collect()
+}
+
 /// Reads an instance that was made here.
 pub fn read(instance: &Value) -> Instance {
     Instance::from_json(&instance.to_string()).expect("a made-up instance is sound")

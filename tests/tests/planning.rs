@@ -1,9 +1,9 @@
 //! The planner on made-up cities: pinned bytes, stability, other orders of the lists.
 
-use client_core::plan::{Plan, check, plan};
+use client_core::plan::{Budget, Instance, Plan, check, plan};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tests::timetable::{KINDS, PINNED_BUDGET, city, pinned, read};
+use tests::timetable::{KINDS, Known, PINNED_BUDGET, city, known, pinned, read};
 
 fn made(instance: &Value) -> Plan {
     let instance = read(instance);
@@ -49,4 +49,15 @@ fn planned_again_from_what_was_published_nothing_changes() {
     let mut again = instance.clone();
     again["previous"] = serde_json::to_value(&first.classes).expect("plain data");
     assert_eq!(made(&again).classes, first.classes);
+}
+
+#[test]
+fn the_default_budget_ends_at_the_least_a_and_within_one_per_cent_of_the_least_b() {
+    for Known { name, instance, least_a, least_b } in known() {
+        let instance = Instance::from_json(&instance).expect("a sound instance");
+        let plan = plan(instance.clone(), Budget::default(), |_| {}).plan();
+        let found = check(&instance, &plan).unwrap_or_else(|broken| panic!("{name}: {broken:?}"));
+        assert_eq!(found.a, least_a, "{name}");
+        assert!(found.b * 100 <= least_b * 101, "{name}: B {}, least known {least_b}", found.b);
+    }
 }

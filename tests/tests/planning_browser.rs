@@ -2,7 +2,7 @@
 
 use client_core::plan::{Instance, plan};
 use std::process::Command;
-use tests::timetable::{PINNED_BUDGET, pinned, read};
+use tests::timetable::{Known, PINNED_BUDGET, known, pinned, read};
 use tests::{NodeProcess, given_or_skipped, node_program};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,6 +16,11 @@ async fn a_browser_plans_the_same_bytes() {
         let made = plan(read(&instance), PINNED_BUDGET, |_| {}).plan();
         let text = serde_json::to_string(&made).expect("plain data");
         expected.push((name, instance.to_string(), text));
+    }
+    for Known { name, instance, .. } in known() {
+        let here = Instance::from_json(&instance).expect("a sound instance");
+        let text = serde_json::to_string(&plan(here, PINNED_BUDGET, |_| {}).plan()).expect("plain data");
+        expected.push((name, instance, text));
     }
     let refused = r#"{"format":"jts-1","name":"x","days":0}"#;
     let refusal = Instance::from_json(refused).expect_err("no days");
