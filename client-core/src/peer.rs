@@ -169,7 +169,7 @@ pub enum Effect {
 
 /// Work that waits for another run of the same actor to become durable.
 enum Waiting {
-    Chunk { connection: Connection, introduction: Option<Vec<u8>>, run: Run, upto: Option<u64> },
+    Chunk { connection: Connection, introduction: Option<Vec<u8>>, run: Run },
     Own { ticket: u64, writing: Writing },
     Segment { ticket: u64, runs: Vec<SegmentRun>, taken: usize },
 }
@@ -189,7 +189,7 @@ pub struct Writing {
 
 enum Pending {
     Own { ticket: u64, admitted: Vec<Admitted>, rows: Vec<SealedRow> },
-    Chunk { connection: Connection, admitted: Box<Admitted>, upto: Option<u64> },
+    Chunk { connection: Connection, admitted: Box<Admitted> },
     Rows { connection: Connection, rows: Vec<SealedRow>, upto: u64 },
     Segment { ticket: u64, admitted: Vec<Admitted>, rest: Vec<SegmentRun>, taken: usize },
     Heard,
@@ -400,7 +400,6 @@ impl Peer {
         if session.is_caught_up(shelf) {
             if session.side() == Side::Server {
                 self.admissions.caught_up(connection, now);
-                self.tell_old_client(connection, now, shelf);
             } else if !self.asked_city {
                 self.ask_city(connection, now, shelf);
             }
@@ -433,9 +432,7 @@ impl Peer {
                 }
                 self.effects.push_back(Effect::UpstreamTime(time));
             }
-            Output::Admit { introduction, run, upto } => {
-                self.admit(connection, introduction, run, upto, now, shelf);
-            }
+            Output::Admit { introduction, run } => self.admit(connection, introduction, run, now, shelf),
             Output::Delivered { key, line, head } => {
                 if self.reached.at_upstream(key, line, head.seq, head.hash) {
                     self.unsaved_reach.insert((key, line));

@@ -6,11 +6,11 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         breaks: "acknowledges before it is durable",
         file: "client-core/src/peer/storing.rs",
-        find: "self.persist(batch, Pending::Chunk { connection, admitted, upto });",
+        find: "self.persist(batch, Pending::Chunk { connection, admitted });",
         replace: "let line = admitted.place.line();
-                self.persist(batch, Pending::Chunk { connection, admitted, upto });
+                self.persist(batch, Pending::Chunk { connection, admitted });
                 self.with_session(connection, now, shelf, |session, here| {
-                    session.stored(key, line, head, None, here);
+                    session.stored(key, line, head, here);
                 });",
     },
     Mutation {
@@ -59,6 +59,23 @@ pub const MUTATIONS: &[Mutation] = &[
         file: "client-core/src/sync/session/sending.rs",
         find: "self.probing.is_empty() && self.theirs.iter().all(settled)",
         replace: "self.probing.is_empty() || self.theirs.iter().any(settled)",
+    },
+    Mutation {
+        breaks: "lets a number count before the chunks before it are stored",
+        file: "client-core/src/sync/session/reading.rs",
+        find: "self.arrivals.chunks.pop_front_if(|first| first.outcome.is_some())",
+        replace: "self
+            .arrivals
+            .chunks
+            .iter()
+            .position(|chunk| chunk.outcome.is_some())
+            .and_then(|at| self.arrivals.chunks.remove(at))",
+    },
+    Mutation {
+        breaks: "says it has read more than it holds",
+        file: "client-core/src/sync/session/reading.rs",
+        find: "self.send(Frame::Read { upto });",
+        replace: "self.send(Frame::Read { upto: upto + 1 });",
     },
     Mutation {
         breaks: "leaves documents out of the digest",

@@ -13,7 +13,7 @@ pub use truth::Truth;
 
 use client_core::event::EventRef;
 use client_core::ids::{BranchId, ChangeHash, PublicKey};
-use client_core::log::Run;
+use client_core::log::{LogKey, Run};
 use client_core::replica::Record;
 use client_core::sync::{CityStatement, Frame};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,8 @@ pub struct Delivery {
     changes: BTreeSet<ChangeHash>,
     /// Up to where its promises were checked.
     promised: usize,
+    /// Up to where the client's answers were checked.
+    read: usize,
 }
 
 /// The checker.
@@ -165,20 +167,37 @@ impl Checker {
         let (epoch, Some(since)) = (holdings.cursor.epoch, holdings.cursor.since) else { return };
         let Some(upstream) = self.epochs.get(&epoch).filter(|upstream| **upstream != node) else { return };
         let from = if holdings.cursor_checked.0 == epoch { holdings.cursor_checked.1 } else { 0 };
-        let feed = &self.nodes[*upstream].holdings.feed;
-        let end = (since as usize).min(feed.len());
-        let stretch = (from as usize).min(end)..end;
-        let own = self.nodes[node].name.clone();
-        let missing = feed[stretch].iter().find(|(key, hashes)| {
-            let readable = self.may_read(node, key);
-            let honest = hashes.first().and_then(|hash| self.truth.get(hash)).is_some_and(|c| c.honest);
-            readable && honest && !hashes.iter().all(|hash| holdings.durable.contains(hash))
-        });
-        if let Some((key, _)) = missing {
-            let text = format!("{own}: its cursor {since} passes changes of {key} that it does not hold");
-            self.violation(text);
+        let upto = since as usize;
+        if let Some(key) = self.missing(node, *upstream, from as usize, upto, |_| false) {
+            self.of(node, &format!("its cursor {since} passes changes of {key} that it does not hold"));
         }
         self.nodes[node].holdings.cursor_checked = (epoch, since);
+    }
+
+    /// An actor of whom a server's feed has honest changes, between two numbers, that a client may read and
+    /// does not hold, but for those that are excused.
+    fn missing(
+        &self,
+        client: NodeId,
+        server: NodeId,
+        from: usize,
+        upto: usize,
+        excused: impl Fn(&ChangeHash) -> bool,
+    ) -> Option<LogKey> {
+        let feed = &self.nodes[server].holdings.feed;
+        let durable = &self.nodes[client].holdings.durable;
+        let there = |hash: &ChangeHash| durable.contains(hash) || excused(hash);
+        let end = upto.min(feed.len());
+        let lacking = feed[from.min(end)..end].iter().find(|(key, hashes)| {
+            let honest = hashes.first().and_then(|hash| self.truth.get(hash)).is_some_and(|c| c.honest);
+            honest && self.may_read(client, key) && !hashes.iter().all(there)
+        });
+        lacking.map(|(key, _)| *key)
+    }
+
+    /// Whether the numbers of a node's feed mean what they meant when they were given.
+    fn is_known(&self, server: NodeId) -> bool {
+        self.epochs.values().any(|of| *of == server)
     }
 
     /// An honest server sends a frame to a client: a number of its feed promises that all up to it is there
@@ -199,25 +218,30 @@ impl Checker {
             Ok(Frame::Mark { upto }) => Some(upto),
             _ => None,
         };
-        let is_known = self.epochs.values().any(|of| *of == server);
-        let Some(upto) = upto.filter(|_| is_known) else { return };
-        let feed = &self.nodes[server].holdings.feed;
-        let end = (upto as usize).min(feed.len());
-        let durable = &self.nodes[client].holdings.durable;
-        let there = |hash: &ChangeHash| durable.contains(hash) || delivery.changes.contains(hash);
-        let missing = feed[delivery.promised.min(end)..end].iter().find(|(key, hashes)| {
-            let honest = hashes.first().and_then(|hash| self.truth.get(hash)).is_some_and(|c| c.honest);
-            honest && self.may_read(client, key) && !hashes.iter().all(there)
-        });
-        delivery.promised = end;
-        if let Some((key, _)) = missing {
+        let Some(upto) = upto.filter(|_| self.is_known(server)) else { return };
+        let is_sent = |hash: &ChangeHash| delivery.changes.contains(hash);
+        if let Some(key) = self.missing(client, server, delivery.promised, upto as usize, is_sent) {
             let client = self.nodes[client].name.clone();
             let text = format!("promises {client} its feed up to {upto} before all of {key} is sent");
             self.of(server, &text);
         }
+        delivery.promised = upto as usize;
     }
 
-    fn may_read(&self, node: NodeId, key: &client_core::log::LogKey) -> bool {
+    /// An honest client says how far it has read an honest server's feed: all up to there is durable.
+    pub fn has_read(&mut self, client: NodeId, server: NodeId, bytes: &[u8], delivery: &mut Delivery) {
+        let honest = self.nodes[server].honest && self.nodes[client].honest && self.is_known(server);
+        if !honest || !bytes.starts_with(b"\x81\xa4Read") {
+            return;
+        }
+        let Ok(Frame::Read { upto }) = Frame::decode(bytes) else { return };
+        if let Some(key) = self.missing(client, server, delivery.read, upto as usize, |_| false) {
+            self.of(client, &format!("says it has read up to {upto} and does not hold all of {key}"));
+        }
+        delivery.read = upto as usize;
+    }
+
+    fn may_read(&self, node: NodeId, key: &LogKey) -> bool {
         match readers(&key.document) {
             None => true,
             Some(branch) => self.nodes[node].branch == branch,

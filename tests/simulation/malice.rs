@@ -351,7 +351,7 @@ impl Rogue {
         if self.dice.chance(50) {
             head.seq = self.dice.next();
         }
-        let frame = match self.dice.below(9) {
+        let frame = match self.dice.below(10) {
             0 => Frame::Stored { document: key.document, head },
             1 => Frame::Behind { key, heads: vec![head; 3] },
             2 => Frame::Probe { key, line: 200, points: vec![head; 5] },
@@ -359,6 +359,7 @@ impl Rogue {
             4 => Frame::Rejected { key, seq: 1, reason: "没有理由".into() },
             5 => Frame::Mark { upto: u64::MAX },
             6 => Frame::AskCity(vec![key.document, document]),
+            8 => Frame::Read { upto: u64::MAX },
             7 => Frame::Have { documents: vec![(key.document, vec![head; 2])], upto: u64::MAX },
             _ => {
                 let forger = SecretKey::from_random(self.dice.bytes());

@@ -366,7 +366,11 @@ impl World {
         self.checker.sent(node, &bytes);
         let Some(line) = self.connections.get_mut(&connection) else { return };
         let to_server = line.client == node;
-        if !to_server && !line.cut && line.open[0] {
+        if line.cut || !line.open[usize::from(to_server)] {
+            // Nobody hears it.
+        } else if to_server {
+            self.checker.has_read(node, line.server, &bytes, &mut line.delivery);
+        } else {
             self.checker.delivered(node, line.client, &bytes, &mut line.delivery);
         }
         let frames = match &mut self.nodes[node].liar {

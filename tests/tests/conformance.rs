@@ -253,6 +253,7 @@ fn frames_have_the_documented_names_and_as_many_fields() {
         ("Have", 2),
         ("Chunk", 3),
         ("Mark", 1),
+        ("Read", 1),
         ("Stored", 2),
         ("Behind", 2),
         ("Probe", 3),

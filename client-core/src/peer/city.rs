@@ -33,23 +33,6 @@ impl Peer {
         }
     }
 
-    /// Server: a client of the first protocol cannot ask for the city's word; it is told once.
-    pub(super) fn tell_old_client(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
-        let Some(session) = self.sessions.get_mut(&connection) else { return };
-        if session.is_owed_the_citys_word() {
-            let documents: BTreeSet<DocumentId> = self
-                .ledger
-                .iter()
-                .map(|(key, _)| key.document)
-                .filter(|d| session.peer_may_read(d))
-                .collect();
-            let documents: Vec<DocumentId> = documents.into_iter().collect();
-            for statement in self.statements_on(&documents, now) {
-                self.with_session(connection, now, shelf, |session, _| session.answer_at_city(statement));
-            }
-        }
-    }
-
     /// Client: what of our holding has the city not signed for, as far as we heard?
     pub(super) fn ask_city(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
         self.asked_city = true;

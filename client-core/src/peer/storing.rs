@@ -41,13 +41,12 @@ impl Peer {
         connection: Connection,
         introduction: Option<Vec<u8>>,
         run: Run,
-        upto: Option<u64>,
         now: Millis,
         shelf: &dyn Shelf,
     ) {
         let key = run.key();
         if self.busy.contains_key(&key) {
-            self.waiting.push_back(Waiting::Chunk { connection, introduction, run, upto });
+            self.waiting.push_back(Waiting::Chunk { connection, introduction, run });
             return;
         }
         let (seq, head) = (run.first_seq, run.head());
@@ -57,13 +56,13 @@ impl Peer {
                 let mut batch = Batch { comes_again, ..Batch::default() };
                 batch.push(&admitted, &self.ledger);
                 *self.busy.entry(key).or_default() += 1;
-                self.persist(batch, Pending::Chunk { connection, admitted, upto });
+                self.persist(batch, Pending::Chunk { connection, admitted });
             }
             Ok(Admission::Known) => {
                 let found = crate::log::locate(&self.ledger, shelf, &key, head.seq, head.hash);
                 let line = found.ok().flatten().map_or(0, |(line, _)| line);
                 self.with_session(connection, now, shelf, |session, here| {
-                    session.stored(key, line, head, upto, here);
+                    session.stored(key, line, head, here);
                 });
             }
             Ok(Admission::Behind(heads)) => {
@@ -74,7 +73,7 @@ impl Peer {
                 self.reports.refused(&key);
                 self.effects.push_back(Effect::Refused { key, seq, reason: reason.clone(), here: true });
                 self.with_session(connection, now, shelf, |session, here| {
-                    session.reject(key, seq, reason, upto, here);
+                    session.reject(key, seq, reason, here);
                 });
             }
         }
@@ -105,7 +104,7 @@ impl Peer {
         if !self.has_unsaved() {
             return;
         }
-        let mut batch = Batch::default();
+        let mut batch = Batch { comes_again: true, ..Batch::default() };
         for (key, line) in std::mem::take(&mut self.unsaved_reach) {
             batch.reach.push((key, line, self.reached.get(key, line)));
         }
@@ -135,13 +134,13 @@ impl Peer {
                 self.effects.push_back(Effect::Written(ticket));
                 self.spread(keys, now, shelf);
             }
-            Some(Pending::Chunk { connection, admitted, upto }) => {
+            Some(Pending::Chunk { connection, admitted }) => {
                 let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
                 self.took_in(*admitted, false);
                 self.recall_city(&key, shelf);
                 self.asks_city_again |= self.upstream == Some(connection);
                 self.with_session(connection, now, shelf, |session, here| {
-                    session.stored(key, line, head, upto, here);
+                    session.stored(key, line, head, here);
                 });
                 self.spread(BTreeSet::from([key]), now, shelf);
             }
@@ -243,9 +242,9 @@ impl Peer {
     pub(super) fn go_on(&mut self, now: Millis, shelf: &dyn Shelf) {
         for waiting in std::mem::take(&mut self.waiting) {
             match waiting {
-                Waiting::Chunk { connection, introduction, run, upto } => {
+                Waiting::Chunk { connection, introduction, run } => {
                     if self.sessions.contains_key(&connection) {
-                        self.admit(connection, introduction, run, upto, now, shelf);
+                        self.admit(connection, introduction, run, now, shelf);
                     }
                 }
                 Waiting::Own { ticket, writing } => self.write(ticket, writing, now, shelf),

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The newest protocol version this program speaks.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
-/// The oldest it still speaks: version 1 knows no cursors and compares frontiers at every connection.
-pub const OLDEST_PROTOCOL: u16 = 1;
+/// The oldest it still speaks: version 2 answers every chunk with [`Frame::Stored`].
+pub const OLDEST_PROTOCOL: u16 = 2;
 
 /// The largest frame a peer accepts, in bytes.
 pub const MAX_FRAME_BYTES: usize = 2 * 1024 * 1024;
@@ -193,6 +193,11 @@ pub enum Frame {
         /// The number.
         upto: u64,
     },
+    /// Answers small chunks that carried a number: what they held up to this one is durable here.
+    Read {
+        /// The number of the receiver's feed.
+        upto: u64,
+    },
     /// Durable here up to this change.
     Stored {
         /// The document.
@@ -267,6 +272,7 @@ impl Frame {
             Self::Have { .. } => "have",
             Self::Chunk { .. } => "chunk",
             Self::Mark { .. } => "mark",
+            Self::Read { .. } => "read",
             Self::Stored { .. } => "stored",
             Self::Behind { .. } => "behind",
             Self::Probe { .. } => "probe",

@@ -8,6 +8,7 @@
 mod answering;
 mod comparing;
 mod greeting;
+mod reading;
 mod sending;
 
 use super::frame::{CityStatement, Frame, OLDEST_PROTOCOL, Refusal, proof_message};
@@ -20,6 +21,7 @@ use crate::ids::{ChangeHash, CityId, PublicKey, Signature};
 use crate::log::{Head, Ledger, LogKey, Run, Shelf, ShelfError};
 use crate::sealed::SealedBatch;
 use crate::time::Millis;
+use reading::{Arrivals, Unread};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Which end of the connection this is.
@@ -95,8 +97,6 @@ pub enum Output {
         introduction: Option<Vec<u8>>,
         /// The changes.
         run: Run,
-        /// With it this side holds all up to this number of the peer's feed.
-        upto: Option<u64>,
     },
     /// The upstream holds this line of ours up to the head.
     Delivered {
@@ -180,6 +180,7 @@ struct Feed {
     marked: u64,
     /// Chunks that were read from the feed.
     outbox: VecDeque<(u8, Run, Option<u64>)>,
+    unread: Unread,
     /// Changes the client sent itself.
     echo: BTreeSet<(LogKey, ChangeHash)>,
     /// The client begins with a comparison and has not named its heads yet.
@@ -216,6 +217,7 @@ pub struct Session {
     /// Actors of which the peer was asked where lines part.
     probing: BTreeSet<LogKey>,
     in_flight: Option<InFlight>,
+    arrivals: Arrivals,
     refused: BTreeSet<LogKey>,
     /// Actors whose changes this side refused.
     rejected: BTreeSet<LogKey>,
@@ -225,8 +227,6 @@ pub struct Session {
     contributed: BTreeSet<DocumentId>,
     statements: BTreeMap<DocumentId, CityStatement>,
     statements_sent: Millis,
-    /// A client of the first protocol was told the city's word on all it may read.
-    told_old_client: bool,
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
@@ -275,6 +275,7 @@ impl Session {
             dirty: BTreeSet::new(),
             probing: BTreeSet::new(),
             in_flight: None,
+            arrivals: Arrivals::default(),
             refused: BTreeSet::new(),
             rejected: BTreeSet::new(),
             feed: Feed::default(),
@@ -283,7 +284,6 @@ impl Session {
             contributed: BTreeSet::new(),
             statements: BTreeMap::new(),
             statements_sent: Millis(0),
-            told_old_client: false,
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
@@ -330,11 +330,6 @@ impl Session {
             }
         };
         self.is_live() && received && !self.comparing && self.dirty.is_empty() && self.in_flight.is_none()
-    }
-
-    /// Server: whether the city's word must come unasked, once, for want of a frame to ask with.
-    pub fn is_owed_the_citys_word(&mut self) -> bool {
-        self.version < 2 && !std::mem::replace(&mut self.told_old_client, true)
     }
 
     /// Whether the peer named all it holds, as it does after a restore of this side, and all of that is
@@ -396,6 +391,7 @@ impl Session {
         }
         if self.is_live() {
             self.send_statements(now);
+            self.say_read();
             let behind = self.feed.marked < self.feed.at && !self.muted && self.may_promise();
             if self.side == Side::Server && behind && self.is_idle() {
                 self.mark(self.feed.at);
@@ -415,9 +411,11 @@ impl Session {
         match frame {
             Frame::Have { documents, upto } => self.heard_have(documents, upto, here)?,
             Frame::Chunk { introduction, run, upto } => {
-                self.outputs.push_back(Output::Admit { introduction, run, upto });
+                self.arrived(run.key(), run.head(), run.bytes.len(), upto);
+                self.outputs.push_back(Output::Admit { introduction, run });
             }
-            Frame::Mark { upto } => self.reached_cursor(Some(upto), here),
+            Frame::Mark { upto } if self.side == Side::Client => self.marked(upto, here),
+            Frame::Read { upto } if self.side == Side::Server => self.peer_read(upto),
             Frame::Stored { document, head } => self.peer_stored(document, head, here)?,
             Frame::Behind { key, heads } => self.peer_behind(key, heads),
             Frame::Probe { key, line, points } => {
@@ -441,9 +439,10 @@ impl Session {
                 }
             }
             Frame::Rejected { key, seq, reason } => {
-                self.refused.insert(key);
-                self.in_flight = self.in_flight.filter(|flying| flying.key != key);
-                self.outputs.push_back(Output::Refused { key, seq, reason });
+                self.has_landed(key);
+                if self.refused.insert(key) {
+                    self.outputs.push_back(Output::Refused { key, seq, reason });
+                }
             }
             Frame::AskCity(documents) if self.side == Side::Server => {
                 let documents =

@@ -291,6 +291,7 @@ pub fn frames(city: &SmallCity) -> Vec<(&'static str, Frame)> {
         ("chunk", Frame::Chunk { introduction, run, upto: None }),
         ("chunk-later", Frame::Chunk { introduction: None, run: line[1].0.clone(), upto: Some(2) }),
         ("mark", Frame::Mark { upto: 3 }),
+        ("read", Frame::Read { upto: 3 }),
         ("stored", Frame::Stored { document, head: heads[0] }),
         ("behind", Frame::Behind { key, heads: Vec::new() }),
         ("probe", Frame::Probe { key, line: 0, points: heads }),

@@ -140,14 +140,19 @@ impl Node {
 /// Connects, carries frames both ways until both are silent, disconnects. Returns the bytes carried and
 /// the round trips as the client sees them.
 pub fn meet(client: &mut Node, server: &mut Node, connection: Connection) -> (usize, usize) {
-    client.handle(Input::Connected { connection, nonce: [1; 32] });
-    server.handle(Input::Accepted { connection, nonce: [2; 32], peer_nonce: [1; 32] });
+    connect(client, server, connection);
     let figures = talk(client, server, connection);
     let caught_up = client.peer.upstream().is_some_and(|session| session.is_caught_up(&client.shelf));
     assert!(caught_up || client.hung_up.is_some() || server.hung_up.is_some());
     client.handle(Input::Closed { connection });
     server.handle(Input::Closed { connection });
     figures
+}
+
+/// Opens a connection; no frame is carried yet.
+pub fn connect(client: &mut Node, server: &mut Node, connection: Connection) {
+    client.handle(Input::Connected { connection, nonce: [1; 32] });
+    server.handle(Input::Accepted { connection, nonce: [2; 32], peer_nonce: [1; 32] });
 }
 
 /// Carries frames until both are silent.

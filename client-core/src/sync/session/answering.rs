@@ -1,5 +1,6 @@
 //! What the owner of a session tells it: what is durable, what was refused, what the city said.
 
+use super::reading::Outcome;
 use super::{GATHER_STATEMENTS, Here, Output, Phase, Session, Side, elapsed};
 use crate::event::DocumentId;
 use crate::log::{Head, LogKey};
@@ -28,8 +29,7 @@ impl Session {
 
     /// Answer to [`Output::Admit`]: durable here up to this change, by this run or before it. `line`
     /// is the line's number here.
-    pub fn stored(&mut self, key: LogKey, line: u8, head: Head, upto: Option<u64>, here: &Here<'_>) {
-        self.send(Frame::Stored { document: key.document, head });
+    pub fn stored(&mut self, key: LogKey, line: u8, head: Head, here: &Here<'_>) {
         self.contributed.insert(key.document);
         match self.side {
             Side::Client => {
@@ -53,21 +53,20 @@ impl Session {
             theirs.holds(line, head.seq);
             self.dirty.insert(key);
         }
-        self.reached_cursor(upto, here);
+        self.done_with(key, Outcome::Stored, here);
         self.pump(here);
     }
 
     /// Answer to [`Output::Admit`]: it stands on a change that is not here.
     pub fn behind(&mut self, key: LogKey, heads: Vec<Head>, here: &Here<'_>) {
-        self.send(Frame::Behind { key, heads });
+        self.done_with(key, Outcome::Behind(heads), here);
         self.pump(here);
     }
 
     /// Answer to [`Output::Admit`]: refused, for this actor alone.
-    pub fn reject(&mut self, key: LogKey, seq: u64, reason: String, upto: Option<u64>, here: &Here<'_>) {
-        self.send(Frame::Rejected { key, seq, reason });
+    pub fn reject(&mut self, key: LogKey, seq: u64, reason: String, here: &Here<'_>) {
         self.rejected.insert(key);
-        self.reached_cursor(upto, here);
+        self.done_with(key, Outcome::Rejected(seq, reason), here);
     }
 
     /// The city's word: at once on documents the peer wrote to, on others at most once a second.
@@ -104,7 +103,7 @@ impl Session {
 
     /// Asks the upstream for the city's word.
     pub fn ask_city(&mut self, documents: Vec<DocumentId>) {
-        if self.is_live() && self.version >= 2 {
+        if self.is_live() {
             self.send(Frame::AskCity(documents));
         }
     }

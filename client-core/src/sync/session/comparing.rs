@@ -1,6 +1,6 @@
 //! Comparing: both sides name their heads, and each learns what the other lacks.
 
-use super::{Feed, Here, MOST_BEHIND, Output, Promise, Session, Side};
+use super::{Feed, Here, InFlight, MOST_BEHIND, Output, Promise, Session, Side};
 use crate::event::DocumentId;
 use crate::ids::ChangeHash;
 use crate::log::{Frontier, Head, LogKey};
@@ -39,15 +39,16 @@ impl Session {
         match self.side {
             Side::Server => {
                 self.name_heads(here);
-                let at = here.shelf.feed_head();
-                self.feed = Feed { at, marked: self.feed.marked, mark_due: true, ..Feed::default() };
+                let (at, marked) = (here.shelf.feed_head(), self.feed.marked);
+                let unread = std::mem::take(&mut self.feed.unread);
+                self.feed = Feed { at, marked, unread, mark_due: true, ..Feed::default() };
             }
             Side::Client => {
                 self.comparing = false;
                 self.outputs.push_back(Output::Compared);
                 // Held once everything the server sends from now on is stored; it says so itself.
                 let nothing = Promise { digest: ChangeHash([0; 32]), upto, base: BTreeMap::new() };
-                self.promise = (self.version >= 2).then_some(nothing);
+                self.promise = Some(nothing);
             }
         }
         let mut places = Vec::new();
@@ -75,18 +76,28 @@ impl Session {
         here: &Here<'_>,
     ) -> Result<(), Refusal> {
         let key = LogKey { document, actor: head.actor };
-        let flying = self.in_flight.filter(|flying| flying.key == key);
-        let line = match flying {
+        let line = match self.has_landed(key) {
             Some(flying) if flying.head == head => Some(flying.line),
             _ => {
                 crate::log::locate(here.ledger, here.shelf, &key, head.seq, head.hash)?.map(|(line, _)| line)
             }
         };
-        if flying.is_some() {
-            self.in_flight = None;
+        if self.in_flight.is_none() {
             self.pace.acknowledged(here.now);
         }
-        let Some(line) = line else { return Ok(()) };
+        if let Some(line) = line {
+            self.peer_holds(key, line, head);
+        }
+        Ok(())
+    }
+
+    /// The peer answered a chunk of this actor, the oldest on its way: it is on its way no more.
+    pub(super) fn has_landed(&mut self, key: LogKey) -> Option<InFlight> {
+        let of_this = |flying: &mut InFlight| flying.key == key;
+        self.feed.unread.take(key).or_else(|| self.in_flight.take_if(of_this))
+    }
+
+    pub(super) fn peer_holds(&mut self, key: LogKey, line: u8, head: Head) {
         if self.side == Side::Client {
             self.theirs.entry(key).or_default().holds(line, head.seq);
             self.dirty.insert(key);
@@ -95,12 +106,13 @@ impl Session {
             theirs.holds(line, head.seq);
             self.dirty.insert(key);
         }
-        Ok(())
     }
 
     pub(super) fn peer_behind(&mut self, key: LogKey, heads: Vec<Head>) {
-        self.in_flight = self.in_flight.filter(|flying| flying.key != key);
-        let behind = self.theirs.get(&key).map_or(0, |theirs| theirs.behind) + 1;
+        self.has_landed(key);
+        // More of this actor may be on its way, to be turned back for the same want.
+        let more = u8::from(!self.feed.unread.has(key));
+        let behind = self.theirs.get(&key).map_or(0, |theirs| theirs.behind) + more;
         if behind > MOST_BEHIND {
             self.refused.insert(key);
             let reason = "the peer keeps saying that it lacks what was sent".to_owned();

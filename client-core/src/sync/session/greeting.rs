@@ -95,10 +95,9 @@ impl Session {
             self.cursor = Cursor { epoch, ..Cursor::default() };
             self.rows_after = 0;
         }
-        let since = match self.version >= 2 {
-            true if here.ledger.is_empty() => Some(self.cursor.since.unwrap_or(0)),
-            true => self.cursor.since,
-            false => None,
+        let since = match here.ledger.is_empty() {
+            true => Some(self.cursor.since.unwrap_or(0)),
+            false => self.cursor.since,
         };
         self.cursor.since = since;
         let hello = Frame::Hello {

@@ -12,7 +12,7 @@ impl Session {
             Side::Client => matches!(self.phase, Phase::Live | Phase::Waiting) && !self.comparing,
             Side::Server => self.phase == Phase::Live,
         };
-        while may_send && self.in_flight.is_none() {
+        while may_send && self.in_flight.is_none() && !self.feed.unread.is_full() {
             match self.send_next(here) {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -66,6 +66,9 @@ impl Session {
             return Ok(false);
         }
         if self.feed.mark_due && self.feed.outbox.is_empty() && self.may_promise() {
+            if !self.feed.unread.is_empty() {
+                return Ok(false);
+            }
             self.feed.mark_due = false;
             self.mark(self.feed.at);
             return Ok(true);
@@ -119,7 +122,7 @@ impl Session {
                 *mark = Some(upto);
                 self.feed.marked = upto;
             }
-            None if skipped => self.mark(upto),
+            None if skipped && self.feed.unread.is_empty() => self.mark(upto),
             None => {}
         }
         Ok(true)
@@ -134,9 +137,7 @@ impl Session {
 
     pub(super) fn mark(&mut self, upto: u64) {
         self.feed.marked = upto;
-        if self.version >= 2 {
-            self.send(Frame::Mark { upto });
-        }
+        self.send(Frame::Mark { upto });
     }
 
     pub(super) fn send_chunk(
@@ -151,14 +152,23 @@ impl Session {
             1 => here.shelf.introduction(&key)?,
             _ => None,
         };
-        self.in_flight = Some(InFlight { key, line, head: run.head() });
-        self.pace.sent(run.bytes.len(), here.now);
+        let flying = InFlight { key, line, head: run.head() };
+        match upto {
+            Some(upto) if self.is_answered_later(run.bytes.len()) => {
+                self.feed.unread.push(flying, run.bytes.len(), upto);
+            }
+            _ => {
+                self.in_flight = Some(flying);
+                self.pace.sent(run.bytes.len(), here.now);
+            }
+        }
         self.last_sent = here.now;
         self.send(Frame::Chunk { introduction, run, upto });
         Ok(())
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_none() && self.feed.outbox.is_empty() && self.dirty.is_empty()
+        let nothing_flies = self.in_flight.is_none() && self.feed.unread.is_empty();
+        nothing_flies && self.feed.outbox.is_empty() && self.dirty.is_empty()
     }
 }
