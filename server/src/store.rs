@@ -234,7 +234,7 @@ impl Store {
 
     /// Runs all of a script in one transaction, or nothing.
     async fn run(&self, script: Script) -> Result<(), StoreError> {
-        if let Some(file) = self.file_writer().as_mut() {
+        if let Some(file) = self.file_writer().as_ref() {
             return script.commit_to_file(file);
         }
         script.commit(&self.pool).await

@@ -22,8 +22,12 @@ use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot};
+
+/// How long a writer's next action is looked for.
+const LOOKS_FOR_MORE: Duration = Duration::from_micros(60);
 
 /// The most messages whose outcome is made durable together.
 const MOST_AT_ONCE: usize = 512;
@@ -46,6 +50,9 @@ pub enum Message {
 
 /// Runs stored last, so that those who follow live are not served from the database.
 const RECENT_BYTES: usize = 2 * 1024 * 1024;
+
+/// So many of them are looked through for one line: one that is written live stands near the end.
+const LAST_FEW: usize = 16;
 
 /// The runs in the store, read on the thread that may wait for them.
 pub struct StoreShelf {
@@ -87,6 +94,22 @@ impl StoreShelf {
         let skipped = after.checked_sub(first - 1)?;
         Some(self.recent.iter().skip(skipped as usize))
     }
+
+    /// What follows `after` on a line, if all of it is among the last few runs stored and not too much.
+    fn recent_on(&self, key: &LogKey, line: u8, after: u64, max_bytes: usize) -> Option<Vec<Run>> {
+        let last = self.recent.iter().rev().take(LAST_FEW);
+        let mut runs = VecDeque::new();
+        for FeedItem { run, .. } in last.filter(|item| item.line == line && item.run.key() == *key) {
+            if run.last_seq > after {
+                runs.push_front(run.clone());
+            }
+            if run.first_seq <= after + 1 {
+                let bytes: usize = runs.iter().map(|run| run.bytes.len()).sum();
+                return (bytes <= max_bytes).then(|| runs.into());
+            }
+        }
+        None
+    }
 }
 
 impl Shelf for StoreShelf {
@@ -97,6 +120,9 @@ impl Shelf for StoreShelf {
         after: u64,
         max_bytes: usize,
     ) -> Result<Vec<Run>, ShelfError> {
+        if let Some(runs) = self.recent_on(key, line, after, max_bytes) {
+            return Ok(runs);
+        }
         let read = self.store.runs_after(self.city, key, line, after, max_bytes);
         self.runtime.block_on(read).map_err(|error| ShelfError(error.to_string()))
     }
@@ -172,6 +198,8 @@ pub struct Core {
     pub refused: VecDeque<(LogKey, String)>,
     pub senders: BTreeMap<Connection, mpsc::UnboundedSender<Vec<u8>>>,
     pub storing: Vec<(u64, Batch)>,
+    /// Somebody was told that what he wrote is durable.
+    pub has_answered: bool,
     pub queues: BTreeMap<Writer, VecDeque<WriteRequest>>,
     pub in_flight: BTreeMap<Writer, InFlight>,
     pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
@@ -195,7 +223,7 @@ const REFUSALS_KEPT: usize = 100;
 
 /// Runs until it is told to stop.
 pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
-    while let Some(message) = inbox.blocking_recv() {
+    while let Some(message) = core.next(&mut inbox) {
         let mut stop = core.take(message);
         for _ in 0..MOST_AT_ONCE {
             let Ok(message) = inbox.try_recv() else { break };
@@ -213,6 +241,21 @@ pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
 }
 
 impl Core {
+    /// The next message. Whoever was just told that his action is durable may have the next one ready: to look
+    /// for it a moment costs less than to sleep and be woken.
+    fn next(&mut self, inbox: &mut mpsc::Receiver<Message>) -> Option<Message> {
+        if std::mem::take(&mut self.has_answered) {
+            let begin = Instant::now();
+            while begin.elapsed() < LOOKS_FOR_MORE {
+                if let Ok(message) = inbox.try_recv() {
+                    return Some(message);
+                }
+                std::hint::spin_loop();
+            }
+        }
+        inbox.blocking_recv()
+    }
+
     /// Says whether to stop.
     fn take(&mut self, message: Message) -> bool {
         let now = now();

@@ -3,7 +3,7 @@
 
 use super::StoreError;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, ToSql, params_from_iter};
 use sqlx::any::AnyArguments;
 use sqlx::{AnyPool, Arguments};
 
@@ -108,7 +108,7 @@ impl Script {
     }
 
     /// The same in SQLite's file, on this thread, which waits for the disk.
-    pub fn commit_to_file(self, file: &mut Connection) -> Result<(), StoreError> {
+    pub fn commit_to_file(self, file: &Connection) -> Result<(), StoreError> {
         if self.waits_for_the_disk {
             return self.run(file);
         }
@@ -119,17 +119,25 @@ impl Script {
     }
 
     /// An error undoes what went before it.
-    fn run(self, file: &mut Connection) -> Result<(), StoreError> {
-        let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    fn run(self, file: &Connection) -> Result<(), StoreError> {
+        let kept = |sql: &str| file.prepare_cached(sql)?.execute(());
+        kept("BEGIN IMMEDIATE")?;
+        let done = self.steps(file).and_then(|()| Ok(kept("COMMIT")?));
+        if done.is_err() && !file.is_autocommit() {
+            kept("ROLLBACK")?;
+        }
+        done.map(drop)
+    }
+
+    fn steps(self, file: &Connection) -> Result<(), StoreError> {
         for Statement { sql, values, or_else } in self.statements {
             // SQLite numbers `?1`; `$1` would be a name.
-            let changed =
-                transaction.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(&values))?;
+            let changed = file.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(&values))?;
             if let Some(wrong) = or_else.filter(|_| changed != 1) {
                 return Err(wrong);
             }
         }
-        Ok(transaction.commit()?)
+        Ok(())
     }
 }
 
