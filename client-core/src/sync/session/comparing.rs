@@ -110,6 +110,8 @@ impl Session {
 
     pub(super) fn peer_behind(&mut self, key: LogKey, heads: Vec<Head>) {
         self.has_landed(key);
+        // What the chunk promised of the feed did not come about with it.
+        self.feed.mark_due = true;
         // More of this actor may be on its way, to be turned back for the same want.
         let more = u8::from(!self.feed.unread.has(key));
         let behind = self.theirs.get(&key).map_or(0, |theirs| theirs.behind) + more;
@@ -119,8 +121,6 @@ impl Session {
             self.outputs.push_back(Output::Refused { key, seq: 0, reason });
             return;
         }
-        // What the chunk promised of the feed did not come about with it.
-        self.feed.mark_due = true;
         let theirs = self.theirs.entry(key).or_default();
         *theirs = Theirs::told(heads);
         theirs.behind = behind;
