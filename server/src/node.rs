@@ -253,7 +253,6 @@ impl Node {
             refused: VecDeque::new(),
             senders: BTreeMap::new(),
             storing: Vec::new(),
-            has_answered: false,
             queues: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             segments: BTreeMap::new(),

@@ -22,12 +22,8 @@ use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot};
-
-/// How long a writer's next action is looked for.
-const LOOKS_FOR_MORE: Duration = Duration::from_micros(60);
 
 /// The most messages whose outcome is made durable together.
 const MOST_AT_ONCE: usize = 512;
@@ -198,8 +194,6 @@ pub struct Core {
     pub refused: VecDeque<(LogKey, String)>,
     pub senders: BTreeMap<Connection, mpsc::UnboundedSender<Vec<u8>>>,
     pub storing: Vec<(u64, Batch)>,
-    /// Somebody was told that what he wrote is durable.
-    pub has_answered: bool,
     pub queues: BTreeMap<Writer, VecDeque<WriteRequest>>,
     pub in_flight: BTreeMap<Writer, InFlight>,
     pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
@@ -223,7 +217,7 @@ const REFUSALS_KEPT: usize = 100;
 
 /// Runs until it is told to stop.
 pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
-    while let Some(message) = core.next(&mut inbox) {
+    while let Some(message) = inbox.blocking_recv() {
         let mut stop = core.take(message);
         for _ in 0..MOST_AT_ONCE {
             let Ok(message) = inbox.try_recv() else { break };
@@ -241,21 +235,6 @@ pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
 }
 
 impl Core {
-    /// The next message. Whoever was just told that his action is durable may have the next one ready: to look
-    /// for it a moment costs less than to sleep and be woken.
-    fn next(&mut self, inbox: &mut mpsc::Receiver<Message>) -> Option<Message> {
-        if std::mem::take(&mut self.has_answered) {
-            let begin = Instant::now();
-            while begin.elapsed() < LOOKS_FOR_MORE {
-                if let Ok(message) = inbox.try_recv() {
-                    return Some(message);
-                }
-                std::hint::spin_loop();
-            }
-        }
-        inbox.blocking_recv()
-    }
-
     /// Says whether to stop.
     fn take(&mut self, message: Message) -> bool {
         let now = now();

@@ -129,7 +129,6 @@ impl Core {
         let Some(writer) = self.writer_of(ticket) else { return };
         let Some(InFlight { author, events, reply, .. }) = self.in_flight.remove(&writer) else { return };
         self.authors.insert(writer, author);
-        self.has_answered = true;
         // Whoever asked may be gone.
         let _ = reply.send(Ok(events));
     }
