@@ -17,7 +17,7 @@ use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId};
 use lock::Lock;
 use rusqlite::ErrorCode;
-use script::Script;
+use script::{FileWriter, Script};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 use std::collections::BTreeMap;
@@ -142,20 +142,17 @@ impl StoreError {
 }
 
 /// The first counts before the first table is made: pages that joined runs leave free can be given back.
-const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000";
+const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000";
 
 /// After so many commits the WAL is folded into the file beside the writer, which else would do it
 /// within a commit.
 const COMMITS_IN_WAL: u64 = 200;
 
-/// The forms of statement in scripts, with room to spare.
-const STATEMENTS_KEPT: usize = 32;
-
 /// An open store. Only one process has it open at a time.
 pub struct Store {
     pool: AnyPool,
     /// SQLite has one writer: this connection. The pool's others read beside it.
-    writer: std::sync::Mutex<Option<rusqlite::Connection>>,
+    writer: std::sync::Mutex<Option<FileWriter>>,
     engine: Engine,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
@@ -182,9 +179,7 @@ impl Store {
         let lock = lock::lock_file(path)?;
         let address = format!("sqlite://{}?mode=rwc", path.display());
         // The writer first: a pool would try a damaged file again and again and then say that it is busy.
-        let writer = rusqlite::Connection::open(path)?;
-        writer.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        writer.execute_batch(SQLITE_SETTINGS)?;
+        let writer = FileWriter::open(path, SQLITE_SETTINGS)?;
         let pool = AnyPoolOptions::new()
             .max_connections(2)
             .idle_timeout(None)
@@ -201,7 +196,7 @@ impl Store {
 
     async fn ready(
         pool: AnyPool,
-        writer: Option<rusqlite::Connection>,
+        writer: Option<FileWriter>,
         engine: Engine,
         file: Option<PathBuf>,
         lock: Lock,
@@ -234,13 +229,13 @@ impl Store {
 
     /// Runs all of a script in one transaction, or nothing.
     async fn run(&self, script: Script) -> Result<(), StoreError> {
-        if let Some(file) = self.file_writer().as_ref() {
-            return script.commit_to_file(file);
+        if let Some(writer) = self.file_writer().as_mut() {
+            return script.commit_to_file(writer);
         }
         script.commit(&self.pool).await
     }
 
-    fn file_writer(&self) -> MutexGuard<'_, Option<rusqlite::Connection>> {
+    fn file_writer(&self) -> MutexGuard<'_, Option<FileWriter>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -249,7 +244,7 @@ impl Store {
         self.pool.close().await;
         if let Some(writer) = self.file_writer().take() {
             // Closing folds the WAL into the file; without it the next start does.
-            let _ = writer.close();
+            let _ = writer.file.close();
         }
         if let Some(lock) = self.lock.lock().await.take() {
             lock.release().await;

@@ -6,6 +6,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 use sqlx::any::AnyArguments;
 use sqlx::{AnyPool, Arguments};
+use std::path::Path;
 
 /// A bound value.
 pub enum Value {
@@ -67,7 +68,7 @@ struct Statement {
     or_else: Option<StoreError>,
 }
 
-/// Statements in order. Parameters are `$1`, `$2` … in each.
+/// Statements in order. Parameters are `$1`, `$2` … in each, in this order.
 pub struct Script {
     statements: Vec<Statement>,
     /// Whether the transaction ends only once it would survive a power cut.
@@ -108,21 +109,13 @@ impl Script {
     }
 
     /// The same in SQLite's file, on this thread, which waits for the disk.
-    pub fn commit_to_file(self, file: &Connection) -> Result<(), StoreError> {
-        if self.waits_for_the_disk {
-            return self.run(file);
-        }
-        file.execute_batch("PRAGMA synchronous = NORMAL")?;
-        let done = self.run(file);
-        file.execute_batch("PRAGMA synchronous = FULL")?;
-        done
-    }
-
-    /// An error undoes what went before it.
-    fn run(self, file: &Connection) -> Result<(), StoreError> {
+    pub fn commit_to_file(self, writer: &mut FileWriter) -> Result<(), StoreError> {
+        writer.wait_for_the_disk(self.waits_for_the_disk)?;
+        let file = &writer.file;
         let kept = |sql: &str| file.prepare_cached(sql)?.execute(());
         kept("BEGIN IMMEDIATE")?;
         let done = self.steps(file).and_then(|()| Ok(kept("COMMIT")?));
+        // An error undoes what went before it.
         if done.is_err() && !file.is_autocommit() {
             kept("ROLLBACK")?;
         }
@@ -131,13 +124,45 @@ impl Script {
 
     fn steps(self, file: &Connection) -> Result<(), StoreError> {
         for Statement { sql, values, or_else } in self.statements {
-            // SQLite numbers `?1`; `$1` would be a name.
-            let changed = file.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(&values))?;
+            // To SQLite `$1` is a name, and names are numbered as they come: in order.
+            let changed = file.prepare_cached(sql)?.execute(params_from_iter(&values))?;
             if let Some(wrong) = or_else.filter(|_| changed != 1) {
                 return Err(wrong);
             }
         }
         Ok(())
+    }
+}
+
+/// The forms of statement in scripts, with room to spare.
+const STATEMENTS_KEPT: usize = 32;
+
+/// SQLite's one writer.
+pub struct FileWriter {
+    pub file: Connection,
+    waits_for_the_disk: bool,
+}
+
+impl FileWriter {
+    /// Opens or makes the file.
+    pub fn open(path: &Path, settings: &str) -> Result<Self, StoreError> {
+        let file = Connection::open(path)?;
+        file.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        file.execute_batch(settings)?;
+        file.execute_batch(Self::synchronous(true))?;
+        Ok(Self { file, waits_for_the_disk: true })
+    }
+
+    fn wait_for_the_disk(&mut self, waits: bool) -> Result<(), StoreError> {
+        if self.waits_for_the_disk != waits {
+            self.file.execute_batch(Self::synchronous(waits))?;
+            self.waits_for_the_disk = waits;
+        }
+        Ok(())
+    }
+
+    fn synchronous(waits: bool) -> &'static str {
+        if waits { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" }
     }
 }
 

@@ -2,7 +2,7 @@
 //! longer change; and compaction, which joins small runs before they are sealed.
 
 use super::read::{count, document, fixed, length, run_of};
-use super::script::Script;
+use super::script::{FileWriter, Script};
 use super::{Store, StoreError, number};
 use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId, SegmentId};
@@ -219,7 +219,7 @@ impl Store {
     pub fn shrink(&self) -> Result<bool, StoreError> {
         const KEPT: i64 = 256;
         let mut writer = self.file_writer();
-        let Some(file) = writer.as_mut() else { return Ok(false) };
+        let Some(FileWriter { file, .. }) = writer.as_mut() else { return Ok(false) };
         let free =
             |file: &Connection| file.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
         let before = free(file)?;
