@@ -4,7 +4,7 @@ use super::script::Script;
 use super::{Store, StoreError};
 use crate::projection::CourseCount;
 use client_core::ids::{CityId, EventId};
-use client_core::log::{LogKey, Place};
+use client_core::log::{LogKey, Place, Run};
 use client_core::peer::{Batch, Placed};
 use client_core::sealed::SealedRow;
 use client_core::sync::Reach;
@@ -71,8 +71,14 @@ fn script_of(
     }
     for placed in &batch.runs {
         counters.feed += 1;
-        write_line(&mut script, city, placed);
-        write_run(&mut script, city, placed, counters.feed)?;
+        let parent = match placed.place {
+            Place::Parts { parent, .. } => Some(parent),
+            Place::On(line) => placed.begins.then_some(line),
+        };
+        if let Some(parent) = parent {
+            begin_line(&mut script, city, placed, parent);
+        }
+        write_run(&mut script, city, placed, parent.is_some(), counters.feed)?;
     }
     for row in &batch.rows {
         counters.sealed += 1;
@@ -102,64 +108,45 @@ fn script_of(
     Ok(script)
 }
 
-/// Continues a line or begins one. A line that does not stand where the run begins is refused, with
-/// the whole batch: the node that placed it was wrong.
-fn write_line(script: &mut Script, city: CityId, placed: &Placed) {
-    let Placed { place, begins, run, .. } = placed;
-    let (start, end, line) = (run.start(), run.end(), i64::from(place.line()));
-    let document = run.document.to_string();
-    let parent = match (place, begins) {
-        (Place::Parts { parent, .. }, _) => Some(*parent),
-        (Place::On(_), true) => Some(0),
-        (Place::On(_), false) => None,
-    };
-    let wrong = StoreError::NotContiguous {
-        document: Box::new(run.document),
-        actor: run.actor,
-        first_seq: run.first_seq,
-    };
-    match parent {
-        Some(parent) => script.push_one(
-            "INSERT INTO lines (city, document, actor, line, parent, from_seq, from_hash, from_op, seq, hash, next_op) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (city, document, actor, line) DO NOTHING",
-            [
-                city.0.into(),
-                document.as_str().into(),
-                run.actor.0.into(),
-                line.into(),
-                i64::from(parent).into(),
-                start.seq.into(),
-                start.hash.0.into(),
-                start.next_op.into(),
-                end.seq.into(),
-                end.hash.0.into(),
-                end.next_op.into(),
-            ],
-            wrong,
-        ),
-        None => script.push_one(
-            "UPDATE lines SET seq = $1, hash = $2, next_op = $3 WHERE city = $4 AND document = $5 AND actor = $6 AND line = $7 AND seq = $8 AND hash = $9",
-            [
-                end.seq.into(),
-                end.hash.0.into(),
-                end.next_op.into(),
-                city.0.into(),
-                document.as_str().into(),
-                run.actor.0.into(),
-                line.into(),
-                start.seq.into(),
-                start.hash.0.into(),
-            ],
-            wrong,
-        ),
-    }
+/// A line begins where it parts from another, or at nothing. Where it ends, its last run says.
+fn begin_line(script: &mut Script, city: CityId, placed: &Placed, parent: u8) {
+    let run = &placed.run;
+    let start = run.start();
+    script.push_one(
+        "INSERT INTO lines (city, document, actor, line, parent, from_seq, from_hash, from_op) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (city, document, actor, line) DO NOTHING",
+        [
+            city.0.into(),
+            run.document.to_string().as_str().into(),
+            run.actor.0.into(),
+            i64::from(placed.place.line()).into(),
+            i64::from(parent).into(),
+            start.seq.into(),
+            start.hash.0.into(),
+            start.next_op.into(),
+        ],
+        does_not_continue(run),
+    );
 }
 
-fn write_run(script: &mut Script, city: CityId, placed: &Placed, feed: u64) -> Result<(), StoreError> {
+/// A run that does not begin where its line ends is refused, with the whole batch: the node that placed
+/// it was wrong.
+fn write_run(
+    script: &mut Script,
+    city: CityId,
+    placed: &Placed,
+    begins_line: bool,
+    feed: u64,
+) -> Result<(), StoreError> {
     let ids: Option<(EventId, EventId)> = placed.id_range();
     let (first_id, last_id) = ids.ok_or_else(|| StoreError::Damaged("a run without events".into()))?;
     let run = &placed.run;
-    script.push(
-        "INSERT INTO runs (city, document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, first_id, last_id, attestation, bytes, feed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+    let sql = if begins_line {
+        "INSERT INTO runs (city, document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, first_id, last_id, attestation, bytes, feed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+    } else {
+        "INSERT INTO runs (city, document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, first_id, last_id, attestation, bytes, feed) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 WHERE $7 = (SELECT last_hash FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = $4 ORDER BY last_seq DESC LIMIT 1)"
+    };
+    script.push_one(
+        sql,
         [
             city.0.into(),
             run.document.to_string().as_str().into(),
@@ -177,8 +164,14 @@ fn write_run(script: &mut Script, city: CityId, placed: &Placed, feed: u64) -> R
             run.bytes.as_slice().into(),
             feed.into(),
         ],
+        does_not_continue(run),
     );
     Ok(())
+}
+
+fn does_not_continue(run: &Run) -> StoreError {
+    let document = Box::new(run.document);
+    StoreError::NotContiguous { document, actor: run.actor, first_seq: run.first_seq }
 }
 
 fn write_sealed(script: &mut Script, city: CityId, row: &SealedRow, feed: u64) {

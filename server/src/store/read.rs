@@ -34,7 +34,7 @@ impl Store {
 
     async fn ledger(&self, city: CityId) -> Result<Ledger, StoreError> {
         let introductions = self.introductions(city).await?;
-        let rows = sqlx::query("SELECT document, actor, line, parent, from_seq, from_hash, from_op, seq, hash, next_op FROM lines WHERE city = $1 ORDER BY document, actor, line")
+        let rows = sqlx::query("SELECT lines.document, lines.actor, lines.line, parent, from_seq, from_hash, from_op, last_seq, last_hash, first_op + events FROM lines LEFT JOIN runs ON runs.city = lines.city AND runs.document = lines.document AND runs.actor = lines.actor AND runs.line = lines.line AND last_seq = (SELECT MAX(last_seq) FROM runs AS those WHERE those.city = lines.city AND those.document = lines.document AND those.actor = lines.actor AND those.line = lines.line) WHERE lines.city = $1 ORDER BY lines.document, lines.actor, lines.line")
             .bind(city.0.as_slice())
             .fetch_all(&self.pool)
             .await?;

@@ -3,7 +3,10 @@
 use super::{Engine, StoreError};
 use sqlx::{AnyPool, Row};
 
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/0001_log.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/0001_log.sql")),
+    (2, include_str!("../../migrations/0002_line_ends.sql")),
+];
 
 /// Brings the database to this program's version; refuses one that is newer.
 pub async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), StoreError> {

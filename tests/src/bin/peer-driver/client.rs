@@ -2,7 +2,6 @@
 
 use crate::{monotonic, place, rows};
 use client_core::event::Draft;
-use client_core::identity::Certificate;
 use client_core::ids::{ActionId, BranchId, EventId};
 use client_core::time::Millis;
 use lianxiao::node::{Actions, Node, Writer};
@@ -22,8 +21,16 @@ pub struct Client {
     node: Arc<Node>,
     branch: BranchId,
     line: Mutex<Option<tokio::task::JoinHandle<()>>>,
-    seen: Arc<Mutex<Option<Map<String, Value>>>>,
+    watched: Arc<Mutex<Watched>>,
     time: tokio::task::JoinHandle<()>,
+}
+
+/// How the feed grew since somebody began to watch.
+#[derive(Clone, Default)]
+struct Watched {
+    after: u64,
+    /// The number of the run stored last, and when that was seen, in milliseconds.
+    grew: Vec<(u64, f64)>,
 }
 
 impl Client {
@@ -32,8 +39,8 @@ impl Client {
         let branch = place::branch(name);
         let node = place::branch_node(folder, branch).await.map_err(|error| error.to_string())?;
         let time = tokio::spawn(node.clone().keep_time());
-        let (line, seen) = (Mutex::default(), Arc::default());
-        Ok(Self { node, branch, line, seen, time })
+        let (line, watched) = (Mutex::default(), Arc::default());
+        Ok(Self { node, branch, line, watched, time })
     }
 
     /// How many events it holds.
@@ -107,34 +114,37 @@ impl Client {
         Ok(monotonic())
     }
 
-    /// From now on notes when events of others arrive.
+    /// From now on notes how far the feed has come whenever the node tells of something stored.
     pub async fn watch(&self) -> Result<(), Failure> {
-        *self.seen.lock().expect("nobody panics holding it") = Some(Map::new());
-        let (node, seen) = (self.node.clone(), self.seen.clone());
+        let (node, watched) = (self.node.clone(), self.watched.clone());
         let mut news = node.subscribe();
-        let reader: Certificate = node.certificate().clone();
-        let mut after = node.store().feed_head(node.city()).await?;
+        let after = node.store().feed_head(node.city()).await?;
+        *watched.lock().expect("nobody panics holding it") = Watched { after, grew: Vec::new() };
         tokio::spawn(async move {
             while news.recv().await.is_ok() {
                 let at = monotonic();
-                let Ok((items, upto)) = node.feed_after(after, &reader).await else { return };
-                after = upto;
-                let mut seen = seen.lock().expect("nobody panics holding it");
-                let Some(seen) = seen.as_mut() else { return };
-                for changes in items.iter().filter_map(|item| client_core::log::unpack(&item.run.bytes).ok())
-                {
-                    for put in changes.iter().flatten() {
-                        seen.entry(rows::text_of(put.id)).or_insert(json!(at));
-                    }
-                }
+                let Ok(head) = node.store().feed_head(node.city()).await else { return };
+                watched.lock().expect("nobody panics holding it").grew.push((head, at));
             }
         });
         Ok(())
     }
 
-    /// When each event was first seen.
-    pub fn seen(&self) -> Value {
-        json!(self.seen.lock().expect("nobody panics holding it").clone().unwrap_or_default())
+    /// When each event since was first seen.
+    pub async fn seen(&self) -> Result<Value, Failure> {
+        let Watched { mut after, grew } = self.watched.lock().expect("nobody panics holding it").clone();
+        let mut seen = Map::new();
+        while grew.last().is_some_and(|(head, _)| *head > after) {
+            let (items, upto) = self.node.feed_after(after, self.node.certificate()).await?;
+            for item in items {
+                let first = grew.partition_point(|(head, _)| *head < item.offset);
+                for put in client_core::log::unpack(&item.run.bytes)?.iter().flatten() {
+                    seen.entry(rows::text_of(put.id)).or_insert(json!(grew.get(first).map(|(_, at)| at)));
+                }
+            }
+            after = upto;
+        }
+        Ok(Value::Object(seen))
     }
 
     /// One event by the id of its row, as JSON.

@@ -87,7 +87,7 @@ impl Driver {
             "acked" => Ok(format!("\"t\":{}", client.acked().await?)),
             "wait" => Ok(format!("\"t\":{}", client.wait(request.count).await?)),
             "watch" => client.watch().await.map(|()| String::new()),
-            "seen" => Ok(format!("\"seen\":{}", client.seen())),
+            "seen" => Ok(format!("\"seen\":{}", client.seen().await?)),
             "query" => {
                 let t0 = monotonic();
                 let result = match request.q.as_str() {
