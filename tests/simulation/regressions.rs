@@ -17,7 +17,7 @@ const SEEDS: &[(u64, &str)] = &[
     (53, "empty,restore"),  // a cut before the last mark
     (28, "all"),            // a rogue's private documents at another branch's node
     (133, "all"),           // a promise of the feed was lost with a chunk that stood on nothing
-    (144, "all"),           // a client of an older protocol never heard the city's word
+    (144, "all"),           // a client of protocol 1, since removed, never heard the city's word
     (146, "all"),           // a number of the feed was promised while lines were compared
     (159, "all"),           // the feed ran on before the client had named its heads
     (230, "all"),           // more lines than anybody keeps, different ones at two nodes

@@ -49,7 +49,7 @@ pub struct Batch {
     pub cursor: Option<Cursor>,
     /// Small values of the owner.
     pub notes: Vec<(String, Vec<u8>)>,
-    /// All of it came from the upstream, which sends it again to whoever lost it.
+    /// All of it was heard from the upstream, which says it again to whoever lost it.
     pub comes_again: bool,
 }
 

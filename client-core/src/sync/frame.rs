@@ -185,7 +185,7 @@ pub enum Frame {
         introduction: Option<Vec<u8>>,
         /// The changes.
         run: Run,
-        /// With them the receiver holds all up to this number of the sender's feed.
+        /// With them and the chunks before it the receiver holds all up to this number of the sender's feed.
         upto: Option<u64>,
     },
     /// The receiver holds all up to this number of the sender's feed.

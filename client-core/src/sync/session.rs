@@ -180,12 +180,13 @@ struct Feed {
     marked: u64,
     /// Chunks that were read from the feed.
     outbox: VecDeque<(u8, Run, Option<u64>)>,
+    /// Small chunks on their way.
     unread: Unread,
     /// Changes the client sent itself.
     echo: BTreeSet<(LogKey, ChangeHash)>,
     /// The client begins with a comparison and has not named its heads yet.
     held: bool,
-    /// A comparison is under way; once all is sent, everything up to `at` is held.
+    /// Lines were compared or a chunk turned back; once all is sent, everything up to `at` is held.
     mark_due: bool,
 }
 

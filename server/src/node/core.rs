@@ -91,17 +91,22 @@ impl StoreShelf {
         Some(self.recent.iter().skip(skipped as usize))
     }
 
-    /// What follows `after` on a line, if all of it is among the last few runs stored and not too much.
+    /// What follows `after` on a line, if all of it is among the last few runs stored: about `max_bytes` of
+    /// it, at least one run if there is any.
     fn recent_on(&self, key: &LogKey, line: u8, after: u64, max_bytes: usize) -> Option<Vec<Run>> {
         let last = self.recent.iter().rev().take(LAST_FEW);
-        let mut runs = VecDeque::new();
+        let mut runs: VecDeque<&Run> = VecDeque::new();
         for FeedItem { run, .. } in last.filter(|item| item.line == line && item.run.key() == *key) {
             if run.last_seq > after {
-                runs.push_front(run.clone());
+                runs.push_front(run);
             }
             if run.first_seq <= after + 1 {
-                let bytes: usize = runs.iter().map(|run| run.bytes.len()).sum();
-                return (bytes <= max_bytes).then(|| runs.into());
+                let mut bytes = 0;
+                let fits = runs.into_iter().enumerate().take_while(|(n, run)| {
+                    bytes += run.bytes.len();
+                    *n == 0 || bytes <= max_bytes
+                });
+                return Some(fits.map(|(_, run)| run.clone()).collect());
             }
         }
         None

@@ -73,7 +73,8 @@ fn script_of(
         counters.feed += 1;
         let parent = match placed.place {
             Place::Parts { parent, .. } => Some(parent),
-            Place::On(line) => placed.begins.then_some(line),
+            // The first line parts from none.
+            Place::On(_) => placed.begins.then_some(0),
         };
         if let Some(parent) = parent {
             begin_line(&mut script, city, placed, parent);

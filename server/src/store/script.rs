@@ -115,9 +115,9 @@ impl Script {
         let kept = |sql: &str| file.prepare_cached(sql)?.execute(());
         kept("BEGIN IMMEDIATE")?;
         let done = self.steps(file).and_then(|()| Ok(kept("COMMIT")?));
-        // An error undoes what went before it.
+        // An error undoes what went before it; where that fails too, the first one says more.
         if done.is_err() && !file.is_autocommit() {
-            kept("ROLLBACK")?;
+            let _ = kept("ROLLBACK");
         }
         done.map(drop)
     }

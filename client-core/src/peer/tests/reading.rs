@@ -128,3 +128,27 @@ fn after_a_chunk_was_turned_back_no_number_counts_until_all_has_come() {
     assert_eq!(reader.frontier(), city.frontier());
     assert_eq!(reader.peer.cursor().since, Some(city.shelf.feed_head()));
 }
+
+#[test]
+fn what_was_refused_and_then_turned_back_holds_no_promise_back() {
+    let (mut city, mut reader, mut writers) = a_city_with_a_reader_and_writers();
+    for bytes in live(&mut city, &mut writers, 0, 1) {
+        reader.handle(Input::Received { connection: 0, bytes });
+    }
+    reader.handle(Input::Tick);
+    reader.handle(Input::Tick);
+    talk(&mut reader, &mut city, 0);
+    city.wire.clear();
+    let mut down = live(&mut city, &mut writers, 0, 2);
+    down.extend(live(&mut city, &mut writers, 0, 3));
+    let Ok(Frame::Chunk { run, .. }) = Frame::decode(&down[0]) else { panic!("a chunk") };
+    let key = run.key();
+    let heads = reader.peer.ledger().get(&key).expect("the first change").heads(key.actor);
+    let refused = Frame::Rejected { key, seq: run.first_seq, reason: "a newer layout".to_owned() };
+    for answer in [refused, Frame::Behind { key, heads }] {
+        assert!(city.wire.is_empty(), "nothing is promised before all is answered");
+        city.handle(Input::Received { connection: 0, bytes: answer.encode() });
+    }
+    let said: Vec<_> = city.wire.iter().map(|frame| Frame::decode(frame).unwrap().name()).collect();
+    assert_eq!(said, ["mark"]);
+}

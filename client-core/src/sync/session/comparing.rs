@@ -76,13 +76,14 @@ impl Session {
         here: &Here<'_>,
     ) -> Result<(), Refusal> {
         let key = LogKey { document, actor: head.actor };
+        let flew = self.in_flight.is_some();
         let line = match self.has_landed(key) {
             Some(flying) if flying.head == head => Some(flying.line),
             _ => {
                 crate::log::locate(here.ledger, here.shelf, &key, head.seq, head.hash)?.map(|(line, _)| line)
             }
         };
-        if self.in_flight.is_none() {
+        if flew && self.in_flight.is_none() {
             self.pace.acknowledged(here.now);
         }
         if let Some(line) = line {
@@ -116,9 +117,10 @@ impl Session {
         let more = u8::from(!self.feed.unread.has(key));
         let behind = self.theirs.get(&key).map_or(0, |theirs| theirs.behind) + more;
         if behind > MOST_BEHIND {
-            self.refused.insert(key);
-            let reason = "the peer keeps saying that it lacks what was sent".to_owned();
-            self.outputs.push_back(Output::Refused { key, seq: 0, reason });
+            if self.refused.insert(key) {
+                let reason = "the peer keeps saying that it lacks what was sent".to_owned();
+                self.outputs.push_back(Output::Refused { key, seq: 0, reason });
+            }
             return;
         }
         let theirs = self.theirs.entry(key).or_default();

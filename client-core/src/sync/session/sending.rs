@@ -1,4 +1,5 @@
-//! Sending: one chunk at a time, what the peer is known to lack first, then the feed.
+//! Sending: one chunk at a time, of small ones of the feed several; what the peer is known to lack first,
+//! then the feed.
 
 use super::{Here, InFlight, Phase, Session, Side};
 use crate::log::{LogKey, Run, ShelfError, points};
@@ -6,7 +7,7 @@ use crate::sync::frame::{Frame, Refusal};
 use crate::sync::lack::{Lack, Theirs};
 
 impl Session {
-    /// Sends the next chunk, if none is on its way.
+    /// Sends the next chunks, while there is room for them on their way.
     pub(super) fn pump(&mut self, here: &Here<'_>) {
         let may_send = match self.side {
             Side::Client => matches!(self.phase, Phase::Live | Phase::Waiting) && !self.comparing,
@@ -26,12 +27,11 @@ impl Session {
         // Decisions are the last in order and go first: a city that was put back and does not know it
         // learns of them before anything reaches its arbiter.
         if let Some(key) = self.dirty.pop_last() {
-            if !self.peer_may_read(&key.document)
-                && let Some(theirs) = self.theirs.get_mut(&key)
-            {
-                theirs.place(here, &key)?;
-            }
             if self.refused.contains(&key) || !self.peer_may_read(&key.document) {
+                // Heads that stand nowhere would hold back every promise.
+                if let Some(theirs) = self.theirs.get_mut(&key) {
+                    theirs.place(here, &key)?;
+                }
                 return Ok(true);
             }
             if !self.theirs.contains_key(&key) && self.side == Side::Client && !self.told_all {

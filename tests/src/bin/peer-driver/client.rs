@@ -122,9 +122,8 @@ impl Client {
         *watched.lock().expect("nobody panics holding it") = Watched { after, grew: Vec::new() };
         tokio::spawn(async move {
             while news.recv().await.is_ok() {
-                let at = monotonic();
                 let Ok(head) = node.store().feed_head(node.city()).await else { return };
-                watched.lock().expect("nobody panics holding it").grew.push((head, at));
+                watched.lock().expect("nobody panics holding it").grew.push((head, monotonic()));
             }
         });
         Ok(())
@@ -138,8 +137,9 @@ impl Client {
             let (items, upto) = self.node.feed_after(after, self.node.certificate()).await?;
             for item in items {
                 let first = grew.partition_point(|(head, _)| *head < item.offset);
+                let Some((_, at)) = grew.get(first) else { continue };
                 for put in client_core::log::unpack(&item.run.bytes)?.iter().flatten() {
-                    seen.entry(rows::text_of(put.id)).or_insert(json!(grew.get(first).map(|(_, at)| at)));
+                    seen.entry(rows::text_of(put.id)).or_insert(json!(at));
                 }
             }
             after = upto;
