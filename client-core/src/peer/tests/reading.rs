@@ -152,3 +152,17 @@ fn what_was_refused_and_then_turned_back_holds_no_promise_back() {
     let said: Vec<_> = city.wire.iter().map(|frame| Frame::decode(frame).unwrap().name()).collect();
     assert_eq!(said, ["mark"]);
 }
+
+#[test]
+fn what_completes_the_promise_is_answered_at_once() {
+    let (mut city, mut reader, mut writers) = a_city_with_a_reader_and_writers();
+    city.handle(Input::Closed { connection: 0 });
+    reader.handle(Input::Closed { connection: 0 });
+    live(&mut city, &mut writers, 0, 1);
+    connect(&mut reader, &mut city, 9);
+    talk(&mut reader, &mut city, 9);
+    assert_eq!(reader.peer.cursor().since, Some(city.shelf.feed_head()));
+    reader.handle(Input::Tick);
+    let said: Vec<_> = reader.wire.iter().map(|frame| Frame::decode(frame).unwrap().name()).collect();
+    assert!(!said.contains(&"read"), "it was said before: {said:?}");
+}

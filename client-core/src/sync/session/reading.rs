@@ -92,6 +92,8 @@ impl Session {
     /// The oldest chunk of this actor is done with. Numbers count, and answers go out, in the order of the
     /// chunks, though a later one may be stored first.
     pub(super) fn done_with(&mut self, key: LogKey, outcome: Outcome, here: &Here<'_>) {
+        // What completes the promise is still waited for.
+        let catches_up = self.promise.is_some() || self.comparing;
         let mut chunks = self.arrivals.chunks.iter_mut();
         if let Some(chunk) = chunks.find(|chunk| chunk.key == key && chunk.outcome.is_none()) {
             chunk.outcome = Some(outcome);
@@ -117,8 +119,7 @@ impl Session {
             }
             self.reached_cursor(upto, here);
         }
-        let catches_up = self.promise.is_some() || self.comparing;
-        if catches_up || self.arrivals.unread >= MOST_UNREAD {
+        if catches_up || self.comparing || self.arrivals.unread >= MOST_UNREAD {
             self.say_read();
         }
     }
