@@ -97,6 +97,8 @@ async fn only_what_continues(url: &str) {
     let beside = run(&first.end(), 3);
     let fourth = run(&run(&second.end(), 4).end(), 5);
     let store = Store::open(url).await.unwrap();
+    let unknown = store.commit(city, &batch(&second, 2, false), &[]).await;
+    assert!(matches!(unknown, Err(StoreError::NotContiguous { .. })), "no line: {unknown:?}");
     store.commit(city, &batch(&first, 1, true), &[]).await.unwrap();
     store.commit(city, &batch(&second, 2, false), &[]).await.unwrap();
     for (wrong, n, begins) in

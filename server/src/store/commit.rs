@@ -79,7 +79,7 @@ fn script_of(
         if let Some(parent) = parent {
             begin_line(&mut script, city, placed, parent);
         }
-        write_run(&mut script, city, placed, parent.is_some(), counters.feed)?;
+        write_run(&mut script, city, placed, counters.feed)?;
     }
     for row in &batch.rows {
         counters.sealed += 1;
@@ -129,25 +129,14 @@ fn begin_line(script: &mut Script, city: CityId, placed: &Placed, parent: u8) {
     );
 }
 
-/// A run that does not begin where its line ends is refused, with the whole batch: the node that placed
-/// it was wrong.
-fn write_run(
-    script: &mut Script,
-    city: CityId,
-    placed: &Placed,
-    begins_line: bool,
-    feed: u64,
-) -> Result<(), StoreError> {
+/// A run that does not begin where its line ends, or begins while it has no run, is refused, with the whole
+/// batch: the node that placed it was wrong.
+fn write_run(script: &mut Script, city: CityId, placed: &Placed, feed: u64) -> Result<(), StoreError> {
     let ids: Option<(EventId, EventId)> = placed.id_range();
     let (first_id, last_id) = ids.ok_or_else(|| StoreError::Damaged("a run without events".into()))?;
     let run = &placed.run;
-    let sql = if begins_line {
-        "INSERT INTO runs (city, document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, first_id, last_id, attestation, bytes, feed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-    } else {
-        "INSERT INTO runs (city, document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, first_id, last_id, attestation, bytes, feed) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 WHERE $7 = (SELECT last_hash FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = $4 ORDER BY last_seq DESC LIMIT 1)"
-    };
     script.push_one(
-        sql,
+        "INSERT INTO runs (city, document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, first_id, last_id, attestation, bytes, feed) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 WHERE $7 = COALESCE((SELECT last_hash FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = $4 ORDER BY last_seq DESC LIMIT 1), (SELECT from_hash FROM lines WHERE city = $1 AND document = $2 AND actor = $3 AND line = $4))",
         [
             city.0.into(),
             run.document.to_string().as_str().into(),

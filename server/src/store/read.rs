@@ -46,6 +46,9 @@ impl Store {
             let (line, parent) = (count(row, 2)? as u8, count(row, 3)? as u8);
             let from = position(row, 4)?;
             let place = if line == 0 { Place::On(0) } else { Place::Parts { parent, line } };
+            if row.try_get::<Option<i64>, _>(7)?.is_none() {
+                return Err(StoreError::Damaged(format!("line {line} of {key} has no run")));
+            }
             ledger.push(key, author, place, from, position(row, 7)?);
         }
         Ok(ledger)

@@ -68,7 +68,7 @@ struct Statement {
     or_else: Option<StoreError>,
 }
 
-/// Statements in order. Parameters are `$1`, `$2` … in each, in this order.
+/// Statements in order. Parameters are `$1`, `$2` … in each.
 pub struct Script {
     statements: Vec<Statement>,
     /// Whether the transaction ends only once it would survive a power cut.
@@ -124,8 +124,8 @@ impl Script {
 
     fn steps(self, file: &Connection) -> Result<(), StoreError> {
         for Statement { sql, values, or_else } in self.statements {
-            // To SQLite `$1` is a name, and names are numbered as they come: in order.
-            let changed = file.prepare_cached(sql)?.execute(params_from_iter(&values))?;
+            // SQLite numbers `?1`; `$1` would be a name.
+            let changed = file.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(&values))?;
             if let Some(wrong) = or_else.filter(|_| changed != 1) {
                 return Err(wrong);
             }
