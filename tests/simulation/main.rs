@@ -20,8 +20,11 @@ mod shell;
 mod world;
 
 use faults::Fault;
+use scenario::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 
 const USAGE: &str = "\
@@ -81,54 +84,102 @@ fn read(arguments: &[String]) -> Result<Wanted, String> {
     Ok(wanted)
 }
 
-fn run(wanted: &Wanted) -> ExitCode {
-    let (seeds, allowed) = (wanted.seeds.clone(), &wanted.faults);
-    let begin = Instant::now();
-    let (mut events, mut violations, mut stalls, mut forks, mut confirmed, mut lost) = (0, 0, 0, 0, 0, 0);
-    let (mut slowest, mut round_trips, mut over_the_cap) = (0, 0, 0);
-    let mut by_kind: BTreeMap<&str, u64> = BTreeMap::new();
-    let count = seeds.end.saturating_sub(seeds.start);
-    for seed in seeds {
-        let outcome = scenario::run_guarded(seed, allowed);
-        events += outcome.events;
-        violations += outcome.violations.len();
-        stalls += usize::from(outcome.stall.is_some());
-        forks += outcome.forks;
-        confirmed += outcome.confirmed;
-        lost += outcome.lost_with_city;
-        over_the_cap += usize::from(outcome.over_the_cap);
-        slowest = slowest.max(outcome.round_trips);
-        round_trips += outcome.round_trips;
+/// What the seeds run so far came to.
+#[derive(Default)]
+struct Tally {
+    seeds: u64,
+    faults: BTreeMap<&'static str, u64>,
+    violations: usize,
+    stalls: usize,
+    events: usize,
+    forks: usize,
+    confirmed: usize,
+    lost_with_city: usize,
+    over_the_cap: usize,
+    round_trips: u64,
+    most_round_trips: u64,
+}
+
+impl Tally {
+    fn add(&mut self, outcome: Outcome) {
+        self.seeds += 1;
         for (kind, count) in outcome.faults {
-            *by_kind.entry(kind).or_default() += count;
+            *self.faults.entry(kind).or_default() += count;
         }
-        let failed = !outcome.violations.is_empty() || outcome.stall.is_some();
-        for text in outcome.violations.iter().chain(&outcome.stall) {
-            println!("seed {seed}: {text}");
+        self.violations += outcome.violations.len();
+        self.stalls += usize::from(outcome.stall.is_some());
+        self.events += outcome.events;
+        self.forks += outcome.forks;
+        self.confirmed += outcome.confirmed;
+        self.lost_with_city += outcome.lost_with_city;
+        self.over_the_cap += usize::from(outcome.over_the_cap);
+        self.round_trips += outcome.round_trips;
+        self.most_round_trips = self.most_round_trips.max(outcome.round_trips);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.violations + self.stalls > 0
+    }
+
+    fn line(&self, since: Instant) -> serde_json::Value {
+        serde_json::json!({
+            "seeds": self.seeds, "events": self.events, "faults": self.faults,
+            "violations": self.violations, "stalls": self.stalls,
+            "forks": self.forks, "confirmed": self.confirmed, "lost_with_city": self.lost_with_city,
+            "over_the_cap": self.over_the_cap,
+            "round_trips": { "mean": self.round_trips / self.seeds.max(1), "most": self.most_round_trips },
+            "seconds": (since.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        })
+    }
+}
+
+/// Runs the seeds on every core; how it goes stands on stderr every thousand seeds.
+fn run(wanted: &Wanted) -> ExitCode {
+    let begin = Instant::now();
+    let mut tally = Tally::default();
+    let next = AtomicU64::new(wanted.seeds.start);
+    let (done, outcomes) = mpsc::channel();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let (done, next) = (done.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let is_wanted = wanted.seeds.contains(&seed);
+                    if !is_wanted || done.send((seed, scenario::run_guarded(seed, &wanted.faults))).is_err() {
+                        return;
+                    }
+                }
+            });
         }
-        if failed {
-            println!(
-                "replay: cargo run --release -p tests --bin simulate -- --seeds {seed}..{}{}",
-                seed + 1,
-                words(allowed)
-            );
-            if wanted.first_failure {
+        drop(done);
+        // Taken by the loop: workers whose outcomes nobody waits for end.
+        for (seed, outcome) in outcomes {
+            report(seed, &outcome, &wanted.faults);
+            tally.add(outcome);
+            if tally.seeds.is_multiple_of(1000) {
+                eprintln!("{}", tally.line(begin));
+            }
+            if wanted.first_failure && tally.has_failed() {
                 break;
             }
         }
+    });
+    println!("{}", tally.line(begin));
+    if tally.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// What went wrong with a seed, and the command that replays it.
+fn report(seed: u64, outcome: &Outcome, faults: &BTreeSet<Fault>) {
+    let wrong: Vec<&String> = outcome.violations.iter().chain(&outcome.stall).collect();
+    for text in &wrong {
+        println!("seed {seed}: {text}");
     }
-    let seconds = begin.elapsed().as_secs_f64();
-    println!(
-        "{}",
-        serde_json::json!({
-            "seeds": count, "events": events, "faults": by_kind, "violations": violations, "stalls": stalls,
-            "forks": forks, "confirmed": confirmed, "lost_with_city": lost,
-            "over_the_cap": over_the_cap,
-            "round_trips": { "mean": round_trips / count.max(1), "most": slowest },
-            "seconds": (seconds * 10.0).round() / 10.0,
-        })
-    );
-    if violations + stalls > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if !wrong.is_empty() {
+        let (after, words) = (seed + 1, words(faults));
+        println!("replay: cargo run --release -p tests --bin simulate -- --seeds {seed}..{after}{words}");
+    }
 }
 
 fn explore(depth: usize) -> ExitCode {

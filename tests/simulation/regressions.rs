@@ -25,6 +25,7 @@ const SEEDS: &[(u64, &str)] = &[
     (244, "all"),           // the city's clock was ten years ahead and set back
     (1034, "all"),          // the feed's numbers were promised while a line was still to part
     (846409, "all"),        // the last small chunk of the promise was answered only with the next tick
+    (840381, "all"),        // a device was back only once where each must have been twice
     (1088, "all"),          // an older word of the city came after a newer one
     (1096, "all"),          // a branch node's clock was set back and its timers stood still
     (10006, "all"),         // a mark overtook chunks of the feed

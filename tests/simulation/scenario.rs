@@ -395,18 +395,35 @@ fn check_history(world: &mut World) {
 fn meet_again(world: &mut World) {
     let mut before = 0;
     for _ in 0..2 {
-        run_for(world, 3 * SECOND);
         before = world.chunks;
+        let cut_at = world.now;
         let links: Vec<u64> = world.connections.keys().copied().collect();
         for id in links {
             world.cut(id);
         }
-        run_for(world, 3 * SECOND);
+        while let Some(name) = absent(world, cut_at) {
+            if world.now - cut_at > PATIENCE {
+                world.checker.violation(format!("{name} does not come back"));
+                return;
+            }
+            run_for(world, 100 * MILLI);
+        }
+        run_for(world, 6 * SECOND);
     }
     if world.chunks != before {
         let text = format!("{} chunks travelled though nothing was new", world.chunks - before);
         world.checker.violation(text);
     }
+}
+
+/// An honest node that has not connected since.
+fn absent(world: &World, since: Time) -> Option<String> {
+    let has_connected = |node: &NodeId| {
+        let link = world.nodes[*node].link.and_then(|id| world.connections.get(&id));
+        *node == CITY || link.is_some_and(|connection| connection.since >= since)
+    };
+    let node = honest(world).into_iter().find(|node| !has_connected(node))?;
+    Some(world.nodes[node].name.clone())
 }
 
 /// Lines that copies of honest devices wrote on apart, as the city holds them.

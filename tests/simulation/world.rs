@@ -29,7 +29,7 @@ pub struct Connection {
     pub down: Pipe,
     /// Whether the client's and the server's end are open.
     pub open: [bool; 2],
-    since: Time,
+    pub since: Time,
     /// The line is dead, though an end may not know it yet.
     pub cut: bool,
     delivery: Delivery,
