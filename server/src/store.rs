@@ -14,13 +14,12 @@ pub use people::Grant;
 pub use segments::{COMPACTED_AT_ONCE, Fed, Reading, Segment};
 
 use client_core::event::DocumentId;
-use client_core::ids::{ActorId, CityId};
+use client_core::ids::ActorId;
 use lock::Lock;
 use rusqlite::ErrorCode;
-use script::{FileWriter, Script};
+use script::{Durable, FileWriter, Script};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError};
@@ -156,7 +155,7 @@ pub struct Store {
     engine: Engine,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
-    counters: Mutex<BTreeMap<CityId, commit::Counters>>,
+    ahead: Mutex<commit::Ahead>,
     commits_in_wal: AtomicU64,
 }
 
@@ -208,7 +207,7 @@ impl Store {
             engine,
             file,
             lock: Mutex::new(Some(lock)),
-            counters: Mutex::default(),
+            ahead: Mutex::default(),
             commits_in_wal: AtomicU64::new(0),
         })
     }
@@ -228,11 +227,11 @@ impl Store {
     }
 
     /// Runs all of a script in one transaction, or nothing.
-    async fn run(&self, script: Script) -> Result<(), StoreError> {
+    async fn run(&self, script: &Script, durable: Durable) -> Result<(), StoreError> {
         if let Some(writer) = self.file_writer().as_mut() {
-            return script.commit_to_file(writer);
+            return script.commit_to_file(writer, durable);
         }
-        script.commit(&self.pool).await
+        script.commit(&self.pool, durable).await
     }
 
     fn file_writer(&self) -> MutexGuard<'_, Option<FileWriter>> {
@@ -241,6 +240,9 @@ impl Store {
 
     /// Closes the store and frees its lock.
     pub async fn close(&self) {
+        if let Err(error) = self.write_waiting().await {
+            tracing::warn!(%error, "what came last from the upstream is not stored; it comes again");
+        }
         self.pool.close().await;
         if let Some(writer) = self.file_writer().take() {
             // Closing folds the WAL into the file; without it the next start does.

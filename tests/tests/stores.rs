@@ -1,9 +1,9 @@
 //! Both databases behave alike: the same office, imported twice, gives the same views and digests; what
-//! does not continue a line is refused.
+//! does not continue a line is refused; what comes again waits.
 
 use client_core::event::{DocumentId, Role, Scope};
 use client_core::identity::{self, Certificate, Introduction, SecretKey};
-use client_core::ids::{BranchId, DeviceId, EventId};
+use client_core::ids::{ActorId, BranchId, CityId, DeviceId, EventId};
 use client_core::log::{LogKey, Place, Position, Put, Run};
 use client_core::peer::{Batch, Placed};
 use client_core::time::{Day, Millis, Quarter};
@@ -72,57 +72,131 @@ async fn sqlite_and_postgresql_show_the_same_city() {
     assert_eq!(story(&["--database", &postgres.url()]).await, sqlite);
 }
 
+/// One actor's line, to be stored without a node.
+struct Line {
+    key: SecretKey,
+    author: Certificate,
+    document: DocumentId,
+    actor: ActorId,
+}
+
+const NONCE: [u8; 16] = [7; 16];
+
+impl Line {
+    fn new() -> Self {
+        let key = SecretKey::from_random([9; 32]);
+        let (city, branch) = (identity::city_id(key.public()), BranchId([1; 16]));
+        let (device, role) = (DeviceId([2; 16]), Role::BranchNode);
+        let author = Certificate::issue(&key, city, key.public(), device, branch, role, Millis(0));
+        let document = DocumentId::new(Scope::Shared, branch, Quarter::of(Day(20_000)));
+        Self { actor: identity::actor_id(key.public(), NONCE), key, author, document }
+    }
+
+    fn city(&self) -> CityId {
+        identity::city_id(self.key.public())
+    }
+
+    fn change(n: u8) -> Vec<Put> {
+        vec![Put { id: EventId([n; 16]), value: vec![n; 40] }]
+    }
+
+    /// A run of one change that tells itself apart by `n`.
+    fn run(&self, at: &Position, n: u8) -> Run {
+        let changes = [Self::change(n)];
+        Run::write(self.city(), &self.key, self.document, self.actor, at, &changes).expect("a run")
+    }
+
+    /// The run `n` as a batch; `begins` says whether the line begins with it.
+    fn batch(&self, run: &Run, n: u8, begins: bool) -> Batch {
+        let changes = Arc::new(vec![Self::change(n)]);
+        let (place, author) = (Place::On(0), self.author.clone());
+        let introduction = Introduction { nonce: NONCE, chain: vec![author.clone()] }.encode();
+        let introductions = begins.then_some((self.document, self.actor, introduction)).into_iter().collect();
+        let placed = Placed { place, begins, run: run.clone(), changes, author };
+        Batch { introductions, runs: vec![placed], ..Batch::default() }
+    }
+
+    /// Where the line ends in a store.
+    async fn head(&self, store: &Store) -> Position {
+        let ledger = store.stored(self.city()).await.unwrap().ledger;
+        let log = ledger.get(&LogKey { document: self.document, actor: self.actor });
+        log.expect("the actor's log").lines()[0].head
+    }
+}
+
 /// Stores two runs of a line, then offers some that do not begin where it ends.
 async fn only_what_continues(url: &str) {
-    let key = SecretKey::from_random([9; 32]);
-    let (city, branch, nonce) = (identity::city_id(key.public()), BranchId([1; 16]), [7; 16]);
-    let (device, role) = (DeviceId([2; 16]), Role::BranchNode);
-    let author = Certificate::issue(&key, city, key.public(), device, branch, role, Millis(0));
-    let actor = identity::actor_id(key.public(), nonce);
-    let document = DocumentId::new(Scope::Shared, branch, Quarter::of(Day(20_000)));
-    let change = |n: u8| vec![Put { id: EventId([n; 16]), value: vec![n; 40] }];
-    let run = |at: &Position, n: u8| {
-        Run::write(city, &key, document, actor, at, &[change(n)]).expect("a run of one change")
-    };
-    let batch = |run: &Run, n: u8, begins: bool| {
-        let changes = Arc::new(vec![change(n)]);
-        let placed =
-            Placed { place: Place::On(0), begins, run: run.clone(), changes, author: author.clone() };
-        let introduction = Introduction { nonce, chain: vec![author.clone()] }.encode();
-        let introductions = begins.then_some((document, actor, introduction)).into_iter().collect();
-        Batch { introductions, runs: vec![placed], ..Batch::default() }
-    };
-    let first = run(&Position::START, 1);
-    let second = run(&first.end(), 2);
-    let beside = run(&first.end(), 3);
-    let fourth = run(&run(&second.end(), 4).end(), 5);
+    let line = Line::new();
+    let (first, city) = (line.run(&Position::START, 1), line.city());
+    let second = line.run(&first.end(), 2);
+    let beside = line.run(&first.end(), 3);
+    let fourth = line.run(&line.run(&second.end(), 4).end(), 5);
     let store = Store::open(url).await.unwrap();
-    let unknown = store.commit(city, &batch(&second, 2, false), &[]).await;
+    let unknown = store.commit(city, &line.batch(&second, 2, false), &[]).await;
     assert!(matches!(unknown, Err(StoreError::NotContiguous { .. })), "no line: {unknown:?}");
-    store.commit(city, &batch(&first, 1, true), &[]).await.unwrap();
-    store.commit(city, &batch(&second, 2, false), &[]).await.unwrap();
+    store.commit(city, &line.batch(&first, 1, true), &[]).await.unwrap();
+    store.commit(city, &line.batch(&second, 2, false), &[]).await.unwrap();
     for (wrong, n, begins) in
         [(&first, 1, true), (&second, 2, false), (&beside, 3, false), (&fourth, 5, false)]
     {
-        let refused = store.commit(city, &batch(wrong, n, begins), &[]).await;
+        let refused = store.commit(city, &line.batch(wrong, n, begins), &[]).await;
         assert!(matches!(refused, Err(StoreError::NotContiguous { .. })), "{n}: {refused:?}");
         assert_eq!(store.feed_head(city).await.unwrap(), 2, "nothing of it is stored");
     }
     store.close().await;
     let store = Store::open(url).await.unwrap();
-    let ledger = store.stored(city).await.unwrap().ledger;
-    let lines = ledger.get(&LogKey { document, actor }).expect("the actor's log").lines();
-    assert_eq!((lines.len(), lines[0].head), (1, second.end()));
+    assert_eq!(line.head(&store).await, second.end());
     store.close().await;
+}
+
+/// Stores runs of which some come again: reading finds them, a killed process loses the last of them.
+async fn what_comes_again(url: &str) {
+    let line = Line::new();
+    let (first, city) = (line.run(&Position::START, 1), line.city());
+    let second = line.run(&first.end(), 2);
+    let third = line.run(&second.end(), 3);
+    let fourth = line.run(&third.end(), 4);
+    let beside = line.run(&first.end(), 5);
+    let again = |run, n| Batch { comes_again: true, ..line.batch(run, n, false) };
+    let store = Store::open(url).await.unwrap();
+    store.commit(city, &line.batch(&first, 1, true), &[]).await.unwrap();
+    assert_eq!(store.commit(city, &again(&second, 2), &[]).await.unwrap(), 2);
+    assert_eq!(line.head(&store).await, second.end(), "what waits is written before it is read");
+    assert_eq!(store.commit(city, &again(&third, 3), &[]).await.unwrap(), 3);
+    drop(store);
+
+    let store = Store::open(url).await.unwrap();
+    assert_eq!(line.head(&store).await, second.end(), "the process that ended had it in memory");
+    assert_eq!(store.commit(city, &again(&third, 3), &[]).await.unwrap(), 3);
+    let refused = store.commit(city, &line.batch(&beside, 5, false), &[]).await;
+    assert!(matches!(refused, Err(StoreError::NotContiguous { .. })), "{refused:?}");
+    store.commit(city, &line.batch(&fourth, 4, false), &[]).await.unwrap();
+    drop(store);
+
+    let store = Store::open(url).await.unwrap();
+    assert_eq!(line.head(&store).await, fourth.end(), "what waited is written with what is durable");
+    let key = LogKey { document: line.document, actor: line.actor };
+    let runs = store.runs_after(city, &key, 0, 0, usize::MAX).await.unwrap();
+    let numbers: Vec<_> = runs.iter().map(|run| run.first_seq).collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    store.close().await;
+}
+
+/// Over a SQLite file, then over PostgreSQL where there is one.
+async fn on_both(name: &str, what: impl AsyncFn(&str)) {
+    let folder = tempfile::tempdir().unwrap();
+    what(&format!("sqlite://{}", folder.path().join("lianxiao.db").display())).await;
+    if let Some(bin) = given_or_skipped("LIANXIAO_POSTGRES", name) {
+        what(&Postgres::start(&bin).url()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_does_not_continue_its_line_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    only_what_continues(&format!("sqlite://{}", folder.path().join("lianxiao.db").display())).await;
-    let Some(bin) = given_or_skipped("LIANXIAO_POSTGRES", "a_run_that_does_not_continue_its_line_is_refused")
-    else {
-        return;
-    };
-    only_what_continues(&Postgres::start(&bin).url()).await;
+    on_both("a_run_that_does_not_continue_its_line_is_refused", only_what_continues).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_again_waits_and_is_read_at_once() {
+    on_both("what_comes_again_waits_and_is_read_at_once", what_comes_again).await;
 }

@@ -84,6 +84,11 @@ impl StoreShelf {
         Ok(())
     }
 
+    /// Writes what waits in the store.
+    fn write_waiting(&self) -> Result<bool, StoreError> {
+        self.runtime.block_on(self.store.write_waiting())
+    }
+
     /// What follows `after`, if all of it was stored lately.
     fn recent_after(&self, after: u64) -> Option<impl Iterator<Item = &FeedItem>> {
         let first = self.recent.front()?.offset;
@@ -248,8 +253,12 @@ impl Core {
                 if let Input::Closed { connection } = &input {
                     self.senders.remove(connection);
                 }
+                let is_tick = matches!(input, Input::Tick);
                 self.handle(input, now);
                 drop(permit);
+                if is_tick {
+                    self.write_waiting(now);
+                }
             }
             Message::Open(input, sender) => {
                 // Something must be written, or there would be nothing to wait for the disk with.
@@ -309,9 +318,8 @@ impl Core {
             }
             match self.commit(&whole) {
                 Ok(()) => {
-                    if self.trouble.take().is_some() {
-                        self.journal.note(Happening::StoreWorks, "", "", now);
-                        tracing::info!("the store takes writes again");
+                    if !comes_again {
+                        self.store_works(now);
                     }
                     for token in tokens {
                         self.handle(Input::Persisted(token), now);
@@ -347,6 +355,22 @@ impl Core {
         let mut notes = std::mem::take(&mut self.notes);
         notes.extend(self.journal.take_unsaved());
         notes
+    }
+
+    /// Once a second: what came from the upstream and waits is written.
+    fn write_waiting(&mut self, now: Millis) {
+        match self.shelf.write_waiting() {
+            Ok(true) => self.store_works(now),
+            Ok(false) => {}
+            Err(error) => self.in_trouble(Vec::new(), &error, now),
+        }
+    }
+
+    fn store_works(&mut self, now: Millis) {
+        if self.trouble.take().is_some() {
+            self.journal.note(Happening::StoreWorks, "", "", now);
+            tracing::info!("the store takes writes again");
+        }
     }
 
     fn in_trouble(&mut self, mut notes: Vec<(String, Vec<u8>)>, error: &StoreError, now: Millis) {

@@ -1,6 +1,6 @@
 //! Writing: everything one batch holds, in one durable transaction.
 
-use super::script::Script;
+use super::script::{Durable, Script};
 use super::{Store, StoreError};
 use crate::projection::CourseCount;
 use client_core::ids::{CityId, EventId};
@@ -8,41 +8,99 @@ use client_core::log::{LogKey, Place, Run};
 use client_core::peer::{Batch, Placed};
 use client_core::sealed::SealedRow;
 use client_core::sync::Reach;
+use sqlx::AnyPool;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// The numbers given out last; only this process gives them out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Counters {
+struct Counters {
     feed: u64,
     sealed: u64,
 }
 
+/// What stands in no table yet.
+#[derive(Default)]
+pub(super) struct Ahead {
+    counters: BTreeMap<CityId, Counters>,
+    /// Batches that come again, in order: they are written together, before anybody reads.
+    waiting: Script,
+    waiting_bytes: usize,
+}
+
+/// More than this does not wait, in bytes.
+const MOST_WAITING: usize = 256 * 1024;
+
 impl Store {
-    /// Writes a batch in one durable transaction, or nothing of it; one that comes again survives the
-    /// end of this process at once, a power cut with the next that does not. Returns the number of
-    /// the run stored last.
+    /// Writes a batch in one durable transaction, or nothing of it. One that comes again is written
+    /// with the next one that does not, before the next reading, or by [`Store::write_waiting`]: the end
+    /// of the process may take it. Returns the number of the run stored last.
     pub async fn commit(
         &self,
         city: CityId,
         batch: &Batch,
         counts: &[CourseCount],
     ) -> Result<u64, StoreError> {
-        let mut given = self.counters.lock().await;
-        let mut counters = match given.get(&city) {
+        let mut ahead = self.ahead.lock().await;
+        let mut counters = match ahead.counters.get(&city) {
             Some(counters) => *counters,
             None => self.read_counters(city).await?,
         };
-        let mut script = script_of(city, batch, counts, &mut counters)?;
-        script.waits_for_the_disk = !batch.comes_again;
-        self.run(script).await?;
-        given.insert(city, counters);
-        self.commits_in_wal.fetch_add(1, Ordering::Relaxed);
+        let script = script_of(city, batch, counts, &mut counters)?;
+        if batch.comes_again {
+            // Others first: where those cannot be written, this one is refused.
+            let bytes = script.size();
+            if ahead.waiting_bytes + bytes > MOST_WAITING {
+                self.write(&mut ahead, Script::default(), Durable::Later).await?;
+            }
+            ahead.waiting_bytes += bytes;
+            ahead.waiting.append(script);
+        } else {
+            self.write(&mut ahead, script, Durable::AtOnce).await?;
+        }
+        ahead.counters.insert(city, counters);
         Ok(counters.feed)
+    }
+
+    /// Writes what waits; says whether anything did.
+    pub async fn write_waiting(&self) -> Result<bool, StoreError> {
+        let mut ahead = self.ahead.lock().await;
+        self.write(&mut ahead, Script::default(), Durable::Later).await
+    }
+
+    /// Writes what waits and this after it, in one transaction; what waits goes on waiting if that fails.
+    /// Says whether there was anything.
+    async fn write(&self, ahead: &mut Ahead, script: Script, durable: Durable) -> Result<bool, StoreError> {
+        let kept = ahead.waiting.len();
+        ahead.waiting.append(script);
+        if ahead.waiting.is_empty() {
+            return Ok(false);
+        }
+        if let Err(error) = self.run(&ahead.waiting, durable).await {
+            ahead.waiting.truncate(kept);
+            return Err(error);
+        }
+        ahead.waiting.truncate(0);
+        ahead.waiting_bytes = 0;
+        self.commits_in_wal.fetch_add(1, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Writes a script, durable at once.
+    pub(super) async fn run_alone(&self, script: Script) -> Result<(), StoreError> {
+        let mut ahead = self.ahead.lock().await;
+        self.write(&mut ahead, script, Durable::AtOnce).await.map(drop)
+    }
+
+    /// Where to read: all that was committed stands there.
+    pub(super) async fn written(&self) -> Result<&AnyPool, StoreError> {
+        self.write_waiting().await?;
+        Ok(&self.pool)
     }
 
     /// The number of the run stored last.
     pub async fn feed_head(&self, city: CityId) -> Result<u64, StoreError> {
-        let given = self.counters.lock().await.get(&city).map(|counters| counters.feed);
+        let given = self.ahead.lock().await.counters.get(&city).map(|counters| counters.feed);
         match given {
             Some(feed) => Ok(feed),
             None => Ok(self.read_counters(city).await?.feed),
@@ -159,9 +217,9 @@ fn write_run(script: &mut Script, city: CityId, placed: &Placed, feed: u64) -> R
     Ok(())
 }
 
-fn does_not_continue(run: &Run) -> StoreError {
-    let document = Box::new(run.document);
-    StoreError::NotContiguous { document, actor: run.actor, first_seq: run.first_seq }
+fn does_not_continue(run: &Run) -> impl Fn() -> StoreError + Send + Sync + 'static {
+    let (document, actor, first_seq) = (run.document, run.actor, run.first_seq);
+    move || StoreError::NotContiguous { document: Box::new(document), actor, first_seq }
 }
 
 fn write_sealed(script: &mut Script, city: CityId, row: &SealedRow, feed: u64) {

@@ -36,7 +36,7 @@ impl Store {
         let introductions = self.introductions(city).await?;
         let rows = sqlx::query("SELECT lines.document, lines.actor, lines.line, parent, from_seq, from_hash, from_op, last_seq, last_hash, first_op + events FROM lines LEFT JOIN runs ON runs.city = lines.city AND runs.document = lines.document AND runs.actor = lines.actor AND runs.line = lines.line AND last_seq = (SELECT MAX(last_seq) FROM runs AS those WHERE those.city = lines.city AND those.document = lines.document AND those.actor = lines.actor AND those.line = lines.line) WHERE lines.city = $1 ORDER BY lines.document, lines.actor, lines.line")
             .bind(city.0.as_slice())
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         let mut ledger = Ledger::default();
         for row in &rows {
@@ -58,7 +58,7 @@ impl Store {
     pub async fn introductions(&self, city: CityId) -> Result<BTreeMap<LogKey, Introduction>, StoreError> {
         let rows = sqlx::query("SELECT document, actor, introduction FROM actors WHERE city = $1")
             .bind(city.0.as_slice())
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter()
             .map(|row| {
@@ -75,7 +75,7 @@ impl Store {
                 .bind(city.0.as_slice())
                 .bind(key.document.to_string())
                 .bind(key.actor.0.as_slice())
-                .fetch_optional(&self.pool)
+                .fetch_optional(self.written().await?)
                 .await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
@@ -102,7 +102,7 @@ impl Store {
             .bind(key.actor.0.as_slice())
             .bind(i64::from(line))
             .bind(number(after))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         let mut runs = Vec::new();
         let mut bytes = 0;
@@ -123,7 +123,7 @@ impl Store {
         let rows = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
             .bind(event.0.as_slice())
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(run_of).collect()
     }
@@ -140,7 +140,7 @@ impl Store {
         let rows = sqlx::query("SELECT feed, document, LENGTH(bytes) FROM runs WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT 1024")
             .bind(city.0.as_slice())
             .bind(number(after))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         let (mut wanted, mut bytes, mut upto) = (Vec::new(), 0, after);
         for row in &rows {
@@ -161,7 +161,8 @@ impl Store {
             "SELECT {RUN} FROM runs WHERE city = $1 AND feed IN ({}) ORDER BY feed",
             wanted.join(",")
         );
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(city.0.as_slice()).fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query(AssertSqlSafe(text)).bind(city.0.as_slice()).fetch_all(self.written().await?).await?;
         Ok((rows.iter().map(run_of).collect::<Result<_, _>>()?, upto))
     }
 
@@ -178,7 +179,7 @@ impl Store {
         let rows = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
             .bind(i64::try_from(after).unwrap_or(i64::MAX))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         let upto = rows.last().map(|row| count(row, 7)).transpose()?.unwrap_or(after);
         let sealed = rows.iter().map(sealed_row).collect::<Result<_, _>>()?;
@@ -190,7 +191,7 @@ impl Store {
         let rows = sqlx::query("SELECT branch, person, field, stamp, author, content, signature FROM sealed_rows WHERE city = $1 AND branch = $2 ORDER BY person, field")
             .bind(city.0.as_slice())
             .bind(branch.0.as_slice())
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(sealed_row).collect()
     }
@@ -198,7 +199,7 @@ impl Store {
     async fn reached(&self, city: CityId) -> Result<Reached, StoreError> {
         let rows = sqlx::query("SELECT document, actor, line, upstream_seq, upstream_hash, city_seq FROM reached WHERE city = $1")
             .bind(city.0.as_slice())
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         let mut reached = Reached::default();
         for row in &rows {
@@ -213,7 +214,7 @@ impl Store {
     async fn statements(&self, city: CityId) -> Result<BTreeMap<DocumentId, CityStatement>, StoreError> {
         let rows = sqlx::query("SELECT document, bytes FROM statements WHERE city = $1")
             .bind(city.0.as_slice())
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(|row| Ok((document(row, 0)?, read_back(&row.try_get::<Vec<u8>, _>(1)?)?))).collect()
     }
@@ -223,7 +224,7 @@ impl Store {
         let row = sqlx::query("SELECT bytes FROM meta WHERE city = $1 AND name = $2")
             .bind(city.0.as_slice())
             .bind(name)
-            .fetch_optional(&self.pool)
+            .fetch_optional(self.written().await?)
             .await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
@@ -234,7 +235,7 @@ impl Store {
             .bind(city.0.as_slice())
             .bind(prefix)
             .bind(format!("{prefix}\u{7f}"))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
@@ -250,7 +251,7 @@ impl Store {
             .bind(city.0.as_slice())
             .bind(from.as_str())
             .bind(format!("{from}\u{7f}"))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         let mut attendance = CourseAttendance::default();
         for row in &rows {
@@ -267,7 +268,7 @@ impl Store {
             .bind(city.0.as_slice())
             .bind(key.document.to_string())
             .bind(key.actor.0.as_slice())
-            .fetch_optional(&self.pool)
+            .fetch_optional(self.written().await?)
             .await?;
         row.map(|row| Ok(EventId(fixed(&row, 0)?))).transpose()
     }
@@ -283,8 +284,9 @@ impl Store {
                 Ok(size("") + size("-wal"))
             }
             _ => {
-                let row =
-                    sqlx::query("SELECT pg_database_size(current_database())").fetch_one(&self.pool).await?;
+                let row = sqlx::query("SELECT pg_database_size(current_database())")
+                    .fetch_one(self.written().await?)
+                    .await?;
                 count(&row, 0)
             }
         }

@@ -15,6 +15,16 @@ pub enum Value {
     Text(String),
 }
 
+impl Value {
+    fn size(&self) -> usize {
+        match self {
+            Self::Number(_) => size_of::<i64>(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Text(text) => text.len(),
+        }
+    }
+}
+
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Number(number)
@@ -61,24 +71,28 @@ impl ToSql for Value {
     }
 }
 
+/// What is wrong if a statement does not change exactly one row.
+type OrElse = Box<dyn Fn() -> StoreError + Send + Sync>;
+
 struct Statement {
     sql: &'static str,
     values: Vec<Value>,
-    /// It must change exactly one row, else this is what is wrong.
-    or_else: Option<StoreError>,
+    or_else: Option<OrElse>,
+}
+
+/// When a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durable {
+    /// Once it would survive a power cut.
+    AtOnce,
+    /// With the next that is durable at once.
+    Later,
 }
 
 /// Statements in order. Parameters are `$1`, `$2` … in each.
+#[derive(Default)]
 pub struct Script {
     statements: Vec<Statement>,
-    /// Whether the transaction ends only once it would survive a power cut.
-    pub waits_for_the_disk: bool,
-}
-
-impl Default for Script {
-    fn default() -> Self {
-        Self { statements: Vec::new(), waits_for_the_disk: true }
-    }
 }
 
 impl Script {
@@ -88,29 +102,60 @@ impl Script {
     }
 
     /// Appends a statement that must change exactly one row.
-    pub fn push_one<const N: usize>(&mut self, sql: &'static str, values: [Value; N], or_else: StoreError) {
+    pub fn push_one<const N: usize>(
+        &mut self,
+        sql: &'static str,
+        values: [Value; N],
+        or_else: impl Fn() -> StoreError + Send + Sync + 'static,
+    ) {
+        let or_else: OrElse = Box::new(or_else);
         self.statements.push(Statement { sql, values: values.into(), or_else: Some(or_else) });
     }
 
+    /// Appends another script.
+    pub fn append(&mut self, mut other: Self) {
+        self.statements.append(&mut other.statements);
+    }
+
+    /// How many statements there are.
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// What the bound values take, in bytes.
+    pub fn size(&self) -> usize {
+        self.statements.iter().flat_map(|statement| &statement.values).map(Value::size).sum()
+    }
+
+    /// Keeps the first statements.
+    pub fn truncate(&mut self, len: usize) {
+        self.statements.truncate(len);
+    }
+
     /// Runs all of it in one transaction, or nothing, on PostgreSQL.
-    pub async fn commit(self, pool: &AnyPool) -> Result<(), StoreError> {
+    pub async fn commit(&self, pool: &AnyPool, durable: Durable) -> Result<(), StoreError> {
         let mut transaction = pool.begin().await?;
-        if !self.waits_for_the_disk {
+        if durable == Durable::Later {
             sqlx::query("SET LOCAL synchronous_commit TO OFF").execute(&mut *transaction).await?;
         }
-        for Statement { sql, values, or_else } in self.statements {
-            let query = sqlx::query_with(sql, arguments(values)?);
+        for Statement { sql, values, or_else } in &self.statements {
+            let query = sqlx::query_with(*sql, arguments(values)?);
             let done = query.execute(&mut *transaction).await?;
-            if let Some(wrong) = or_else.filter(|_| done.rows_affected() != 1) {
-                return Err(wrong);
+            if let Some(wrong) = or_else.as_ref().filter(|_| done.rows_affected() != 1) {
+                return Err(wrong());
             }
         }
         Ok(transaction.commit().await?)
     }
 
     /// The same in SQLite's file, on this thread, which waits for the disk.
-    pub fn commit_to_file(self, writer: &mut FileWriter) -> Result<(), StoreError> {
-        writer.wait_for_the_disk(self.waits_for_the_disk)?;
+    pub fn commit_to_file(&self, writer: &mut FileWriter, durable: Durable) -> Result<(), StoreError> {
+        writer.be_durable(durable)?;
         let file = &writer.file;
         let kept = |sql: &str| file.prepare_cached(sql)?.execute(());
         kept("BEGIN IMMEDIATE")?;
@@ -122,12 +167,12 @@ impl Script {
         done.map(drop)
     }
 
-    fn steps(self, file: &Connection) -> Result<(), StoreError> {
-        for Statement { sql, values, or_else } in self.statements {
+    fn steps(&self, file: &Connection) -> Result<(), StoreError> {
+        for Statement { sql, values, or_else } in &self.statements {
             // SQLite numbers `?1`; `$1` would be a name.
-            let changed = file.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(&values))?;
-            if let Some(wrong) = or_else.filter(|_| changed != 1) {
-                return Err(wrong);
+            let changed = file.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(values))?;
+            if let Some(wrong) = or_else.as_ref().filter(|_| changed != 1) {
+                return Err(wrong());
             }
         }
         Ok(())
@@ -140,7 +185,7 @@ const STATEMENTS_KEPT: usize = 32;
 /// SQLite's one writer.
 pub struct FileWriter {
     pub file: Connection,
-    waits_for_the_disk: bool,
+    durable: Durable,
 }
 
 impl FileWriter {
@@ -149,30 +194,35 @@ impl FileWriter {
         let file = Connection::open(path)?;
         file.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         file.execute_batch(settings)?;
-        file.execute_batch(Self::synchronous(true))?;
-        Ok(Self { file, waits_for_the_disk: true })
+        file.execute_batch(Durable::AtOnce.setting())?;
+        Ok(Self { file, durable: Durable::AtOnce })
     }
 
-    fn wait_for_the_disk(&mut self, waits: bool) -> Result<(), StoreError> {
-        if self.waits_for_the_disk != waits {
-            self.file.execute_batch(Self::synchronous(waits))?;
-            self.waits_for_the_disk = waits;
+    fn be_durable(&mut self, durable: Durable) -> Result<(), StoreError> {
+        if self.durable != durable {
+            self.file.execute_batch(durable.setting())?;
+            self.durable = durable;
         }
         Ok(())
     }
+}
 
-    fn synchronous(waits: bool) -> &'static str {
-        if waits { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" }
+impl Durable {
+    fn setting(self) -> &'static str {
+        match self {
+            Self::AtOnce => "PRAGMA synchronous = FULL",
+            Self::Later => "PRAGMA synchronous = NORMAL",
+        }
     }
 }
 
-fn arguments(values: Vec<Value>) -> Result<AnyArguments, StoreError> {
+fn arguments(values: &[Value]) -> Result<AnyArguments, StoreError> {
     let mut arguments = AnyArguments::default();
     for value in values {
         let added = match value {
-            Value::Number(number) => arguments.add(number),
-            Value::Bytes(bytes) => arguments.add(bytes),
-            Value::Text(text) => arguments.add(text),
+            Value::Number(number) => arguments.add(*number),
+            Value::Bytes(bytes) => arguments.add(bytes.as_slice()),
+            Value::Text(text) => arguments.add(text.as_str()),
         };
         added.map_err(sqlx::Error::Encode)?;
     }

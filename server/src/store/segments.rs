@@ -60,13 +60,14 @@ impl Store {
                 segment.header.as_slice().into(),
             ],
         );
-        self.run(script).await
+        self.run_alone(script).await
     }
 
     /// Every segment, a document's in order.
     pub async fn segments(&self, city: CityId) -> Result<Vec<Segment>, StoreError> {
         let text = format!("SELECT {SEGMENT} FROM segments WHERE city = $1 ORDER BY document, upto_feed");
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(city.0.as_slice()).fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query(AssertSqlSafe(text)).bind(city.0.as_slice()).fetch_all(self.written().await?).await?;
         rows.iter().map(segment_of).collect()
     }
 
@@ -82,7 +83,7 @@ impl Store {
         let row = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
             .bind(document.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_optional(self.written().await?)
             .await?;
         row.as_ref().map(segment_of).transpose()
     }
@@ -93,7 +94,7 @@ impl Store {
         let row = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
             .bind(hash.0.as_slice())
-            .fetch_optional(&self.pool)
+            .fetch_optional(self.written().await?)
             .await?;
         row.as_ref().map(segment_of).transpose()
     }
@@ -118,7 +119,7 @@ impl Store {
             .bind(number(seq))
             .bind(number(segment.after))
             .bind(number(segment.upto))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(run_of).collect()
     }
@@ -128,7 +129,7 @@ impl Store {
         let rows = sqlx::query("SELECT feed, document, LENGTH(bytes) FROM runs WHERE city = $1 AND feed > $2 ORDER BY feed LIMIT 1024")
             .bind(city.0.as_slice())
             .bind(number(after))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(|row| self.fed_of(row)).collect()
     }
@@ -144,7 +145,7 @@ impl Store {
             .bind(city.0.as_slice())
             .bind(document.to_string())
             .bind(number(after))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(|row| self.fed_of(row)).collect()
     }
@@ -168,7 +169,7 @@ impl Store {
             .bind(key.actor.0.as_slice())
             .bind(number(seq))
             .bind(number(fed))
-            .fetch_all(&self.pool)
+            .fetch_all(self.written().await?)
             .await?;
         rows.iter().map(|row| Ok(run_of(row)?.run)).collect()
     }
@@ -178,7 +179,7 @@ impl Store {
     pub async fn replace_runs(&self, city: CityId, joined: &[Run]) -> Result<(), StoreError> {
         let mut script = Script::default();
         for run in joined {
-            let document = run.document.to_string();
+            let (key, document) = (run.key(), run.document.to_string());
             let changes = unpack(&run.bytes).map_err(|error| StoreError::Damaged(error.to_string()))?;
             let ids = || changes.iter().flatten().map(|put| put.id);
             let (Some(first_id), Some(last_id)) = (ids().min(), ids().max()) else { continue };
@@ -198,7 +199,7 @@ impl Store {
                     run.last_seq.into(),
                     run.last_hash.0.into(),
                 ],
-                StoreError::Damaged(format!("the last part of a joined run of {} is gone", run.key())),
+                move || StoreError::Damaged(format!("the last part of a joined run of {key} is gone")),
             );
             script.push(
                 "DELETE FROM runs WHERE city = $1 AND document = $2 AND actor = $3 AND line = 0 AND last_seq >= $4 AND last_seq < $5",
@@ -211,7 +212,7 @@ impl Store {
                 ],
             );
         }
-        if joined.is_empty() { Ok(()) } else { self.run(script).await }
+        if joined.is_empty() { Ok(()) } else { self.run_alone(script).await }
     }
 
     /// Gives some pages that hold nothing back to the file system, a part of them so that others can write
