@@ -46,7 +46,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 use writing::{Drafting, OWN_LINES, WriteRequest};
 
 /// What this node is.
@@ -143,6 +143,7 @@ pub struct Node {
     store: Arc<Store>,
     inbox: mpsc::Sender<Message>,
     news: broadcast::Sender<News>,
+    changed: watch::Sender<()>,
     next_connection: AtomicU64,
     /// Held while decisions are worked out and written: one after the other.
     deciding: tokio::sync::Mutex<()>,
@@ -225,6 +226,7 @@ impl Node {
         };
         tracing::info!(city = %city, logs = stored.ledger.len(), events = shared.len(), "node opened");
         let (news, _) = broadcast::channel(4096);
+        let changed = watch::Sender::default();
         let (inbox, receiver) = mpsc::channel(MOST_WAITING);
         let runtime = tokio::runtime::Handle::current();
         let feed_head = store.feed_head(city).await?;
@@ -259,6 +261,7 @@ impl Node {
             courses: CourseProjection::default(),
             joining: Joining::new(sealed),
             news: news.clone(),
+            changed: changed.clone(),
         };
         let thread = std::thread::Builder::new().name("node".into());
         thread
@@ -275,6 +278,7 @@ impl Node {
             store,
             inbox,
             news,
+            changed,
             next_connection: AtomicU64::new(1),
             deciding: tokio::sync::Mutex::new(()),
         }))
@@ -338,6 +342,11 @@ impl Node {
     /// News from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    /// Tells when to look again: what the node holds, how far that has come, or its line has changed.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Ends the node's thread and closes the store.

@@ -23,7 +23,7 @@ use client_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 
 /// The most messages whose outcome is made durable together.
 const MOST_AT_ONCE: usize = 512;
@@ -210,6 +210,7 @@ pub struct Core {
     pub courses: CourseProjection,
     pub joining: Joining,
     pub news: broadcast::Sender<News>,
+    pub changed: watch::Sender<()>,
 }
 
 /// Why the store takes nothing.
@@ -297,6 +298,7 @@ impl Core {
         if matches!(self.kind, Kind::Branch) && self.upstream_live.is_none_or(|(was, _)| was != live) {
             self.upstream_live = Some((live, now));
             let _ = self.news.send(News::Upstream(live));
+            self.changed.send_replace(());
         }
     }
 
@@ -481,7 +483,8 @@ impl Core {
                     self.refused.pop_front();
                 }
             }
-            Effect::RowsKept(_) | Effect::Changed => {}
+            Effect::Changed => self.changed.send_replace(()),
+            Effect::RowsKept(_) => {}
         }
     }
 

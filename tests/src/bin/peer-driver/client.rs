@@ -4,17 +4,13 @@ use crate::{monotonic, place, rows};
 use client_core::event::Draft;
 use client_core::ids::{ActionId, BranchId, EventId};
 use client_core::time::Millis;
-use lianxiao::node::{Actions, Node, Writer};
+use lianxiao::node::{Actions, Held, Node, Writer};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 pub type Failure = Box<dyn Error + Send + Sync>;
-
-/// How often a state is looked at while somebody waits for it.
-const LOOK: Duration = Duration::from_millis(1);
 
 /// A branch's node.
 pub struct Client {
@@ -97,19 +93,18 @@ impl Client {
 
     /// Waits until the server said that it holds everything durably.
     pub async fn acked(&self) -> Result<f64, Failure> {
-        loop {
-            let held = self.node.held().await?;
-            if held.not_at_upstream == 0 && held.is_connected {
-                return Ok(monotonic());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        self.until(|held| held.not_at_upstream == 0 && held.is_connected).await
     }
 
     /// Waits until this many events are held.
     pub async fn wait(&self, count: u64) -> Result<f64, Failure> {
-        while self.count().await? < count {
-            tokio::time::sleep(LOOK).await;
+        self.until(|held| held.events >= count).await
+    }
+
+    async fn until(&self, is_enough: impl Fn(&Held) -> bool) -> Result<f64, Failure> {
+        let mut changes = self.node.changes();
+        while !is_enough(&self.node.held().await?) {
+            changes.changed().await?;
         }
         Ok(monotonic())
     }
