@@ -21,7 +21,7 @@ use script::{Durable, FileWriter, Script};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -156,6 +156,8 @@ pub struct Store {
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
     ahead: Mutex<commit::Ahead>,
+    /// What waits in `ahead`, in bytes.
+    waiting_bytes: AtomicUsize,
     commits_in_wal: AtomicU64,
 }
 
@@ -208,6 +210,7 @@ impl Store {
             file,
             lock: Mutex::new(Some(lock)),
             ahead: Mutex::default(),
+            waiting_bytes: AtomicUsize::new(0),
             commits_in_wal: AtomicU64::new(0),
         })
     }

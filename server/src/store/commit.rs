@@ -25,7 +25,6 @@ pub(super) struct Ahead {
     counters: BTreeMap<CityId, Counters>,
     /// Batches that come again, in order: they are written together, before anybody reads.
     waiting: Script,
-    waiting_bytes: usize,
 }
 
 /// More than this does not wait, in bytes.
@@ -50,11 +49,11 @@ impl Store {
         if batch.comes_again {
             // Others first: where those cannot be written, this one is refused.
             let bytes = script.size();
-            if ahead.waiting_bytes + bytes > MOST_WAITING {
+            if self.waiting_bytes.load(Ordering::Acquire) + bytes > MOST_WAITING {
                 self.write(&mut ahead, Script::default(), Durable::Later).await?;
             }
-            ahead.waiting_bytes += bytes;
             ahead.waiting.append(script);
+            self.waiting_bytes.fetch_add(bytes, Ordering::Release);
         } else {
             self.write(&mut ahead, script, Durable::AtOnce).await?;
         }
@@ -81,7 +80,7 @@ impl Store {
             return Err(error);
         }
         ahead.waiting.truncate(0);
-        ahead.waiting_bytes = 0;
+        self.waiting_bytes.store(0, Ordering::Release);
         self.commits_in_wal.fetch_add(1, Ordering::Relaxed);
         Ok(true)
     }
@@ -92,9 +91,11 @@ impl Store {
         self.write(&mut ahead, script, Durable::AtOnce).await.map(drop)
     }
 
-    /// Where to read: all that was committed stands there.
+    /// Where to read: all that was committed stands there. Where nothing waits, no reader waits for a writer.
     pub(super) async fn written(&self) -> Result<&AnyPool, StoreError> {
-        self.write_waiting().await?;
+        if self.waiting_bytes.load(Ordering::Acquire) > 0 {
+            self.write_waiting().await?;
+        }
         Ok(&self.pool)
     }
 
