@@ -344,7 +344,8 @@ impl Node {
         self.news.subscribe()
     }
 
-    /// Tells when to look again: what the node holds, how far that has come, or its line has changed.
+    /// Tells when to look again: what the node holds, how far that has come, or whether it is connected
+    /// to its upstream has changed.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }

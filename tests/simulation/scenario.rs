@@ -420,7 +420,7 @@ fn meet_again(world: &mut World) {
 fn absent(world: &World, since: Time) -> Option<String> {
     let has_connected = |node: &NodeId| {
         let link = world.nodes[*node].link.and_then(|id| world.connections.get(&id));
-        *node == CITY || link.is_some_and(|connection| connection.since >= since)
+        *node == CITY || link.is_some_and(|connection| connection.since >= since && !connection.cut)
     };
     let node = honest(world).into_iter().find(|node| !has_connected(node))?;
     Some(world.nodes[node].name.clone())

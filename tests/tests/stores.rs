@@ -149,8 +149,11 @@ async fn only_what_continues(url: &str) {
     store.close().await;
 }
 
-/// Stores runs of which some come again: reading finds them, a killed process loses the last of them.
-async fn what_comes_again(url: &str) {
+/// Reading finds what comes again; a killed process loses the last of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_again_waits_and_is_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = &format!("sqlite://{}", folder.path().join("lianxiao.db").display());
     let line = Line::new();
     let (first, city) = (line.run(&Position::START, 1), line.city());
     let second = line.run(&first.end(), 2);
@@ -182,21 +185,13 @@ async fn what_comes_again(url: &str) {
     store.close().await;
 }
 
-/// Over a SQLite file, then over PostgreSQL where there is one.
-async fn on_both(name: &str, what: impl AsyncFn(&str)) {
-    let folder = tempfile::tempdir().unwrap();
-    what(&format!("sqlite://{}", folder.path().join("lianxiao.db").display())).await;
-    if let Some(bin) = given_or_skipped("LIANXIAO_POSTGRES", name) {
-        what(&Postgres::start(&bin).url()).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_does_not_continue_its_line_is_refused() {
-    on_both("a_run_that_does_not_continue_its_line_is_refused", only_what_continues).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_again_waits_and_is_read_at_once() {
-    on_both("what_comes_again_waits_and_is_read_at_once", what_comes_again).await;
+    let folder = tempfile::tempdir().unwrap();
+    only_what_continues(&format!("sqlite://{}", folder.path().join("lianxiao.db").display())).await;
+    if let Some(bin) =
+        given_or_skipped("LIANXIAO_POSTGRES", "a_run_that_does_not_continue_its_line_is_refused")
+    {
+        only_what_continues(&Postgres::start(&bin).url()).await;
+    }
 }

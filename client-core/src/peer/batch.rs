@@ -49,7 +49,8 @@ pub struct Batch {
     pub cursor: Option<Cursor>,
     /// Small values of the owner.
     pub notes: Vec<(String, Vec<u8>)>,
-    /// All of it was heard from the upstream, which says it again to whoever lost it.
+    /// All of it was heard from the upstream, which says it again to whoever lost it: where nobody connects,
+    /// the owner may keep it in memory for a moment.
     pub comes_again: bool,
 }
 

@@ -66,7 +66,7 @@ impl StoreShelf {
         Self { store, city, runtime, feed_head, recent: VecDeque::new(), recent_bytes: 0 }
     }
 
-    /// Makes a batch durable.
+    /// Stores a batch.
     fn commit(&mut self, batch: &Batch, counts: &[CourseCount]) -> Result<(), StoreError> {
         let feed_head = self.runtime.block_on(self.store.commit(self.city, batch, counts))?;
         for placed in &batch.runs {
@@ -186,7 +186,7 @@ pub struct Core {
     pub standing: Standing,
     /// Small values to store with the next batch.
     pub notes: Vec<(String, Vec<u8>)>,
-    /// Whether anybody ever connected to it: they count on what it once told them.
+    /// Whether anybody connected to it since it started: they count on what it told them.
     pub serves: bool,
     /// Why the store took nothing the last time.
     pub trouble: Option<Trouble>,
@@ -263,9 +263,14 @@ impl Core {
             }
             Message::Open(input, sender) => {
                 // Something must be written, or there would be nothing to wait for the disk with.
-                if matches!(input, Input::Accepted { .. }) && !std::mem::replace(&mut self.serves, true) {
+                if matches!(input, Input::Accepted { .. }) && !self.serves {
                     self.notes.push(("serves".to_owned(), vec![1]));
                     self.settle();
+                    if self.shelf.store.is_behind() {
+                        tracing::warn!("a connection is refused: what the feed promises cannot be stored");
+                        return false;
+                    }
+                    self.serves = true;
                 }
                 if let Input::Connected { connection, .. } | Input::Accepted { connection, .. } = &input {
                     self.senders.insert(*connection, sender);
@@ -302,7 +307,7 @@ impl Core {
         }
     }
 
-    /// Starts what waits to be written, and makes everything durable that waits for it.
+    /// Starts what waits to be written, and stores everything that waits for it.
     fn settle(&mut self) {
         loop {
             let now = now();

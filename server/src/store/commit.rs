@@ -1,7 +1,7 @@
-//! Writing: everything one batch holds, in one durable transaction.
+//! Writing: everything one batch holds, in one transaction.
 
 use super::script::{Durable, Script};
-use super::{Store, StoreError};
+use super::{Engine, Store, StoreError};
 use crate::projection::CourseCount;
 use client_core::ids::{CityId, EventId};
 use client_core::log::{LogKey, Place, Run};
@@ -19,7 +19,7 @@ struct Counters {
     sealed: u64,
 }
 
-/// What stands in no table yet.
+/// The numbers given out, and the batches that stand in no table yet.
 #[derive(Default)]
 pub(super) struct Ahead {
     counters: BTreeMap<CityId, Counters>,
@@ -27,7 +27,7 @@ pub(super) struct Ahead {
     waiting: Script,
 }
 
-/// More than this does not wait, in bytes.
+/// More than this does not wait, in bytes of bound values.
 const MOST_WAITING: usize = 256 * 1024;
 
 impl Store {
@@ -46,19 +46,26 @@ impl Store {
             None => self.read_counters(city).await?,
         };
         let script = script_of(city, batch, counts, &mut counters)?;
-        if batch.comes_again {
-            // Others first: where those cannot be written, this one is refused.
-            let bytes = script.size();
-            if self.waiting_bytes.load(Ordering::Acquire) + bytes > MOST_WAITING {
-                self.write(&mut ahead, Script::default(), Durable::Later).await?;
-            }
+        if batch.comes_again && self.may_wait(&script) {
+            self.waiting_bytes.fetch_add(script.size(), Ordering::Release);
             ahead.waiting.append(script);
-            self.waiting_bytes.fetch_add(bytes, Ordering::Release);
         } else {
-            self.write(&mut ahead, script, Durable::AtOnce).await?;
+            let durable = if batch.comes_again { Durable::Later } else { Durable::AtOnce };
+            self.write(&mut ahead, script, durable).await?;
         }
         ahead.counters.insert(city, counters);
         Ok(counters.feed)
+    }
+
+    /// Only with SQLite: a transaction on PostgreSQL can end without anybody knowing how.
+    fn may_wait(&self, script: &Script) -> bool {
+        let waiting = self.waiting_bytes.load(Ordering::Acquire);
+        self.engine == Engine::Sqlite && waiting + script.size() <= MOST_WAITING
+    }
+
+    /// Whether something waits to be written.
+    pub fn is_behind(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Acquire) > 0
     }
 
     /// Writes what waits; says whether anything did.
@@ -85,16 +92,20 @@ impl Store {
         Ok(true)
     }
 
-    /// Writes a script, durable at once.
-    pub(super) async fn run_alone(&self, script: Script) -> Result<(), StoreError> {
+    /// Writes a script after what waits, durable at once.
+    pub(super) async fn run_durably(&self, script: Script) -> Result<(), StoreError> {
         let mut ahead = self.ahead.lock().await;
         self.write(&mut ahead, script, Durable::AtOnce).await.map(drop)
     }
 
-    /// Where to read: all that was committed stands there. Where nothing waits, no reader waits for a writer.
+    /// Where to read: all that was committed stands there, but what waits while the disk is full. Where
+    /// nothing waits, no reader waits for a writer.
     pub(super) async fn written(&self) -> Result<&AnyPool, StoreError> {
-        if self.waiting_bytes.load(Ordering::Acquire) > 0 {
-            self.write_waiting().await?;
+        if self.is_behind()
+            && let Err(error) = self.write_waiting().await
+            && !error.is_full()
+        {
+            return Err(error);
         }
         Ok(&self.pool)
     }

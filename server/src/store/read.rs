@@ -284,9 +284,8 @@ impl Store {
                 Ok(size("") + size("-wal"))
             }
             _ => {
-                let row = sqlx::query("SELECT pg_database_size(current_database())")
-                    .fetch_one(self.written().await?)
-                    .await?;
+                let row =
+                    sqlx::query("SELECT pg_database_size(current_database())").fetch_one(&self.pool).await?;
                 count(&row, 0)
             }
         }

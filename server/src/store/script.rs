@@ -80,10 +80,10 @@ struct Statement {
     or_else: Option<OrElse>,
 }
 
-/// When a transaction ends.
+/// When what a transaction wrote survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durable {
-    /// Once it would survive a power cut.
+    /// Once it has ended.
     AtOnce,
     /// With the next that is durable at once.
     Later,

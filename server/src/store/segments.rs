@@ -60,7 +60,7 @@ impl Store {
                 segment.header.as_slice().into(),
             ],
         );
-        self.run_alone(script).await
+        self.run_durably(script).await
     }
 
     /// Every segment, a document's in order.
@@ -212,7 +212,7 @@ impl Store {
                 ],
             );
         }
-        if joined.is_empty() { Ok(()) } else { self.run_alone(script).await }
+        if joined.is_empty() { Ok(()) } else { self.run_durably(script).await }
     }
 
     /// Gives some pages that hold nothing back to the file system, a part of them so that others can write
