@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 /// Of the simulator, for each bug of the network.
-const SEEDS: &str = "0..700";
+const SEEDS: &str = "0..1100";
 
 /// One planted bug. The text to find occurs exactly once in its file; a test holds that.
 pub struct Mutation {

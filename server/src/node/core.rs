@@ -264,7 +264,10 @@ impl Core {
             Message::Open(input, sender) => {
                 // Something must be written, or there would be nothing to wait for the disk with.
                 if matches!(input, Input::Accepted { .. }) && !self.serves {
-                    self.notes.push(("serves".to_owned(), vec![1]));
+                    // On a full disk that of a connection refused before still waits.
+                    if self.notes.iter().all(|(name, _)| name != "serves") {
+                        self.notes.push(("serves".to_owned(), vec![1]));
+                    }
                     self.settle();
                     if self.shelf.store.is_behind() {
                         tracing::warn!("a connection is refused: what the feed promises cannot be stored");
