@@ -6,9 +6,11 @@ mod generation;
 mod lock;
 mod people;
 mod read;
+mod redo;
 mod schema;
 mod script;
 mod segments;
+mod writer;
 
 pub use people::Grant;
 pub use segments::{COMPACTED_AT_ONCE, Fed, Reading, Segment};
@@ -17,14 +19,14 @@ use client_core::event::DocumentId;
 use client_core::ids::ActorId;
 use lock::Lock;
 use rusqlite::ErrorCode;
-use script::{Durable, FileWriter, Script};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
+use writer::FileWriter;
 
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,9 +145,9 @@ impl StoreError {
 /// The first counts before the first table is made: pages that joined runs leave free can be given back.
 const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000";
 
-/// After so many commits the WAL is folded into the file beside the writer, which else would do it
+/// After so many statements the WAL is folded into the file beside the writer, which else would do it
 /// within a commit.
-const COMMITS_IN_WAL: u64 = 200;
+const STATEMENTS_IN_WAL: u64 = 800;
 
 /// An open store. Only one process has it open at a time.
 pub struct Store {
@@ -155,10 +157,10 @@ pub struct Store {
     engine: Engine,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
-    ahead: Mutex<commit::Ahead>,
-    /// What waits in `ahead`, in bytes.
-    waiting_bytes: AtomicUsize,
-    commits_in_wal: AtomicU64,
+    given: Mutex<commit::Given>,
+    /// Whether something waits at the writer.
+    is_behind: AtomicBool,
+    statements_in_wal: AtomicU64,
 }
 
 impl Store {
@@ -197,21 +199,22 @@ impl Store {
 
     async fn ready(
         pool: AnyPool,
-        writer: Option<FileWriter>,
+        mut writer: Option<FileWriter>,
         engine: Engine,
         file: Option<PathBuf>,
         lock: Lock,
     ) -> Result<Self, StoreError> {
         schema::migrate(&pool, engine).await?;
+        writer.as_mut().map_or(Ok(()), FileWriter::name_cycle)?;
         Ok(Self {
             pool,
             writer: std::sync::Mutex::new(writer),
             engine,
             file,
             lock: Mutex::new(Some(lock)),
-            ahead: Mutex::default(),
-            waiting_bytes: AtomicUsize::new(0),
-            commits_in_wal: AtomicU64::new(0),
+            given: Mutex::default(),
+            is_behind: AtomicBool::new(false),
+            statements_in_wal: AtomicU64::new(0),
         })
     }
 
@@ -222,19 +225,12 @@ impl Store {
 
     /// Folds what gathered in the WAL into the file while others read and write.
     pub async fn fold_wal(&self) -> Result<(), StoreError> {
-        if self.engine == Engine::Sqlite && self.commits_in_wal.load(Ordering::Relaxed) > COMMITS_IN_WAL {
-            self.commits_in_wal.store(0, Ordering::Relaxed);
+        if self.engine == Engine::Sqlite && self.statements_in_wal.load(Ordering::Relaxed) > STATEMENTS_IN_WAL
+        {
+            self.statements_in_wal.store(0, Ordering::Relaxed);
             self.pool.execute("PRAGMA wal_checkpoint(PASSIVE)").await?;
         }
         Ok(())
-    }
-
-    /// Runs all of a script in one transaction, or nothing.
-    async fn run(&self, script: &Script, durable: Durable) -> Result<(), StoreError> {
-        if let Some(writer) = self.file_writer().as_mut() {
-            return script.commit_to_file(writer, durable);
-        }
-        script.commit(&self.pool, durable).await
     }
 
     fn file_writer(&self) -> MutexGuard<'_, Option<FileWriter>> {

@@ -185,6 +185,49 @@ async fn what_comes_again_waits_and_is_read_at_once() {
     store.close().await;
 }
 
+/// Each store is dropped, as the end of a process leaves it: what is durable stands in the redo log alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_durable_is_found_again_and_what_is_torn_or_of_another_store_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let url = &format!("sqlite://{}", path("lianxiao.db").display());
+    let line = Line::new();
+    let (first, city) = (line.run(&Position::START, 1), line.city());
+    let second = line.run(&first.end(), 2);
+    let third = line.run(&second.end(), 3);
+    let store = Store::open(url).await.unwrap();
+    for (run, n) in [(&first, 1), (&second, 2), (&third, 3)] {
+        store.commit(city, &line.batch(run, n, n == 1), &[]).await.unwrap();
+    }
+    drop(store);
+    let all = std::fs::read(path("lianxiao.redo")).unwrap();
+    let end = all.iter().rposition(|byte| *byte != 0).expect("records");
+    let mut torn = all.clone();
+    torn[end - 30..].fill(0);
+    std::fs::write(path("lianxiao.redo"), torn).unwrap();
+
+    let store = Store::open(url).await.unwrap();
+    assert_eq!(line.head(&store).await, second.end(), "the torn one was not acknowledged");
+    store.close().await;
+    let copied = std::fs::read(path("lianxiao.db")).unwrap();
+    // Records of a cycle that is over.
+    std::fs::write(path("lianxiao.redo"), &all).unwrap();
+    let store = Store::open(url).await.unwrap();
+    assert_eq!(line.head(&store).await, second.end(), "these stand in the file already");
+    store.commit(city, &line.batch(&third, 3, false), &[]).await.unwrap();
+    drop(store);
+
+    // Records that follow on a later state than that of the file.
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("lianxiao.db"), copied).unwrap();
+    std::fs::copy(path("lianxiao.redo"), elsewhere.path().join("lianxiao.redo")).unwrap();
+    let store = Store::open(&format!("sqlite://{}", elsewhere.path().join("lianxiao.db").display())).await;
+    assert_eq!(line.head(&store.unwrap()).await, second.end(), "an older copy was put back");
+    let store = Store::open(url).await.unwrap();
+    assert_eq!(line.head(&store).await, third.end());
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_does_not_continue_its_line_is_refused() {
     let folder = tempfile::tempdir().unwrap();

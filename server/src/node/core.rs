@@ -264,12 +264,12 @@ impl Core {
             Message::Open(input, sender) => {
                 // Something must be written, or there would be nothing to wait for the disk with.
                 if matches!(input, Input::Accepted { .. }) && !self.serves {
-                    // On a full disk that of a connection refused before still waits.
-                    if self.notes.iter().all(|(name, _)| name != "serves") {
+                    let waits = |core: &Self| core.notes.iter().any(|(name, _)| name == "serves");
+                    if !waits(self) {
                         self.notes.push(("serves".to_owned(), vec![1]));
                     }
                     self.settle();
-                    if self.shelf.store.is_behind() {
+                    if waits(self) {
                         tracing::warn!("a connection is refused: what the feed promises cannot be stored");
                         return false;
                     }
@@ -357,7 +357,10 @@ impl Core {
             let read = shelf.store.greatest_id(shelf.city, key);
             shelf.runtime.block_on(read)
         };
-        let counts = courses.of(batch, peer.ledger(), shelf, greatest)?;
+        let counts = courses.of(batch, peer.ledger(), shelf, greatest).or_else(|error| {
+            // What is not found may wait for room on the disk, which then says more.
+            shelf.write_waiting().and(Err(error))
+        })?;
         self.shelf.commit(batch, &counts)
     }
 

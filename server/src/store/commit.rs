@@ -1,4 +1,4 @@
-//! Writing: everything one batch holds, in one transaction.
+//! Writing: everything one batch holds, whole or not at all.
 
 use super::script::{Durable, Script};
 use super::{Engine, Store, StoreError};
@@ -11,91 +11,81 @@ use client_core::sync::Reach;
 use sqlx::AnyPool;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use tokio::sync::MutexGuard;
 
 /// The numbers given out last; only this process gives them out.
 #[derive(Clone, Copy, Debug)]
-struct Counters {
+pub(super) struct Counters {
     feed: u64,
     sealed: u64,
 }
 
-/// The numbers given out, and the batches that stand in no table yet.
-#[derive(Default)]
-pub(super) struct Ahead {
-    counters: BTreeMap<CityId, Counters>,
-    /// Batches that come again, in order: they are written together, before anybody reads.
-    waiting: Script,
-}
-
-/// More than this does not wait, in bytes of bound values.
-const MOST_WAITING: usize = 256 * 1024;
+/// The numbers given out, of each city. Who holds them is the only one who writes.
+pub(super) type Given = BTreeMap<CityId, Counters>;
 
 impl Store {
-    /// Writes a batch in one durable transaction, or nothing of it. One that comes again is written
-    /// with the next one that does not, before the next reading, or by [`Store::write_waiting`]: the end
-    /// of the process may take it. Returns the number of the run stored last.
+    /// Takes a batch, whole or not at all, and has it durable, unless it comes again: the end of the
+    /// process may take that before [`Store::write_waiting`]. Returns the number of the run stored last.
     pub async fn commit(
         &self,
         city: CityId,
         batch: &Batch,
         counts: &[CourseCount],
     ) -> Result<u64, StoreError> {
-        let mut ahead = self.ahead.lock().await;
-        let mut counters = match ahead.counters.get(&city) {
+        let mut given = self.given.lock().await;
+        let mut counters = match given.get(&city) {
             Some(counters) => *counters,
             None => self.read_counters(city).await?,
         };
         let script = script_of(city, batch, counts, &mut counters)?;
-        if batch.comes_again && self.may_wait(&script) {
-            self.waiting_bytes.fetch_add(script.size(), Ordering::Release);
-            ahead.waiting.append(script);
-        } else {
-            let durable = if batch.comes_again { Durable::Later } else { Durable::AtOnce };
-            self.write(&mut ahead, script, durable).await?;
-        }
-        ahead.counters.insert(city, counters);
+        let durable = if batch.comes_again { Durable::Later } else { Durable::AtOnce };
+        self.run(script, durable).await?;
+        given.insert(city, counters);
         Ok(counters.feed)
     }
 
-    /// Only with SQLite: a transaction on PostgreSQL can end without anybody knowing how.
-    fn may_wait(&self, script: &Script) -> bool {
-        let waiting = self.waiting_bytes.load(Ordering::Acquire);
-        self.engine == Engine::Sqlite && waiting + script.size() <= MOST_WAITING
-    }
-
-    /// Whether something waits to be written.
+    /// Whether something waits to be written to SQLite's file.
     pub fn is_behind(&self) -> bool {
-        self.waiting_bytes.load(Ordering::Acquire) > 0
+        self.is_behind.load(Ordering::Acquire)
     }
 
     /// Writes what waits; says whether anything did.
     pub async fn write_waiting(&self) -> Result<bool, StoreError> {
-        let mut ahead = self.ahead.lock().await;
-        self.write(&mut ahead, Script::default(), Durable::Later).await
+        let _given = self.given.lock().await;
+        self.write_file()
     }
 
-    /// Writes what waits and this after it, in one transaction; what waits goes on waiting if that fails.
-    /// Says whether there was anything.
-    async fn write(&self, ahead: &mut Ahead, script: Script, durable: Durable) -> Result<bool, StoreError> {
-        let kept = ahead.waiting.len();
-        ahead.waiting.append(script);
-        if ahead.waiting.is_empty() {
-            return Ok(false);
-        }
-        if let Err(error) = self.run(&ahead.waiting, durable).await {
-            ahead.waiting.truncate(kept);
-            return Err(error);
-        }
-        ahead.waiting.truncate(0);
-        self.waiting_bytes.store(0, Ordering::Release);
-        self.commits_in_wal.fetch_add(1, Ordering::Relaxed);
-        Ok(true)
+    fn write_file(&self) -> Result<bool, StoreError> {
+        let mut writer = self.file_writer();
+        let Some(writer) = writer.as_mut() else { return Ok(false) };
+        let done = writer.write();
+        self.is_behind.store(writer.is_behind(), Ordering::Release);
+        done
     }
 
-    /// Writes a script after what waits, durable at once.
+    /// Takes a script, whole or not at all, and has it durable.
     pub(super) async fn run_durably(&self, script: Script) -> Result<(), StoreError> {
-        let mut ahead = self.ahead.lock().await;
-        self.write(&mut ahead, script, Durable::AtOnce).await.map(drop)
+        let _given = self.given.lock().await;
+        self.run(script, Durable::AtOnce).await
+    }
+
+    async fn run(&self, script: Script, durable: Durable) -> Result<(), StoreError> {
+        if self.engine == Engine::Postgres {
+            return script.commit(&self.pool, durable).await;
+        }
+        let mut writer = self.file_writer();
+        let writer = writer.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        self.statements_in_wal.fetch_add(script.len() as u64, Ordering::Relaxed);
+        let done = writer.commit(script, durable);
+        self.is_behind.store(writer.is_behind(), Ordering::Release);
+        done
+    }
+
+    /// For statements of the pool that write: nothing else does meanwhile.
+    pub(super) async fn alone(&self) -> Result<MutexGuard<'_, Given>, StoreError> {
+        let given = self.given.lock().await;
+        self.write_file()?;
+        Ok(given)
     }
 
     /// Where to read: all that was committed stands there, but what waits while the disk is full. Where
@@ -110,9 +100,14 @@ impl Store {
         Ok(&self.pool)
     }
 
+    /// Whoever finds nothing while something waits, on a full disk, cannot tell whether there is something.
+    pub(super) fn nothing_waits(&self) -> Result<(), StoreError> {
+        if self.is_behind() { Err(StoreError::Full("what was saved last waits".into())) } else { Ok(()) }
+    }
+
     /// The number of the run stored last.
     pub async fn feed_head(&self, city: CityId) -> Result<u64, StoreError> {
-        let given = self.ahead.lock().await.counters.get(&city).map(|counters| counters.feed);
+        let given = self.given.lock().await.get(&city).map(|counters| counters.feed);
         match given {
             Some(feed) => Ok(feed),
             None => Ok(self.read_counters(city).await?.feed),

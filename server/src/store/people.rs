@@ -29,6 +29,7 @@ impl Store {
         label: &str,
         expires: Millis,
     ) -> Result<(), StoreError> {
+        let _alone = self.alone().await?;
         sqlx::query("INSERT INTO codes (city, code_hash, branch, role, label, expires) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(city.0.as_slice())
             .bind(code_hash.as_slice())
@@ -48,6 +49,7 @@ impl Store {
         code_hash: [u8; 32],
         now: Millis,
     ) -> Result<Grant, StoreError> {
+        let _alone = self.alone().await?;
         let taken = sqlx::query("UPDATE codes SET used = $1 WHERE city = $2 AND code_hash = $3 AND used IS NULL AND expires > $1 RETURNING branch, role, label")
             .bind(now.0)
             .bind(city.0.as_slice())
@@ -107,6 +109,7 @@ impl Store {
         label: &str,
         enrolled: Millis,
     ) -> Result<(), StoreError> {
+        let _alone = self.alone().await?;
         sqlx::query("INSERT INTO devices (city, device, public_key, branch, role, label, enrolled) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(city.0.as_slice())
             .bind(device.0.as_slice())

@@ -13,6 +13,7 @@ use client_core::time::Stamp;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The columns of a run, as [`run_of`] reads them.
 pub(super) const RUN: &str = "document, actor, line, first_seq, last_seq, before_hash, last_hash, first_op, events, attestation, bytes, feed";
@@ -77,6 +78,9 @@ impl Store {
                 .bind(key.actor.0.as_slice())
                 .fetch_optional(self.written().await?)
                 .await?;
+        if row.is_none() {
+            self.nothing_waits()?;
+        }
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
@@ -104,6 +108,9 @@ impl Store {
             .bind(number(after))
             .fetch_all(self.written().await?)
             .await?;
+        if rows.is_empty() {
+            self.nothing_waits()?;
+        }
         let mut runs = Vec::new();
         let mut bytes = 0;
         for row in &rows {
@@ -277,11 +284,9 @@ impl Store {
     pub async fn size_bytes(&self) -> Result<u64, StoreError> {
         match (self.engine, &self.file) {
             (Engine::Sqlite, Some(path)) => {
-                let size = |suffix: &str| {
-                    let name = format!("{}{suffix}", path.display());
-                    std::fs::metadata(name).map_or(0, |metadata| metadata.len())
-                };
-                Ok(size("") + size("-wal"))
+                let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+                let wal = PathBuf::from(format!("{}-wal", path.display()));
+                Ok(size(path) + size(&wal) + size(&path.with_extension("redo")))
             }
             _ => {
                 let row =

@@ -4,14 +4,16 @@
 use super::StoreError;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
+use serde::{Deserialize, Serialize};
 use sqlx::any::AnyArguments;
-use sqlx::{AnyPool, Arguments};
-use std::path::Path;
+use sqlx::{AnyPool, Arguments, AssertSqlSafe};
+use std::borrow::Cow;
 
 /// A bound value.
+#[derive(Serialize, Deserialize)]
 pub enum Value {
     Number(i64),
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
     Text(String),
 }
 
@@ -75,7 +77,7 @@ impl ToSql for Value {
 type OrElse = Box<dyn Fn() -> StoreError + Send + Sync>;
 
 struct Statement {
-    sql: &'static str,
+    sql: Cow<'static, str>,
     values: Vec<Value>,
     or_else: Option<OrElse>,
 }
@@ -85,7 +87,7 @@ struct Statement {
 pub enum Durable {
     /// Once it has ended.
     AtOnce,
-    /// With the next that is durable at once.
+    /// With a later one.
     Later,
 }
 
@@ -98,7 +100,7 @@ pub struct Script {
 impl Script {
     /// Appends a statement.
     pub fn push<const N: usize>(&mut self, sql: &'static str, values: [Value; N]) {
-        self.statements.push(Statement { sql, values: values.into(), or_else: None });
+        self.statements.push(Statement { sql: sql.into(), values: values.into(), or_else: None });
     }
 
     /// Appends a statement that must change exactly one row.
@@ -109,7 +111,7 @@ impl Script {
         or_else: impl Fn() -> StoreError + Send + Sync + 'static,
     ) {
         let or_else: OrElse = Box::new(or_else);
-        self.statements.push(Statement { sql, values: values.into(), or_else: Some(or_else) });
+        self.statements.push(Statement { sql: sql.into(), values: values.into(), or_else: Some(or_else) });
     }
 
     /// Appends another script.
@@ -144,7 +146,7 @@ impl Script {
             sqlx::query("SET LOCAL synchronous_commit TO OFF").execute(&mut *transaction).await?;
         }
         for Statement { sql, values, or_else } in &self.statements {
-            let query = sqlx::query_with(*sql, arguments(values)?);
+            let query = sqlx::query_with(AssertSqlSafe(sql.as_ref()), arguments(values)?);
             let done = query.execute(&mut *transaction).await?;
             if let Some(wrong) = or_else.as_ref().filter(|_| done.rows_affected() != 1) {
                 return Err(wrong());
@@ -153,21 +155,8 @@ impl Script {
         Ok(transaction.commit().await?)
     }
 
-    /// The same in SQLite's file, on this thread, which waits for the disk.
-    pub fn commit_to_file(&self, writer: &mut FileWriter, durable: Durable) -> Result<(), StoreError> {
-        writer.be_durable(durable)?;
-        let file = &writer.file;
-        let kept = |sql: &str| file.prepare_cached(sql)?.execute(());
-        kept("BEGIN IMMEDIATE")?;
-        let done = self.steps(file).and_then(|()| Ok(kept("COMMIT")?));
-        // An error undoes what went before it; where that fails too, the first one says more.
-        if done.is_err() && !file.is_autocommit() {
-            let _ = kept("ROLLBACK");
-        }
-        done.map(drop)
-    }
-
-    fn steps(&self, file: &Connection) -> Result<(), StoreError> {
+    /// Runs it in SQLite's open transaction.
+    pub fn run(&self, file: &Connection) -> Result<(), StoreError> {
         for Statement { sql, values, or_else } in &self.statements {
             // SQLite numbers `?1`; `$1` would be a name.
             let changed = file.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(values))?;
@@ -177,42 +166,25 @@ impl Script {
         }
         Ok(())
     }
-}
 
-/// The forms of statement in scripts, with room to spare.
-const STATEMENTS_KEPT: usize = 32;
-
-/// SQLite's one writer.
-pub struct FileWriter {
-    pub file: Connection,
-    durable: Durable,
-}
-
-impl FileWriter {
-    /// Opens or makes the file.
-    pub fn open(path: &Path, settings: &str) -> Result<Self, StoreError> {
-        let file = Connection::open(path)?;
-        file.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        file.execute_batch(settings)?;
-        file.execute_batch(Durable::AtOnce.setting())?;
-        Ok(Self { file, durable: Durable::AtOnce })
+    /// What the statements from this one on say, to be run again by [`Script::decode`].
+    pub fn encode(&self, from: usize) -> Vec<u8> {
+        let said: Vec<(&str, &[Value], bool)> = self.statements[from..]
+            .iter()
+            .map(|Statement { sql, values, or_else }| (sql.as_ref(), values.as_slice(), or_else.is_some()))
+            .collect();
+        rmp_serde::to_vec(&said).expect("statements always encode")
     }
 
-    fn be_durable(&mut self, durable: Durable) -> Result<(), StoreError> {
-        if self.durable != durable {
-            self.file.execute_batch(durable.setting())?;
-            self.durable = durable;
-        }
-        Ok(())
-    }
-}
-
-impl Durable {
-    fn setting(self) -> &'static str {
-        match self {
-            Self::AtOnce => "PRAGMA synchronous = FULL",
-            Self::Later => "PRAGMA synchronous = NORMAL",
-        }
+    /// A script that was encoded; it was run before, so nothing should be wrong with it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        let said: Vec<(String, Vec<Value>, bool)> = rmp_serde::from_slice(bytes)?;
+        let statement = |(sql, values, is_one): (String, Vec<Value>, bool)| {
+            let wrong = || StoreError::Damaged("the redo log does not continue what is stored".to_owned());
+            let or_else = is_one.then(|| Box::new(wrong) as OrElse);
+            Statement { sql: sql.into(), values, or_else }
+        };
+        Ok(Self { statements: said.into_iter().map(statement).collect() })
     }
 }
 

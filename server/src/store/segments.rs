@@ -2,7 +2,8 @@
 //! longer change; and compaction, which joins small runs before they are sealed.
 
 use super::read::{count, document, fixed, length, run_of};
-use super::script::{FileWriter, Script};
+use super::script::Script;
+use super::writer::FileWriter;
 use super::{Store, StoreError, number};
 use client_core::event::DocumentId;
 use client_core::ids::{ActorId, CityId, SegmentId};
