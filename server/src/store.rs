@@ -142,8 +142,11 @@ impl StoreError {
     }
 }
 
-/// The first counts before the first table is made: pages that joined runs leave free can be given back.
-const SQLITE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000";
+/// Of the file, before its first table is made: pages that joined runs leave free can be given back.
+const FILE_SETTINGS: &str = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL";
+
+/// Of each connection.
+const SQLITE_SETTINGS: &str = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000; PRAGMA synchronous = FULL";
 
 /// After so many statements the WAL is folded into the file beside the writer, which else would do it
 /// within a commit.
@@ -160,6 +163,8 @@ pub struct Store {
     given: Mutex<commit::Given>,
     /// Whether something waits at the writer.
     is_behind: AtomicBool,
+    /// Whether it could not be written.
+    is_stuck: AtomicBool,
     statements_in_wal: AtomicU64,
 }
 
@@ -182,7 +187,7 @@ impl Store {
         let lock = lock::lock_file(path)?;
         let address = format!("sqlite://{}?mode=rwc", path.display());
         // The writer first: a pool would try a damaged file again and again and then say that it is busy.
-        let writer = FileWriter::open(path, SQLITE_SETTINGS)?;
+        let writer = FileWriter::open(path, &[FILE_SETTINGS, SQLITE_SETTINGS])?;
         let pool = AnyPoolOptions::new()
             .max_connections(2)
             .idle_timeout(None)
@@ -214,6 +219,7 @@ impl Store {
             lock: Mutex::new(Some(lock)),
             given: Mutex::default(),
             is_behind: AtomicBool::new(false),
+            is_stuck: AtomicBool::new(false),
             statements_in_wal: AtomicU64::new(0),
         })
     }
@@ -228,7 +234,11 @@ impl Store {
         if self.engine == Engine::Sqlite && self.statements_in_wal.load(Ordering::Relaxed) > STATEMENTS_IN_WAL
         {
             self.statements_in_wal.store(0, Ordering::Relaxed);
-            self.pool.execute("PRAGMA wal_checkpoint(PASSIVE)").await?;
+            let fold = "PRAGMA wal_checkpoint(PASSIVE)";
+            self.pool.execute(fold).await?;
+            // The WAL begins anew only where a transaction finds all of it folded.
+            let _alone = self.alone().await?;
+            self.pool.execute(fold).await?;
         }
         Ok(())
     }
@@ -240,7 +250,7 @@ impl Store {
     /// Closes the store and frees its lock.
     pub async fn close(&self) {
         if let Err(error) = self.write_waiting().await {
-            tracing::warn!(%error, "what came last from the upstream is not stored; it comes again");
+            tracing::warn!(%error, "what waits stays in the redo log, or comes again from the upstream");
         }
         self.pool.close().await;
         if let Some(writer) = self.file_writer().take() {

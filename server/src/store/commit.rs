@@ -1,6 +1,7 @@
 //! Writing: everything one batch holds, whole or not at all.
 
 use super::script::{Durable, Script};
+use super::writer::FileWriter;
 use super::{Engine, Store, StoreError};
 use crate::projection::CourseCount;
 use client_core::ids::{CityId, EventId};
@@ -59,7 +60,7 @@ impl Store {
         let mut writer = self.file_writer();
         let Some(writer) = writer.as_mut() else { return Ok(false) };
         let done = writer.write();
-        self.is_behind.store(writer.is_behind(), Ordering::Release);
+        self.look_at(writer);
         done
     }
 
@@ -77,8 +78,13 @@ impl Store {
         let writer = writer.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         self.statements_in_wal.fetch_add(script.len() as u64, Ordering::Relaxed);
         let done = writer.commit(script, durable);
-        self.is_behind.store(writer.is_behind(), Ordering::Release);
+        self.look_at(writer);
         done
+    }
+
+    fn look_at(&self, writer: &FileWriter) {
+        self.is_behind.store(writer.is_behind(), Ordering::Release);
+        self.is_stuck.store(writer.is_stuck(), Ordering::Release);
     }
 
     /// For statements of the pool that write: nothing else does meanwhile.
@@ -100,9 +106,18 @@ impl Store {
         Ok(&self.pool)
     }
 
+    /// The same for what must not miss the last of it.
+    pub(super) async fn wholly_written(&self) -> Result<&AnyPool, StoreError> {
+        if self.is_behind() {
+            self.write_waiting().await?;
+        }
+        Ok(&self.pool)
+    }
+
     /// Whoever finds nothing while something waits, on a full disk, cannot tell whether there is something.
     pub(super) fn nothing_waits(&self) -> Result<(), StoreError> {
-        if self.is_behind() { Err(StoreError::Full("what was saved last waits".into())) } else { Ok(()) }
+        let is_stuck = self.is_stuck.load(Ordering::Acquire);
+        if is_stuck { Err(StoreError::Full("what was saved last waits".into())) } else { Ok(()) }
     }
 
     /// The number of the run stored last.

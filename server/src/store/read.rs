@@ -130,7 +130,7 @@ impl Store {
         let rows = sqlx::query(AssertSqlSafe(text))
             .bind(city.0.as_slice())
             .bind(event.0.as_slice())
-            .fetch_all(self.written().await?)
+            .fetch_all(self.wholly_written().await?)
             .await?;
         rows.iter().map(run_of).collect()
     }
@@ -275,7 +275,7 @@ impl Store {
             .bind(city.0.as_slice())
             .bind(key.document.to_string())
             .bind(key.actor.0.as_slice())
-            .fetch_optional(self.written().await?)
+            .fetch_optional(self.wholly_written().await?)
             .await?;
         row.map(|row| Ok(EventId(fixed(&row, 0)?))).transpose()
     }

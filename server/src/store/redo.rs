@@ -1,14 +1,14 @@
 //! The redo log: what is durable and not yet in SQLite's file. A commit of SQLite writes every page it
 //! touched; here it is one write over bytes that are there already, in a file of fixed length.
 //!
-//! Every transaction in SQLite's file begins a new cycle, whose random name it stores there. A record
-//! counts where it carries that name: others were written to the file since, or belong to another file.
+//! Every transaction of the writer begins a new cycle, whose random name it stores in the file. A record
+//! counts where it carries that name: others stand in the file already, or belong to another file.
 
 use super::StoreError;
 use super::script::Script;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Bytes of the file.
 const LENGTH: usize = 1 << 20;
@@ -19,7 +19,6 @@ const HEADER: usize = CYCLE + 4 + 4;
 /// The open file.
 pub struct Redo {
     file: File,
-    path: PathBuf,
     cycle: [u8; CYCLE],
     /// Where the next record goes.
     at: usize,
@@ -30,7 +29,7 @@ impl Redo {
     pub fn open(path: &Path, cycle: Option<Vec<u8>>) -> Result<(Self, Vec<Script>), StoreError> {
         let bytes = whole(path);
         let (file, bytes) = bytes.map_err(|error| unusable(path, error))?;
-        let mut redo = Self { file, path: path.to_owned(), cycle: [0; CYCLE], at: 0 };
+        let mut redo = Self { file, cycle: [0; CYCLE], at: 0 };
         let mut left = Vec::new();
         if let Some(cycle) = cycle.and_then(|bytes| bytes.try_into().ok()) {
             redo.cycle = cycle;
@@ -67,7 +66,7 @@ impl Redo {
     }
 
     /// Writes a record and waits for the disk; `false` if there is no room for it.
-    pub fn append(&mut self, record: &[u8]) -> Result<bool, StoreError> {
+    pub fn append(&mut self, record: &[u8]) -> std::io::Result<bool> {
         if self.at + HEADER + record.len() > LENGTH {
             return Ok(false);
         }
@@ -76,9 +75,9 @@ impl Redo {
         bytes.extend((record.len() as u32).to_le_bytes());
         bytes.extend(self.sum(record));
         bytes.extend(record);
-        let written = self.file.seek(SeekFrom::Start(self.at as u64));
-        let written = written.and_then(|_| self.file.write_all(&bytes)).and_then(|()| self.file.sync_data());
-        written.map_err(|error| unusable(&self.path, error))?;
+        self.file.seek(SeekFrom::Start(self.at as u64))?;
+        self.file.write_all(&bytes)?;
+        self.file.sync_data()?;
         self.at += bytes.len();
         Ok(true)
     }
@@ -92,6 +91,9 @@ fn whole(path: &Path) -> std::io::Result<(File, Vec<u8>)> {
     if bytes.len() < LENGTH {
         file.write_all(&vec![0; LENGTH - bytes.len()])?;
         file.sync_all()?;
+        // Its name, too.
+        #[cfg(unix)]
+        File::open(path.parent().filter(|folder| *folder != "").unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok((file, bytes))
 }

@@ -6,6 +6,7 @@ use sqlx::{AnyPool, Row};
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/0001_log.sql")),
     (2, include_str!("../../migrations/0002_line_ends.sql")),
+    (3, include_str!("../../migrations/0003_redo_log.sql")),
 ];
 
 /// Brings the database to this program's version; refuses one that is newer.

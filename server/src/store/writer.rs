@@ -11,7 +11,7 @@ use std::path::Path;
 /// More than this does not wait in the open transaction, in bytes of bound values.
 const MOST_WAITING: usize = 256 * 1024;
 
-/// What is larger is written once, to the file, and not twice.
+/// A larger script goes to the file at once, and not to both.
 const MOST_LOGGED: usize = 16 * 1024;
 
 /// The forms of statement in scripts, with room to spare.
@@ -27,17 +27,19 @@ pub struct FileWriter {
     bytes: usize,
     /// So many of its statements are in the redo log.
     logged: usize,
-    /// What waits could not be written: nothing more waits until it is.
+    /// The transaction could not end, and it is not sure which cycle the file names: nothing waits until
+    /// one does.
     is_stuck: bool,
 }
 
 impl FileWriter {
     /// Opens or makes the file, and brings into it what the redo log holds.
-    pub fn open(path: &Path, settings: &str) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, settings: &[&str]) -> Result<Self, StoreError> {
         let file = Connection::open(path)?;
         file.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        file.execute_batch(settings)?;
-        file.execute_batch("PRAGMA synchronous = FULL")?;
+        for settings in settings {
+            file.execute_batch(settings)?;
+        }
         let (redo, left) = Redo::open(&path.with_extension("redo"), cycle(&file)?)?;
         let mut writer =
             Self { file, redo, waiting: Script::default(), bytes: 0, logged: 0, is_stuck: false };
@@ -50,6 +52,11 @@ impl FileWriter {
         Ok(writer)
     }
 
+    /// Whether what should be in the file could not be written.
+    pub fn is_stuck(&self) -> bool {
+        self.is_stuck
+    }
+
     /// Whether something waits.
     pub fn is_behind(&self) -> bool {
         !self.waiting.is_empty()
@@ -57,22 +64,25 @@ impl FileWriter {
 
     /// Takes a script, whole or not at all; it may wait.
     pub fn commit(&mut self, script: Script, durable: Durable) -> Result<(), StoreError> {
+        if script.is_empty() {
+            return Ok(());
+        }
         let (size, kept) = (script.size(), self.waiting.len());
         let has_room = !self.is_stuck && self.bytes + size <= MOST_WAITING;
         self.begin()?;
-        let done = self.run("SAVEPOINT batch").and_then(|()| script.run(&self.file));
+        let done = script.run(&self.file);
         self.waiting.append(script);
         self.bytes += size;
         let may_wait = done.and_then(|()| match durable {
             Durable::Later => Ok(has_room),
-            Durable::AtOnce if has_room && size <= MOST_LOGGED => self.log(),
-            Durable::AtOnce => Ok(false),
+            Durable::AtOnce => Ok(has_room && size <= MOST_LOGGED && self.log()),
         });
-        let done = may_wait.and_then(|yes| if yes { self.run("RELEASE batch") } else { self.end() });
+        // Nothing may fail once it is in the redo log.
+        let done = may_wait.and_then(|yes| if yes { Ok(()) } else { self.end() });
         if done.is_err() {
             self.waiting.truncate(kept);
             self.bytes -= size;
-            self.undo(kept == 0);
+            self.undo();
         }
         done
     }
@@ -93,13 +103,17 @@ impl FileWriter {
         self.end()
     }
 
-    /// What waits and is not in the redo log goes there; `false` if there is no room.
-    fn log(&mut self) -> Result<bool, StoreError> {
-        let has_room = self.redo.append(&self.waiting.encode(self.logged))?;
-        if has_room {
+    /// What waits and is not in the redo log goes there; `false` if it does not stand there: then the next
+    /// cycle in the file makes a half record void.
+    fn log(&mut self) -> bool {
+        let is_logged = self.redo.append(&self.waiting.encode(self.logged)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the redo log cannot be written; the store's file is");
+            false
+        });
+        if is_logged {
             self.logged = self.waiting.len();
         }
-        Ok(has_room)
+        is_logged
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
@@ -108,8 +122,8 @@ impl FileWriter {
         }
         let done = self.run("BEGIN IMMEDIATE").and_then(|()| self.waiting.run(&self.file));
         if done.is_err() {
-            self.is_stuck = self.is_behind();
-            self.undo(true);
+            self.is_stuck |= self.is_behind();
+            self.undo();
         }
         done
     }
@@ -122,7 +136,7 @@ impl FileWriter {
         let done = named.map_err(StoreError::from).and_then(|_| self.run("COMMIT"));
         self.is_stuck = done.is_err();
         if done.is_err() {
-            self.undo(true);
+            self.undo();
             return done;
         }
         self.waiting.truncate(0);
@@ -131,14 +145,11 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Undoes the batch, or the whole transaction; some errors have done so by themselves. Where this fails
-    /// too, the error before it says more.
-    fn undo(&self, whole: bool) {
+    /// Undoes the transaction, if an error has not by itself; the next begins with what waits. Where this
+    /// fails too, the error before it says more.
+    fn undo(&self) {
         if !self.file.is_autocommit() {
-            let batch = || self.run("ROLLBACK TO batch").and_then(|()| self.run("RELEASE batch"));
-            if whole || batch().is_err() {
-                let _ = self.run("ROLLBACK");
-            }
+            let _ = self.run("ROLLBACK");
         }
     }
 

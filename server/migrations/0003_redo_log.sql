@@ -1,0 +1,1 @@
+-- Nothing in the tables: a program before this one knows no redo log and must not open the store.
