@@ -73,9 +73,9 @@ impl FileWriter {
         let done = script.run(&self.file);
         self.waiting.append(script);
         self.bytes += size;
-        let may_wait = done.and_then(|()| match durable {
-            Durable::Later => Ok(has_room),
-            Durable::AtOnce => Ok(has_room && size <= MOST_LOGGED && self.log()),
+        let may_wait = done.map(|()| match durable {
+            Durable::Later => has_room,
+            Durable::AtOnce => has_room && size <= MOST_LOGGED && self.log(),
         });
         // Nothing may fail once it is in the redo log.
         let done = may_wait.and_then(|yes| if yes { Ok(()) } else { self.end() });
