@@ -102,10 +102,11 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "log.is_some()",
     },
     Mutation {
-        breaks: "drops the city's word where it comes before the changes",
-        file: "client-core/src/peer/city.rs",
-        find: "for head in heads.iter().flatten().filter(|head| head.actor == key.actor) {",
-        replace: "for head in heads.iter().flatten().filter(|head| head.seq == 0) {",
+        breaks: "forgets the city's word where it comes before the changes, and does not ask again",
+        file: "client-core/src/peer/storing.rs",
+        find: "self.recall_city(&key, shelf);
+                self.asks_city_again |= self.upstream == Some(connection);",
+        replace: "",
     },
     Mutation {
         breaks: "folds an event before the one it supersedes",
