@@ -47,8 +47,8 @@ pub enum Message {
 /// Runs stored last, so that those who follow live are not served from the database.
 const RECENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// So many of them are looked through for one line: one that is written live stands near the end.
-const LAST_FEW: usize = 16;
+/// So many of them are looked through for one line, which takes less than one query does.
+const LOOKED_THROUGH: usize = 1024;
 
 /// The runs in the store, read on the thread that may wait for them.
 pub struct StoreShelf {
@@ -96,10 +96,10 @@ impl StoreShelf {
         Some(self.recent.iter().skip(skipped as usize))
     }
 
-    /// What follows `after` on a line, if all of it is among the last few runs stored: about `max_bytes` of
+    /// What follows `after` on a line, if all of it is among the runs stored last: about `max_bytes` of
     /// it, at least one run if there is any.
     fn recent_on(&self, key: &LogKey, line: u8, after: u64, max_bytes: usize) -> Option<Vec<Run>> {
-        let last = self.recent.iter().rev().take(LAST_FEW);
+        let last = self.recent.iter().rev().take(LOOKED_THROUGH);
         let mut runs: VecDeque<&Run> = VecDeque::new();
         for FeedItem { run, .. } in last.filter(|item| item.line == line && item.run.key() == *key) {
             if run.last_seq > after {

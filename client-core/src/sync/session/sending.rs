@@ -53,8 +53,7 @@ impl Session {
                     self.dirty.insert(key);
                 }
                 Lack::Send { line, after } => {
-                    let runs = here.shelf.runs_after(&key, line, after, self.pace.chunk_bytes())?;
-                    if let Some(run) = Run::join_all(&runs)?.first() {
+                    if let Some(run) = self.next_on(here, &key, line, after)? {
                         self.send_chunk(line, run.after(after)?, None, here)?;
                         self.dirty.insert(key);
                     }
@@ -78,6 +77,32 @@ impl Session {
             return Ok(true);
         }
         self.read_feed(here)
+    }
+
+    /// What follows `after` on a line, about a chunk of it. Joined it takes less room than it did in parts.
+    fn next_on(
+        &self,
+        here: &Here<'_>,
+        key: &LogKey,
+        line: u8,
+        after: u64,
+    ) -> Result<Option<Run>, ShelfError> {
+        let room = self.pace.chunk_bytes();
+        let mut runs = here.shelf.runs_after(key, line, after, room)?;
+        while let Some(last) = runs.last() {
+            let mut joined = Run::join_all(&runs)?;
+            let takes = joined[0].bytes.len();
+            let more = match joined.len() == 1 && runs.len() > 1 && takes < room / 2 {
+                true => here.shelf.runs_after(key, line, last.last_seq, room - takes)?,
+                false => Vec::new(),
+            };
+            if more.is_empty() {
+                return Ok(Some(joined.swap_remove(0)));
+            }
+            joined.extend(more);
+            runs = joined;
+        }
+        Ok(None)
     }
 
     /// Server: the next stretch of the feed becomes chunks, one a line.
