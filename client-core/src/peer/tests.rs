@@ -31,6 +31,39 @@ fn what_each_writes_reaches_all_and_a_second_meeting_carries_next_to_nothing() {
 }
 
 #[test]
+fn a_chunk_is_as_large_as_it_travels_and_not_as_its_parts_are_that_were_written_one_by_one() {
+    const SMALLEST: usize = 16 * 1024;
+    let (mut city, mut branches) = city_and_branches(&Given::nothing(), 1);
+    let branch = &mut branches[0];
+    (0..250).for_each(|_| branch.check_in());
+    let key = branch.peer.ledger().iter().map(|(key, _)| *key).next().unwrap();
+    let parts = branch.shelf.runs_after(&key, 0, 0, usize::MAX).unwrap();
+    assert!(
+        parts.iter().map(|run| run.bytes.len()).sum::<usize>() > SMALLEST,
+        "more than one chunk of parts"
+    );
+    connect(branch, &mut city, 1);
+    let first_chunk = (0..9).find_map(|_| {
+        for bytes in std::mem::take(&mut city.wire) {
+            branch.handle(Input::Received { connection: 1, bytes });
+        }
+        let mut run = None;
+        for bytes in std::mem::take(&mut branch.wire) {
+            if let Ok(Frame::Chunk { run: chunk, .. }) = Frame::decode(&bytes) {
+                run.get_or_insert(chunk);
+            }
+            city.handle(Input::Received { connection: 1, bytes });
+        }
+        run
+    });
+    let run = first_chunk.expect("a chunk");
+    assert_eq!(run.last_seq, parts.last().unwrap().last_seq, "all of it");
+    assert!(run.bytes.len() < SMALLEST);
+    talk(branch, &mut city, 1);
+    assert_eq!(branch.frontier(), city.frontier());
+}
+
+#[test]
 fn two_copies_of_a_device_heal_and_write_on_apart() {
     let given = Given::nothing();
     let (mut city, mut branches) = city_and_branches(&given, 2);
