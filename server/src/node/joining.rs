@@ -106,7 +106,8 @@ impl Node {
 
     /// Gives pages that hold nothing back to the file system.
     pub async fn shrink(&self) -> Result<(), NodeError> {
-        while self.look(|core| core.shelf.store.shrink()).await?? {}
+        let shrink = |core: &mut Core| core.shelf.runtime.block_on(core.shelf.store.shrink());
+        while self.look(shrink).await?? {}
         Ok(())
     }
 

@@ -46,7 +46,7 @@ impl Store {
     }
 
     /// Whether something waits to be written to SQLite's file.
-    pub fn is_behind(&self) -> bool {
+    fn is_behind(&self) -> bool {
         self.is_behind.load(Ordering::Acquire)
     }
 

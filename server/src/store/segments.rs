@@ -218,8 +218,9 @@ impl Store {
 
     /// Gives some pages that hold nothing back to the file system, a part of them so that others can write
     /// before the next; says whether there are more. PostgreSQL uses them again by itself.
-    pub fn shrink(&self) -> Result<bool, StoreError> {
+    pub async fn shrink(&self) -> Result<bool, StoreError> {
         const KEPT: i64 = 256;
+        let _given = self.given.lock().await;
         let mut writer = self.file_writer();
         let Some(FileWriter { file, .. }) = writer.as_mut() else { return Ok(false) };
         let free =
