@@ -215,3 +215,84 @@ async fn a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room() {
         full_disk_at(full, &disk).await;
     }
 }
+
+/// A library under a program's feet: waiting for the disk fails for files whose path holds what stands in
+/// the file that `FAILING_SYNC` names.
+const FAILING_SYNC: &str = r#"
+use std::ffi::{CStr, c_char, c_void};
+use std::{env, fs};
+
+unsafe extern "C" {
+    fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+    fn __errno_location() -> *mut i32;
+}
+
+const NEXT: *mut c_void = -1_isize as *mut c_void;
+const EIO: i32 = 5;
+
+fn fails(file: i32) -> Option<bool> {
+    let part = fs::read_to_string(env::var_os("FAILING_SYNC")?).ok()?;
+    let path = fs::read_link(format!("/proc/self/fd/{file}")).ok()?;
+    Some(path.to_str()?.contains(&part))
+}
+
+fn sync(name: &CStr, file: i32) -> i32 {
+    if fails(file) == Some(true) {
+        unsafe { *__errno_location() = EIO };
+        return -1;
+    }
+    let real: extern "C" fn(i32) -> i32 = unsafe { std::mem::transmute(dlsym(NEXT, name.as_ptr())) };
+    real(file)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fsync(file: i32) -> i32 { sync(c"fsync", file) }
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fdatasync(file: i32) -> i32 { sync(c"fdatasync", file) }
+"#;
+
+/// Compiles [`FAILING_SYNC`] into a folder.
+fn failing_sync(folder: &Path) -> PathBuf {
+    let (source, library) = (folder.join("failing_sync.rs"), folder.join("failing_sync.so"));
+    std::fs::write(&source, FAILING_SYNC).expect("the source");
+    let mut compiler = Command::new("rustc");
+    compiler.args(["--edition", "2024", "--crate-type", "cdylib", "-o"]).arg(&library).arg(&source);
+    let output = compiler.output().expect("rustc starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    library
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_redo_log_fails_the_file_is_written_and_where_both_fail_nothing_is_called_saved() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (library, failing) = (failing_sync(home.path()), home.path().join("failing"));
+    let preload = format!("LD_PRELOAD={}", library.display());
+    let list = format!("FAILING_SYNC={}", failing.display());
+    let mut town = Town::start(&[ONE], &[]).await;
+    town.converge().await;
+    town.kill(ONE).await;
+    // What is lost here nobody could give back.
+    town.line(ONE).cut();
+    town.start_under(ONE, &["env", &preload, &list]).await;
+    let mut names = record_all(&town, ONE, std::iter::once("先".to_owned())).await;
+    let told = "the redo log cannot be written; the store's file is";
+    assert!(!town.log(ONE).contains(told));
+    std::fs::write(&failing, "lianxiao.redo").expect("a list");
+    names.extend(record_all(&town, ONE, (0..3).map(|n| format!("无志{n}"))).await);
+    assert!(town.log(ONE).contains(told));
+    std::fs::write(&failing, "lianxiao.").expect("a list");
+    let refused = town.record(ONE, "没有存下").await.expect_err("nothing can be saved").to_string();
+    assert!(refused.contains("nothing of this action was saved"), "{refused}");
+    std::fs::remove_file(&failing).expect("the list");
+    names.extend(record_all(&town, ONE, std::iter::once("又好".to_owned())).await);
+    town.kill(ONE).await;
+    town.start_again(ONE).await;
+    let known = town.known(ONE).await;
+    assert!(names.iter().all(|name| known.contains(name)), "{known:?}");
+    assert!(!known.contains("没有存下"), "refused, and there all the same");
+    town.line(ONE).heal();
+    town.converge().await;
+    all_know(&town, &names).await;
+}
