@@ -218,6 +218,7 @@ async fn a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room() {
 
 /// A library under a program's feet: waiting for the disk fails for files whose path holds what stands in
 /// the file that `FAILING_SYNC` names.
+#[cfg(target_os = "linux")]
 const FAILING_SYNC: &str = r#"
 use std::ffi::{CStr, c_char, c_void};
 use std::{env, fs};
@@ -253,6 +254,7 @@ pub extern "C" fn fdatasync(file: i32) -> i32 { sync(c"fdatasync", file) }
 "#;
 
 /// Compiles [`FAILING_SYNC`] into a folder.
+#[cfg(target_os = "linux")]
 fn failing_sync(folder: &Path) -> PathBuf {
     let (source, library) = (folder.join("failing_sync.rs"), folder.join("failing_sync.so"));
     std::fs::write(&source, FAILING_SYNC).expect("the source");
