@@ -47,7 +47,7 @@ pub enum Message {
 /// Runs stored last, so that those who follow live are not served from the database.
 const RECENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// So many of them are looked through for one line, which takes less than one query does.
+/// So many of them are looked through for one line before the database is asked.
 const LOOKED_THROUGH: usize = 1024;
 
 /// The runs in the store, read on the thread that may wait for them.
