@@ -220,7 +220,8 @@ pub struct Peer {
     statements: BTreeMap<DocumentId, CityStatement>,
     sessions: BTreeMap<Connection, Session>,
     upstream: Option<Connection>,
-    asked_city: bool,
+    /// When the upstream was last asked for the city's word on this connection.
+    asked_city: Option<Millis>,
     /// Changes came from the upstream since it was last asked for the city's word.
     asks_city_again: bool,
     admissions: Admissions,
@@ -249,7 +250,7 @@ impl Peer {
             statements: stored.statements,
             sessions: BTreeMap::new(),
             upstream: None,
-            asked_city: false,
+            asked_city: None,
             asks_city_again: false,
             admissions: Admissions::default(),
             reports: Reports::default(),
@@ -315,7 +316,7 @@ impl Peer {
         match input {
             Input::Connected { connection, nonce } => {
                 self.upstream = Some(connection);
-                self.asked_city = false;
+                self.asked_city = None;
                 let session = Session::client(self.local.clone(), nonce, self.cursor, now);
                 self.sessions.insert(connection, session);
             }
@@ -400,7 +401,7 @@ impl Peer {
         if session.is_caught_up(shelf) {
             if session.side() == Side::Server {
                 self.admissions.caught_up(connection, now);
-            } else if !self.asked_city {
+            } else if self.asked_city.is_none() {
                 self.ask_city(connection, now, shelf);
             }
         }

@@ -241,6 +241,7 @@ impl Node {
             standing,
             notes: Vec::new(),
             serves: false,
+            file_written: now,
             trouble: None,
             clock_off: None,
             peer,

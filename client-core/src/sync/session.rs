@@ -157,7 +157,8 @@ enum Phase {
 
 const PING_AFTER: i64 = 15_000;
 const SILENT_AFTER: i64 = 45_000;
-const GATHER_STATEMENTS: i64 = 1_000;
+/// What nobody waits for is said at most this often, in milliseconds: each time wakes the other side.
+pub(crate) const UNHURRIED: i64 = 5_000;
 /// Frames a client may send before it is welcomed.
 const MOST_BEFORE_WELCOME: usize = 8;
 /// How often a peer may say that a chunk stands on nothing before its actor is left alone.
@@ -228,6 +229,7 @@ pub struct Session {
     contributed: BTreeSet<DocumentId>,
     statements: BTreeMap<DocumentId, CityStatement>,
     statements_sent: Millis,
+    read_said: Millis,
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
@@ -285,6 +287,7 @@ impl Session {
             contributed: BTreeSet::new(),
             statements: BTreeMap::new(),
             statements_sent: Millis(0),
+            read_said: Millis(0),
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
@@ -392,7 +395,9 @@ impl Session {
         }
         if self.is_live() {
             self.send_statements(now);
-            self.say_read();
+            if elapsed(self.read_said, now) >= UNHURRIED {
+                self.say_read(now);
+            }
             let behind = self.feed.marked < self.feed.at && !self.muted && self.may_promise();
             if self.side == Side::Server && behind && self.is_idle() {
                 self.mark(self.feed.at);
@@ -512,7 +517,7 @@ impl From<ShelfError> for Refusal {
 }
 
 /// Milliseconds between two moments; a clock that was set back lets time pass too.
-fn elapsed(since: Millis, now: Millis) -> i64 {
+pub(crate) fn elapsed(since: Millis, now: Millis) -> i64 {
     (now.0 - since.0).abs()
 }
 

@@ -188,6 +188,8 @@ pub struct Core {
     pub notes: Vec<(String, Vec<u8>)>,
     /// Whether anybody connected to it since it started: they count on what it told them.
     pub serves: bool,
+    /// When what waited was last written to SQLite's file.
+    pub file_written: Millis,
     /// Why the store took nothing the last time.
     pub trouble: Option<Trouble>,
     /// Upstream time minus this machine's, in milliseconds, at the last contact.
@@ -222,6 +224,9 @@ pub struct Trouble {
 
 /// A clock this far from the upstream's is noted, in milliseconds.
 const CLOCK_FAR_OFF: i64 = 10 * Millis::MINUTE;
+
+/// What waits is written to SQLite's file this often, in milliseconds: a write waits for the disk.
+const WRITTEN_EVERY: i64 = 5_000;
 
 /// How many refusals are remembered for whoever asks.
 const REFUSALS_KEPT: usize = 100;
@@ -370,8 +375,13 @@ impl Core {
         notes
     }
 
-    /// Once a second: what came from the upstream and waits is written.
+    /// From time to time: what waits is written to SQLite's file.
     fn write_waiting(&mut self, now: Millis) {
+        let since = now.0 - self.file_written.0;
+        if self.trouble.is_none() && (0..WRITTEN_EVERY).contains(&since) {
+            return;
+        }
+        self.file_written = now;
         match self.shelf.write_waiting() {
             Ok(true) => self.store_works(now),
             Ok(false) => {}

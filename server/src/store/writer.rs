@@ -1,6 +1,6 @@
 //! SQLite's one writer. What it is given is checked and carried out in an open transaction and, where it
 //! must be durable, stands in the redo log. The transaction ends when much has gathered, before somebody
-//! reads, and once a second.
+//! reads, and every few seconds.
 
 use super::StoreError;
 use super::redo::Redo;

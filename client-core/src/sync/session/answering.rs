@@ -1,7 +1,7 @@
 //! What the owner of a session tells it: what is durable, what was refused, what the city said.
 
 use super::reading::Outcome;
-use super::{GATHER_STATEMENTS, Here, Output, Phase, Session, Side, elapsed};
+use super::{Here, Output, Phase, Session, Side, UNHURRIED, elapsed};
 use crate::event::DocumentId;
 use crate::log::{Head, LogKey};
 use crate::sealed::SealedBatch;
@@ -69,7 +69,7 @@ impl Session {
         self.done_with(key, Outcome::Rejected(seq, reason), here);
     }
 
-    /// The city's word: at once on documents the peer wrote to, on others at most once a second.
+    /// The city's word: at once on documents the peer wrote to, on others every [`UNHURRIED`] at most.
     pub fn at_city(&mut self, statement: &CityStatement, now: Millis) {
         if self.is_live() && self.side == Side::Server && self.peer_may_read(&statement.document) {
             if self.contributed.contains(&statement.document) {
@@ -83,12 +83,9 @@ impl Session {
         }
     }
 
-    /// The city's word on documents the peer only reads: what gathered in a second at once.
+    /// The city's word on documents the peer only reads: what has gathered.
     pub(super) fn send_statements(&mut self, now: Millis) {
-        if self.is_live()
-            && elapsed(self.statements_sent, now) >= GATHER_STATEMENTS
-            && !self.statements.is_empty()
-        {
+        if self.is_live() && elapsed(self.statements_sent, now) >= UNHURRIED && !self.statements.is_empty() {
             self.statements_sent = now;
             for statement in std::mem::take(&mut self.statements).into_values() {
                 self.send(Frame::AtCity(statement));

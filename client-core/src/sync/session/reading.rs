@@ -4,6 +4,7 @@
 use super::{Here, InFlight, Session, Side};
 use crate::log::{Head, LogKey};
 use crate::sync::frame::Frame;
+use crate::time::Millis;
 use std::collections::VecDeque;
 
 /// A chunk of the feed with at most so many bytes of changes is small.
@@ -113,20 +114,21 @@ impl Session {
             match answer {
                 None => self.arrivals.unread += bytes,
                 Some(answer) => {
-                    self.say_read();
+                    self.say_read(here.now);
                     self.send(answer);
                 }
             }
             self.reached_cursor(upto, here);
         }
         if catches_up || self.comparing || self.arrivals.unread >= MOST_UNREAD {
-            self.say_read();
+            self.say_read(here.now);
         }
     }
 
     /// Client: tells how far it has read, if small chunks came since it last did.
-    pub(super) fn say_read(&mut self) {
+    pub(super) fn say_read(&mut self, now: Millis) {
         if let Some(upto) = self.cursor.since.filter(|_| self.arrivals.unread > 0) {
+            self.read_said = now;
             self.arrivals.unread = 0;
             self.send(Frame::Read { upto });
         }
