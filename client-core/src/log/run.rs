@@ -158,6 +158,9 @@ impl Run {
 
     /// Joins runs that follow each other on one line; the last signature covers all.
     pub fn join(runs: &[Run]) -> Result<Option<Self>, RunError> {
+        if let [run] = runs {
+            return Ok(Some(run.clone()));
+        }
         let mut changes = Vec::new();
         for run in runs {
             changes.extend(unpack(&run.bytes)?);
