@@ -220,8 +220,7 @@ pub struct Peer {
     statements: BTreeMap<DocumentId, CityStatement>,
     sessions: BTreeMap<Connection, Session>,
     upstream: Option<Connection>,
-    /// When the upstream was last asked for the city's word on this connection.
-    asked_city: Option<Millis>,
+    asked_city: bool,
     /// Changes came from the upstream since it was last asked for the city's word.
     asks_city_again: bool,
     admissions: Admissions,
@@ -250,7 +249,7 @@ impl Peer {
             statements: stored.statements,
             sessions: BTreeMap::new(),
             upstream: None,
-            asked_city: None,
+            asked_city: false,
             asks_city_again: false,
             admissions: Admissions::default(),
             reports: Reports::default(),
@@ -316,7 +315,7 @@ impl Peer {
         match input {
             Input::Connected { connection, nonce } => {
                 self.upstream = Some(connection);
-                self.asked_city = None;
+                self.asked_city = false;
                 let session = Session::client(self.local.clone(), nonce, self.cursor, now);
                 self.sessions.insert(connection, session);
             }
@@ -401,7 +400,7 @@ impl Peer {
         if session.is_caught_up(shelf) {
             if session.side() == Side::Server {
                 self.admissions.caught_up(connection, now);
-            } else if self.asked_city.is_none() {
+            } else if !self.asked_city {
                 self.ask_city(connection, now, shelf);
             }
         }

@@ -12,4 +12,3 @@ pub use frame::{
 pub use pace::Backoff;
 pub use reach::{Reach, Reached};
 pub use session::{Cursor, Here, Local, Output, Session, Side};
-pub(crate) use session::{UNHURRIED, elapsed};

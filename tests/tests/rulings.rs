@@ -147,3 +147,23 @@ async fn a_key_whose_answer_was_lost_is_enrolled_once() {
     let chains: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().chain).collect();
     assert_eq!(chains[0], chains[1]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_cut_short_is_told_of_by_the_next_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataFolder::open(folder.path()).unwrap();
+    let node = config::open_city(&data, None).await.unwrap().node;
+    let key = SecretKey::from_random([9; 32]).public();
+    let code = node.make_code(Some("新埭镇"), Role::Office, "前台", now()).await.unwrap();
+    let branch = node.shared_views().await.unwrap().branches.by_name("新埭镇").unwrap();
+    let device = DeviceId([5; 16]);
+    let cut = node.store().put_device(node.city(), device, key, branch, Role::Office, "前台", now());
+    cut.await.unwrap();
+    let answer = node.enrol(&EnrolRequest { code, key }, now()).await.unwrap();
+    assert_eq!(answer.chain[0].device, device);
+    assert!(node.shared_views().await.unwrap().branches.devices.contains_key(&device));
+    let told = node.frontier().await.unwrap();
+    let code = node.make_code(Some("新埭镇"), Role::Office, "前台", now()).await.unwrap();
+    node.enrol(&EnrolRequest { code, key }, now()).await.unwrap();
+    assert_eq!(node.frontier().await.unwrap(), told, "once");
+}

@@ -2,9 +2,10 @@
 //! what was tampered with, and nobody reads what is not theirs.
 
 use base64::Engine as _;
+use client_core::command::Command;
 use client_core::event::{BenchRecorded, Draft, Event, Role, SessionCancelled};
 use client_core::identity::{Chain, SecretKey};
-use client_core::ids::{ActionId, BranchId, Entropy, SubjectId};
+use client_core::ids::{ActionId, BranchId, Entropy, SubjectId, UserId};
 use client_core::log::segment_id;
 use client_core::sync::proof_message;
 use client_core::time::Day;
@@ -289,6 +290,15 @@ async fn segments_are_given_to_whoever_may_read_them_whole_or_in_parts() {
     let beyond = own.file(&private, &[(&name(&RANGE), &format!("bytes={size}-"))]).await;
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(beyond.headers()[CONTENT_RANGE].to_str().unwrap(), format!("bytes */{size}"));
+
+    let revoke =
+        Command::RevokeDevice { device: own.chain[0].device, reason: "被盗".into(), accepted: None };
+    city.node.command(&revoke, UserId([0; 16]), now()).await.unwrap();
+    for refused in [own.get("segments", "segments", &[]).await, own.file(&private, &[]).await] {
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+        assert!(refused.text().await.unwrap().contains("revoked"));
+    }
+    assert_eq!(other.file(&shared, &[]).await.status(), StatusCode::OK);
 }
 
 /// A document is written one event at a time, read by a branch up to the middle, joined, sealed and

@@ -4,7 +4,7 @@ use super::{Connection, Effect, Peer};
 use crate::event::DocumentId;
 use crate::identity::SecretKey;
 use crate::log::{Head, LogKey, Shelf};
-use crate::sync::{CityStatement, UNHURRIED, elapsed};
+use crate::sync::CityStatement;
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
@@ -26,9 +26,8 @@ impl Peer {
 
     /// Client: the city may have signed for what came since long ago, and says so to nobody again.
     pub(super) fn ask_city_again(&mut self, now: Millis, shelf: &dyn Shelf) {
-        let is_due = self.asked_city.is_none_or(|asked| elapsed(asked, now) >= UNHURRIED);
-        let caught_up = self.upstream().is_some_and(|session| session.is_caught_up(shelf));
-        if let Some(connection) = self.upstream.filter(|_| caught_up && is_due && self.asks_city_again) {
+        let may_ask = self.upstream().is_some_and(|session| session.is_calm() && session.is_caught_up(shelf));
+        if let Some(connection) = self.upstream.filter(|_| may_ask && self.asks_city_again) {
             self.asks_city_again = false;
             self.ask_city(connection, now, shelf);
         }
@@ -36,7 +35,7 @@ impl Peer {
 
     /// Client: what of our holding has the city not signed for, as far as we heard?
     pub(super) fn ask_city(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
-        self.asked_city = Some(now);
+        self.asked_city = true;
         let mut documents = BTreeSet::new();
         for (key, log) in self.ledger.iter() {
             for (number, line) in log.lines().iter().enumerate() {

@@ -157,8 +157,9 @@ enum Phase {
 
 const PING_AFTER: i64 = 15_000;
 const SILENT_AFTER: i64 = 45_000;
-/// What nobody waits for is said at most this often, in milliseconds: each time wakes the other side.
-pub(crate) const UNHURRIED: i64 = 5_000;
+/// While changes keep coming, what nobody waits for is said this often, in milliseconds: each time wakes
+/// the other side.
+const UNHURRIED: i64 = 5_000;
 /// Frames a client may send before it is welcomed.
 const MOST_BEFORE_WELCOME: usize = 8;
 /// How often a peer may say that a chunk stands on nothing before its actor is left alone.
@@ -229,7 +230,11 @@ pub struct Session {
     contributed: BTreeSet<DocumentId>,
     statements: BTreeMap<DocumentId, CityStatement>,
     statements_sent: Millis,
-    read_said: Millis,
+    /// Something came since the last tick: more may follow.
+    stirred: bool,
+    /// Whether the last tick found a moment for what nobody waits for, and when one last did.
+    calm: bool,
+    calm_at: Millis,
     rows_waiting: bool,
     rows_sending: bool,
     rows_after: u64,
@@ -287,7 +292,9 @@ impl Session {
             contributed: BTreeSet::new(),
             statements: BTreeMap::new(),
             statements_sent: Millis(0),
-            read_said: Millis(0),
+            stirred: false,
+            calm: false,
+            calm_at: now,
             rows_waiting: true,
             rows_sending: false,
             rows_after: cursor.rows_sent,
@@ -322,6 +329,12 @@ impl Session {
     /// Server: whether the client came without a single change.
     pub fn says_it_holds_nothing(&self) -> bool {
         self.side == Side::Server && self.cursor.since == Some(0)
+    }
+
+    /// Whether the last tick found a moment for what nobody waits for: nothing came lately, or for long
+    /// there was no such moment.
+    pub fn is_calm(&self) -> bool {
+        self.calm
     }
 
     /// Whether each side holds all the other holds, but for what was refused.
@@ -393,10 +406,14 @@ impl Session {
             self.last_sent = now;
             self.send(Frame::Ping);
         }
+        self.calm = !std::mem::take(&mut self.stirred) || elapsed(self.calm_at, now) >= UNHURRIED;
+        if self.calm {
+            self.calm_at = now;
+        }
         if self.is_live() {
-            self.send_statements(now);
-            if elapsed(self.read_said, now) >= UNHURRIED {
-                self.say_read(now);
+            if self.calm {
+                self.send_statements(now);
+                self.say_read();
             }
             let behind = self.feed.marked < self.feed.at && !self.muted && self.may_promise();
             if self.side == Side::Server && behind && self.is_idle() {
@@ -517,7 +534,7 @@ impl From<ShelfError> for Refusal {
 }
 
 /// Milliseconds between two moments; a clock that was set back lets time pass too.
-pub(crate) fn elapsed(since: Millis, now: Millis) -> i64 {
+fn elapsed(since: Millis, now: Millis) -> i64 {
     (now.0 - since.0).abs()
 }
 

@@ -18,7 +18,7 @@ use futures_util::stream;
 
 /// `GET /segments`
 pub async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<SegmentList>, Problem> {
-    let asker = proof::asker(&app.node, &headers, LIST, now())?;
+    let asker = proof::asker(&app.node, &headers, LIST, now()).await?;
     Ok(Json(app.node.segments_for(&asker).await?))
 }
 
@@ -30,7 +30,7 @@ pub async fn file(
 ) -> Result<Response, Problem> {
     let hash: SegmentId =
         hash.parse().map_err(|_| Problem::not_found("a segment's address has 64 hexadecimal digits"))?;
-    let asker = proof::asker(&app.node, &headers, &purpose_of(hash), now())?;
+    let asker = proof::asker(&app.node, &headers, &purpose_of(hash), now()).await?;
     answer(&app, hash, &asker, &headers).await
 }
 

@@ -33,7 +33,12 @@ const LIFE_MILLIS: i64 = 10 * 60 * 1000;
 type Proof = (ByteBuf, Chain, Signature);
 
 /// Who asks for `purpose`, or the answer to give: a nonce to sign, or what is wrong.
-pub fn asker(node: &Node, headers: &HeaderMap, purpose: &str, now: Millis) -> Result<Certificate, Problem> {
+pub async fn asker(
+    node: &Node,
+    headers: &HeaderMap,
+    purpose: &str,
+    now: Millis,
+) -> Result<Certificate, Problem> {
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix(SCHEME)).map(str::trim);
     let Some(given) = given else { return Err(challenge(node, now, "this needs proof of a certificate")) };
@@ -49,6 +54,9 @@ pub fn asker(node: &Node, headers: &HeaderMap, purpose: &str, now: Millis) -> Re
         .map_err(|error| Problem::forbidden(error.to_string()))?;
     if !identity::verify(certificate.key, &proof_message(purpose, node.city(), &nonce), &signature) {
         return Err(wrong("the signature is not this certificate's over what is asked for"));
+    }
+    if node.rulings().await?.revoke(certificate) {
+        return Err(Problem::forbidden("this device was revoked: nothing is given to it any more"));
     }
     Ok(certificate.clone())
 }

@@ -141,8 +141,34 @@ impl Core {
         (since.is_some() || !unknown.is_empty()).then_some(Paused { since, waiting_for, unknown })
     }
 
+    /// A line of the city's own that is about to be stored, and that it did not write just now, was
+    /// forgotten: the whole folder was put back, marker and all, and a branch knows more than it does. What
+    /// follows from that is stored with the line.
+    pub fn look_for_forgotten_lines(&mut self, now: Millis) {
+        if !self.is_city() || self.standing.waits() {
+            return;
+        }
+        let is_own = |key| self.authors.values().any(|author| author.key().public() == key);
+        let is_written_now = |actor| {
+            let mut lines = self.in_flight.values().flat_map(|flying| flying.lines());
+            lines.any(|line| line.actor == actor)
+        };
+        let mut runs = self.storing.iter().flat_map(|(_, batch)| &batch.runs);
+        if !runs.any(|placed| is_own(placed.author.key) && !is_written_now(placed.run.actor)) {
+            return;
+        }
+        tracing::warn!(
+            "this store was put back from a copy: a branch holds lines of the city that are not here"
+        );
+        self.journal.note(Happening::StorePutBack, "", "", now);
+        self.epoch = super::new_epoch();
+        self.notes.push(super::note_of(self.epoch));
+        self.pause(now);
+        self.peer.renew(self.epoch);
+    }
+
     /// The store was put back: decisions may be missing until every branch has reported.
-    pub fn pause(&mut self, now: Millis) {
+    fn pause(&mut self, now: Millis) {
         self.standing.restored = Some(now);
         self.standing.reported.clear();
         self.keep_standing();

@@ -320,6 +320,7 @@ impl Core {
         loop {
             let now = now();
             self.start_writing(now);
+            self.look_for_forgotten_lines(now);
             let notes = self.unsaved_notes();
             if self.storing.is_empty() && notes.is_empty() {
                 return;
@@ -521,30 +522,10 @@ impl Core {
             writer.leave(&document);
             own = true;
         }
-        if !own {
-            return;
-        }
-        if self.is_city() {
-            // Its own lines come back only after a restore; nothing in the store had told of it yet?
-            if !self.standing.waits() {
-                self.put_back_after_all(now);
-            }
-        } else {
+        if own && !self.is_city() {
             tracing::warn!(%document, %actor, "a copy of this node's store wrote on; going on as a new actor");
             self.journal.note(Happening::StoreCopied, "", document.to_string(), now);
         }
-    }
-
-    /// The city's whole folder was put back, marker and all: a branch knows more of its lines than it does.
-    fn put_back_after_all(&mut self, now: Millis) {
-        tracing::warn!(
-            "this store was put back from a copy: a branch holds lines of the city that are not here"
-        );
-        self.journal.note(Happening::StorePutBack, "", "", now);
-        self.epoch = super::new_epoch();
-        self.notes.push(super::note_of(self.epoch));
-        self.pause(now);
-        self.peer.renew(self.epoch);
     }
 
     /// Sealed rows for a peer after an offset of this store.

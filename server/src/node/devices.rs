@@ -97,7 +97,9 @@ impl Node {
                 .put_device(self.city, device, request.key, grant.branch, grant.role, &grant.label, now)
                 .await?;
         }
-        if is_new && self.is_city() {
+        // The row may be there without the event, where an earlier try was cut short between the two.
+        let is_told = self.shared_views().await?.branches.devices.contains_key(&device);
+        if self.is_city() && !is_told {
             let enrolled = DeviceEnrolled {
                 device,
                 key: request.key,

@@ -47,6 +47,13 @@ pub struct InFlight {
     reply: oneshot::Sender<Result<Vec<EventRef>, NodeError>>,
 }
 
+impl InFlight {
+    /// Where its author's lines stand once it is durable.
+    pub fn lines(&self) -> impl Iterator<Item = &OwnLine> {
+        self.author.lines().values()
+    }
+}
+
 impl Core {
     /// Starts the next action of every author that has none on its way.
     pub fn start_writing(&mut self, now: Millis) {

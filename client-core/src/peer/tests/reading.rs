@@ -62,6 +62,31 @@ fn small_chunks_are_answered_together_with_how_far_the_feed_was_read() {
 }
 
 #[test]
+fn while_changes_come_a_reader_says_what_nobody_waits_for_every_five_seconds() {
+    let (mut city, mut reader, mut writers) = a_city_with_a_reader_and_writers();
+    let mut said = Vec::new();
+    let mut upto = 0;
+    for second in 1..=18 {
+        for bytes in live(&mut city, &mut writers, 0, second) {
+            upto = number(&bytes).expect("a number");
+            reader.handle(Input::Received { connection: 0, bytes });
+        }
+        let now = Millis(NOW.0 + 1_000 * i64::from(second));
+        reader.peer.handle(Input::Tick, now, &reader.shelf);
+        reader.carry_out();
+        said.extend(reader.wire.drain(..).map(|frame| (second, Frame::decode(&frame).unwrap())));
+    }
+    let when = |name| -> Vec<u32> {
+        said.iter().filter(|(_, frame)| frame.name() == name).map(|(second, _)| *second).collect()
+    };
+    assert_eq!((when("ask city"), when("read")), (vec![5, 10, 15], vec![5, 10, 15]));
+    reader.peer.handle(Input::Tick, Millis(NOW.0 + 19_000), &reader.shelf);
+    reader.carry_out();
+    let said: Vec<Frame> = reader.wire.iter().map(|frame| Frame::decode(frame).unwrap()).collect();
+    assert!(matches!(&said[..], [.., read, Frame::AskCity(_)] if *read == Frame::Read { upto }), "{said:?}");
+}
+
+#[test]
 fn who_reads_slowly_is_not_sent_more_than_it_answers() {
     let (mut city, mut reader, mut writers) = a_city_with_a_reader_and_writers();
     let down: Vec<_> = (1..=400).flat_map(|n| live(&mut city, &mut writers, 0, n)).collect();

@@ -69,7 +69,8 @@ impl Session {
         self.done_with(key, Outcome::Rejected(seq, reason), here);
     }
 
-    /// The city's word: at once on documents the peer wrote to, on others every [`UNHURRIED`] at most.
+    /// The city's word: at once on documents the peer wrote to, on others at once after a while without,
+    /// else in a calm moment.
     pub fn at_city(&mut self, statement: &CityStatement, now: Millis) {
         if self.is_live() && self.side == Side::Server && self.peer_may_read(&statement.document) {
             if self.contributed.contains(&statement.document) {
@@ -78,18 +79,21 @@ impl Session {
                 self.send(Frame::AtCity(statement.clone()));
             } else {
                 self.statements.insert(statement.document, statement.clone());
-                self.send_statements(now);
+                self.stirred = true;
+                if elapsed(self.statements_sent, now) >= UNHURRIED {
+                    self.send_statements(now);
+                }
             }
         }
     }
 
     /// The city's word on documents the peer only reads: what has gathered.
     pub(super) fn send_statements(&mut self, now: Millis) {
-        if self.is_live() && elapsed(self.statements_sent, now) >= UNHURRIED && !self.statements.is_empty() {
+        if !self.statements.is_empty() {
             self.statements_sent = now;
-            for statement in std::mem::take(&mut self.statements).into_values() {
-                self.send(Frame::AtCity(statement));
-            }
+        }
+        for statement in std::mem::take(&mut self.statements).into_values() {
+            self.send(Frame::AtCity(statement));
         }
     }
 

@@ -4,7 +4,6 @@
 use super::{Here, InFlight, Session, Side};
 use crate::log::{Head, LogKey};
 use crate::sync::frame::Frame;
-use crate::time::Millis;
 use std::collections::VecDeque;
 
 /// A chunk of the feed with at most so many bytes of changes is small.
@@ -87,6 +86,7 @@ impl Session {
     }
 
     pub(super) fn arrived(&mut self, key: LogKey, head: Head, bytes: usize, upto: Option<u64>) {
+        self.stirred = true;
         self.arrivals.chunks.push_back(Arrival { key, head, bytes, upto, outcome: None });
     }
 
@@ -114,21 +114,20 @@ impl Session {
             match answer {
                 None => self.arrivals.unread += bytes,
                 Some(answer) => {
-                    self.say_read(here.now);
+                    self.say_read();
                     self.send(answer);
                 }
             }
             self.reached_cursor(upto, here);
         }
         if catches_up || self.comparing || self.arrivals.unread >= MOST_UNREAD {
-            self.say_read(here.now);
+            self.say_read();
         }
     }
 
     /// Client: tells how far it has read, if small chunks came since it last did.
-    pub(super) fn say_read(&mut self, now: Millis) {
+    pub(super) fn say_read(&mut self) {
         if let Some(upto) = self.cursor.since.filter(|_| self.arrivals.unread > 0) {
-            self.read_said = now;
             self.arrivals.unread = 0;
             self.send(Frame::Read { upto });
         }
