@@ -19,9 +19,10 @@ use crate::door::{Admitted, City};
 use crate::event::DocumentId;
 use crate::fold::Rulings;
 use crate::identity::{self, Certificate, SecretKey};
+use crate::ids::DeviceId;
 use crate::log::{Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::sealed::{SealedBatch, SealedRow};
-use crate::sync::{CityStatement, Cursor, Here, Local, Output, Reach, Reached, Session, Side};
+use crate::sync::{CityStatement, Cursor, Here, Local, Output, Pace, Reach, Reached, Session, Side};
 use crate::time::Millis;
 use admission::Admissions;
 use reports::Reports;
@@ -220,6 +221,10 @@ pub struct Peer {
     statements: BTreeMap<DocumentId, CityStatement>,
     sessions: BTreeMap<Connection, Session>,
     upstream: Option<Connection>,
+    /// The line to the upstream carried something since this was asked last.
+    carried: bool,
+    /// Of clients, and of the upstream (`None`), whose line was cut before a chunk was through.
+    paces: BTreeMap<Option<DeviceId>, Pace>,
     asked_city: bool,
     /// Changes came from the upstream since it was last asked for the city's word.
     asks_city_again: bool,
@@ -249,6 +254,8 @@ impl Peer {
             statements: stored.statements,
             sessions: BTreeMap::new(),
             upstream: None,
+            carried: false,
+            paces: BTreeMap::new(),
             asked_city: false,
             asks_city_again: false,
             admissions: Admissions::default(),
@@ -295,6 +302,12 @@ impl Peer {
         self.upstream
     }
 
+    /// Whether a change got through to the upstream or from it since this was asked last: then the line is
+    /// worth trying again soon.
+    pub fn take_carried(&mut self) -> bool {
+        std::mem::take(&mut self.carried)
+    }
+
     /// One connection.
     pub fn session(&self, connection: Connection) -> Option<&Session> {
         self.sessions.get(&connection)
@@ -316,7 +329,8 @@ impl Peer {
             Input::Connected { connection, nonce } => {
                 self.upstream = Some(connection);
                 self.asked_city = false;
-                let session = Session::client(self.local.clone(), nonce, self.cursor, now);
+                let mut session = Session::client(self.local.clone(), nonce, self.cursor, now);
+                session.go_on_at(self.paces.get(&None).copied().unwrap_or_default());
                 self.sessions.insert(connection, session);
             }
             Input::Accepted { connection, nonce, peer_nonce } => {
@@ -328,7 +342,9 @@ impl Peer {
                 self.with_session(connection, now, shelf, |session, here| session.receive(&bytes, here));
             }
             Input::Closed { connection } => {
-                self.sessions.remove(&connection);
+                if let Some(session) = self.sessions.remove(&connection) {
+                    self.keep_pace(&session);
+                }
                 self.admissions.leave(connection);
                 self.upstream = self.upstream.filter(|upstream| *upstream != connection);
                 self.effects.push_back(Effect::Changed);
@@ -378,6 +394,20 @@ impl Peer {
         }
     }
 
+    fn keep_pace(&mut self, session: &Session) {
+        let peer = match (session.side(), session.peer()) {
+            (Side::Client, _) => None,
+            (Side::Server, Some(peer)) => Some(peer.device),
+            (Side::Server, None) => return,
+        };
+        let pace = session.pace().anew();
+        if pace == Pace::default() {
+            self.paces.remove(&peer);
+        } else {
+            self.paces.insert(peer, pace);
+        }
+    }
+
     fn with_session(
         &mut self,
         connection: Connection,
@@ -412,7 +442,11 @@ impl Peer {
             Output::Knock(certificate) if self.rulings.revoke(&certificate) => {
                 self.with_session(connection, now, shelf, |session, _| session.mute());
             }
-            Output::Knock(certificate) => self.admissions.knock(connection, certificate.device),
+            Output::Knock(certificate) => {
+                let pace = self.paces.get(&Some(certificate.device)).copied().unwrap_or_default();
+                self.with_session(connection, now, shelf, |session, _| session.go_on_at(pace));
+                self.admissions.knock(connection, certificate.device);
+            }
             Output::Live(peer) => {
                 let peer = peer.filter(|_| self.upstream != Some(connection));
                 if let Some(client) = peer.clone()
@@ -434,6 +468,7 @@ impl Peer {
             }
             Output::Admit { introduction, run } => self.admit(connection, introduction, run, now, shelf),
             Output::Delivered { key, line, head } => {
+                self.carried = true;
                 if self.reached.at_upstream(key, line, head.seq, head.hash) {
                     self.unsaved_reach.insert((key, line));
                     self.effects.push_back(Effect::Changed);

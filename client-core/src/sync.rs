@@ -9,6 +9,6 @@ mod session;
 pub use frame::{
     CityStatement, Frame, MAX_FRAME_BYTES, OLDEST_PROTOCOL, PROTOCOL, Refusal, opening_query, proof_message,
 };
-pub use pace::Backoff;
+pub use pace::{Backoff, Pace};
 pub use reach::{Reach, Reached};
 pub use session::{Cursor, Here, Local, Output, Session, Side};

@@ -387,6 +387,11 @@ impl Node {
         self.send(Message::Input(input, permit)).await
     }
 
+    /// Whether the line to the upstream carried something since this was asked last.
+    pub async fn take_carried(&self) -> bool {
+        self.look(|core| core.peer.take_carried()).await.unwrap_or(false)
+    }
+
     /// Ends the connection to the upstream, if there is one.
     pub async fn disconnect(&self) -> Result<(), NodeError> {
         self.look(|core| {

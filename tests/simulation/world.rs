@@ -4,7 +4,7 @@ use crate::cast::Cast;
 use crate::checker::{Checker, Delivery, Holdings, NodeId, Readers, Watched};
 use crate::dice::Dice;
 use crate::network::{Line, MILLI, Pipe, SECOND, Time};
-use crate::node::{Flavour, Kind, Node};
+use crate::node::{Flavour, Kind, Node, Program};
 use crate::shell::{Act, read};
 use client_core::event::Scope;
 use client_core::ids::BranchId;
@@ -474,6 +474,11 @@ impl World {
         }
         if is_link {
             self.nodes[node].link = None;
+            if let Some(Program::Shell(shell)) = &mut self.nodes[node].program
+                && shell.peer.take_carried()
+            {
+                self.nodes[node].backoff.reset();
+            }
             if self.nodes[node].is_running() && !self.quiet {
                 self.dial_later(node);
             }

@@ -2,8 +2,8 @@
 
 use super::{Run, RunError};
 
-/// The size runs are joined up to: the smallest chunk a session sends, so that no line is too slow for one.
-pub const COMPACT_BYTES: usize = 16 * 1024;
+/// The size runs are joined up to. A session sends no part of one: a line has to hold as long as it takes.
+pub const COMPACT_BYTES: usize = 8 * 1024;
 
 /// Joins runs that follow each other on one line, as long as a joined run stays within
 /// [`COMPACT_BYTES`]; larger runs stay as they are. Every joined run ends where one of `runs` ended.

@@ -1,14 +1,15 @@
-//! How large the next chunk is, about two seconds of the line's measured rate; and how long to wait
-//! before the next try.
+//! How large the next chunk is: about two seconds of the line's measured rate, and less on a line that was
+//! cut before a chunk was through; and how long to wait before the next try.
 
 use crate::time::Millis;
 
+const LEAST_CHUNK: usize = 1024;
 const FIRST_CHUNK: usize = 16 * 1024;
 const LARGEST_CHUNK: usize = 256 * 1024;
 const TARGET_MILLIS: usize = 2_000;
 
 /// Chunk size that follows the line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     chunk_bytes: usize,
     in_flight: Option<(usize, Millis)>,
@@ -31,12 +32,24 @@ impl Pace {
         self.in_flight = Some((bytes, now));
     }
 
-    /// The peer has it; the next chunk may be at most twice as large.
+    /// What the next connection to the same peer begins with: less, if a chunk was on its way when this one
+    /// ended. A line that never holds long enough for a chunk would carry nothing for ever.
+    pub fn anew(&self) -> Self {
+        let fitting = match self.in_flight {
+            Some(_) => (self.chunk_bytes / 2).max(LEAST_CHUNK),
+            None => self.chunk_bytes,
+        };
+        Self { chunk_bytes: fitting.min(FIRST_CHUNK), in_flight: None }
+    }
+
+    /// The peer has it; the next chunk may be at most twice as large. That an answer takes long makes no
+    /// chunk smaller than the first: a busy peer needs fewer of them.
     pub fn acknowledged(&mut self, now: Millis) {
         let Some((bytes, since)) = self.in_flight.take() else { return };
         let elapsed = (now.0 - since.0).max(1) as usize;
         let fitting = bytes.saturating_mul(TARGET_MILLIS) / elapsed;
-        self.chunk_bytes = fitting.clamp(FIRST_CHUNK, (self.chunk_bytes * 2).min(LARGEST_CHUNK));
+        let least = (self.chunk_bytes * 2).min(FIRST_CHUNK);
+        self.chunk_bytes = fitting.clamp(least, (self.chunk_bytes * 2).min(LARGEST_CHUNK));
     }
 }
 
@@ -85,5 +98,27 @@ mod tests {
         pace.sent(LARGEST_CHUNK, Millis(0));
         pace.acknowledged(Millis(60_000));
         assert_eq!(pace.chunk_bytes(), FIRST_CHUNK);
+    }
+
+    #[test]
+    fn a_chunk_that_was_cut_off_is_tried_again_at_half_its_size() {
+        let mut pace = Pace::default();
+        let mut sizes = Vec::new();
+        for _ in 0..6 {
+            pace.sent(pace.chunk_bytes(), Millis(0));
+            pace = pace.anew();
+            sizes.push(pace.chunk_bytes());
+        }
+        assert_eq!(sizes, [8192, 4096, 2048, LEAST_CHUNK, LEAST_CHUNK, LEAST_CHUNK]);
+        assert_eq!(pace.anew(), pace, "nothing was on its way");
+        for expected in [2048, 4096, 8192, FIRST_CHUNK, FIRST_CHUNK] {
+            pace.sent(pace.chunk_bytes(), Millis(0));
+            pace.acknowledged(Millis(60_000));
+            assert_eq!(pace.chunk_bytes(), expected);
+        }
+        pace.sent(LARGEST_CHUNK, Millis(0));
+        pace.acknowledged(Millis(10));
+        pace.sent(LARGEST_CHUNK, Millis(0));
+        assert_eq!(pace.anew(), Pace::default(), "a fast line begins as any other");
     }
 }

@@ -331,6 +331,16 @@ impl Session {
         self.side == Side::Server && self.cursor.since == Some(0)
     }
 
+    /// How large chunks are at the moment.
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Goes on as an earlier connection to the same peer ended.
+    pub fn go_on_at(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Whether the last tick found a moment for what nobody waits for: nothing came lately, or for long
     /// there was no such moment.
     pub fn is_calm(&self) -> bool {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 
-/// A line that stood this long lets the next wait begin small again.
+/// A line that stood this long, or carried something, lets the next wait begin small again.
 const STOOD_MILLIS: i64 = 10_000;
 
 /// Keeps the line to `upstream` (`http://host:port`) up until the task is dropped; parts of segments
@@ -37,7 +37,7 @@ pub async fn run(node: Arc<Node>, upstream: String, folder: PathBuf) {
             }
             Ok(()) => connect(&node, &address).await,
         };
-        if now().0 - began.0 > STOOD_MILLIS {
+        if now().0 - began.0 > STOOD_MILLIS || node.take_carried().await {
             backoff.reset();
         }
         let wait = backoff.wait(crate::keys::random_bytes()[0]).unsigned_abs();
