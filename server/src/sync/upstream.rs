@@ -37,7 +37,7 @@ pub async fn run(node: Arc<Node>, upstream: String, folder: PathBuf) {
             }
             Ok(()) => connect(&node, &address).await,
         };
-        if now().0 - began.0 > STOOD_MILLIS || node.take_carried().await {
+        if node.take_carried().await || now().0 - began.0 > STOOD_MILLIS {
             backoff.reset();
         }
         let wait = backoff.wait(crate::keys::random_bytes()[0]).unsigned_abs();
