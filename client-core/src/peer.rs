@@ -344,6 +344,7 @@ impl Peer {
             Input::Closed { connection } => {
                 if let Some(session) = self.sessions.remove(&connection) {
                     self.keep_pace(&session);
+                    self.carried |= session.side() == Side::Client && session.got_through();
                 }
                 self.admissions.leave(connection);
                 self.upstream = self.upstream.filter(|upstream| *upstream != connection);
@@ -400,7 +401,7 @@ impl Peer {
             (Side::Server, Some(peer)) => Some(peer.device),
             (Side::Server, None) => return,
         };
-        let pace = session.pace().anew();
+        let pace = session.next_pace();
         if pace == Pace::default() {
             self.paces.remove(&peer);
         } else {
@@ -468,7 +469,6 @@ impl Peer {
             }
             Output::Admit { introduction, run } => self.admit(connection, introduction, run, now, shelf),
             Output::Delivered { key, line, head } => {
-                self.carried = true;
                 if self.reached.at_upstream(key, line, head.seq, head.hash) {
                     self.unsaved_reach.insert((key, line));
                     self.effects.push_back(Effect::Changed);

@@ -139,6 +139,7 @@ impl Peer {
                 self.took_in(*admitted, false);
                 self.recall_city(&key, shelf);
                 self.asks_city_again |= self.upstream == Some(connection);
+                self.carried |= self.upstream == Some(connection);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, here);
                 });

@@ -32,13 +32,10 @@ impl Pace {
         self.in_flight = Some((bytes, now));
     }
 
-    /// What the next connection to the same peer begins with: less, if a chunk was on its way when this one
-    /// ended. A line that never holds long enough for a chunk would carry nothing for ever.
-    pub fn anew(&self) -> Self {
-        let fitting = match self.in_flight {
-            Some(_) => (self.chunk_bytes / 2).max(LEAST_CHUNK),
-            None => self.chunk_bytes,
-        };
+    /// What the next connection to the same peer begins with: less, if something was on its way when this
+    /// one ended. A line that never holds long enough for a chunk would carry nothing for ever.
+    pub fn anew(&self, is_cut: bool) -> Self {
+        let fitting = if is_cut { (self.chunk_bytes / 2).max(LEAST_CHUNK) } else { self.chunk_bytes };
         Self { chunk_bytes: fitting.min(FIRST_CHUNK), in_flight: None }
     }
 
@@ -50,6 +47,11 @@ impl Pace {
         let fitting = bytes.saturating_mul(TARGET_MILLIS) / elapsed;
         let least = (self.chunk_bytes * 2).min(FIRST_CHUNK);
         self.chunk_bytes = fitting.clamp(least, (self.chunk_bytes * 2).min(LARGEST_CHUNK));
+    }
+
+    /// The peer has read small chunks; how long that took says nothing.
+    pub fn read(&mut self) {
+        self.chunk_bytes = self.chunk_bytes.max((self.chunk_bytes * 2).min(FIRST_CHUNK));
     }
 }
 
@@ -106,11 +108,11 @@ mod tests {
         let mut sizes = Vec::new();
         for _ in 0..6 {
             pace.sent(pace.chunk_bytes(), Millis(0));
-            pace = pace.anew();
+            pace = pace.anew(true);
             sizes.push(pace.chunk_bytes());
         }
         assert_eq!(sizes, [8192, 4096, 2048, LEAST_CHUNK, LEAST_CHUNK, LEAST_CHUNK]);
-        assert_eq!(pace.anew(), pace, "nothing was on its way");
+        assert_eq!(pace.anew(false), pace, "nothing was on its way");
         for expected in [2048, 4096, 8192, FIRST_CHUNK, FIRST_CHUNK] {
             pace.sent(pace.chunk_bytes(), Millis(0));
             pace.acknowledged(Millis(60_000));
@@ -118,7 +120,10 @@ mod tests {
         }
         pace.sent(LARGEST_CHUNK, Millis(0));
         pace.acknowledged(Millis(10));
-        pace.sent(LARGEST_CHUNK, Millis(0));
-        assert_eq!(pace.anew(), Pace::default(), "a fast line begins as any other");
+        assert_eq!(pace.anew(true), Pace::default(), "a fast line begins as any other");
+        pace = pace.anew(true).anew(true);
+        pace.read();
+        pace.read();
+        assert_eq!(pace.chunk_bytes(), FIRST_CHUNK);
     }
 }

@@ -240,6 +240,7 @@ pub struct Session {
     rows_after: u64,
     muted: bool,
     pace: Pace,
+    got_through: bool,
     last_heard: Millis,
     last_sent: Millis,
     outputs: VecDeque<Output>,
@@ -300,6 +301,7 @@ impl Session {
             rows_after: cursor.rows_sent,
             muted: false,
             pace: Pace::default(),
+            got_through: false,
             last_heard: now,
             last_sent: now,
             outputs: VecDeque::new(),
@@ -331,9 +333,14 @@ impl Session {
         self.side == Side::Server && self.cursor.since == Some(0)
     }
 
-    /// How large chunks are at the moment.
-    pub fn pace(&self) -> Pace {
-        self.pace
+    /// What the next connection to the same peer begins with.
+    pub fn next_pace(&self) -> Pace {
+        self.pace.anew(self.in_flight.is_some() || !self.feed.unread.is_empty())
+    }
+
+    /// Whether a chunk sent on this connection was stored.
+    pub fn got_through(&self) -> bool {
+        self.got_through
     }
 
     /// Goes on as an earlier connection to the same peer ended.

@@ -85,6 +85,7 @@ impl Session {
         };
         if flew && self.in_flight.is_none() {
             self.pace.acknowledged(here.now);
+            self.got_through = true;
         }
         if let Some(line) = line {
             self.peer_holds(key, line, head);

@@ -141,7 +141,11 @@ impl Session {
 
     /// Server: the client has read its feed up to this number.
     pub(super) fn peer_read(&mut self, upto: u64) {
-        for InFlight { key, line, head } in self.feed.unread.read(upto) {
+        let read = self.feed.unread.read(upto);
+        if !read.is_empty() {
+            self.pace.read();
+        }
+        for InFlight { key, line, head } in read {
             self.peer_holds(key, line, head);
         }
     }
