@@ -1,12 +1,13 @@
 //! The running node: the one writer of its store. Everything that changes a log goes through here.
 //!
-//! One thread owns the log and all connections (`core`); everybody else sends it messages. It
-//! gathers what arrives and commits it together.
+//! The log and all connections are the core's (`core`); everybody else leaves it messages (`inbox`). It
+//! takes what has gathered and commits it together.
 
 mod arbitration;
 mod core;
 mod devices;
 mod import;
+mod inbox;
 mod joining;
 mod journal;
 mod segments;
@@ -39,6 +40,7 @@ use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
 use client_core::time::{HybridClock, Millis};
 use core::{Core, Message, StoreShelf};
+use inbox::{Inbox, Stopped};
 use joining::Joining;
 use journal::{JOURNAL, Journal};
 use sha2::{Digest, Sha256};
@@ -125,11 +127,8 @@ pub enum NodeError {
     Stopping,
 }
 
-/// Lines of actors, to read them outside the node's own thread.
+/// Lines of actors, to read them outside the core.
 pub type Logs = BTreeMap<LogKey, ActorLog>;
-
-/// Messages that wait for the node's thread; each connection has at most two among them.
-const MOST_WAITING: usize = 4096;
 
 /// The node.
 pub struct Node {
@@ -141,7 +140,7 @@ pub struct Node {
     node_key: SecretKey,
     was_put_back: bool,
     store: Arc<Store>,
-    inbox: mpsc::Sender<Message>,
+    inbox: Arc<Inbox<Core>>,
     news: broadcast::Sender<News>,
     changed: watch::Sender<()>,
     next_connection: AtomicU64,
@@ -227,7 +226,6 @@ impl Node {
         tracing::info!(city = %city, logs = stored.ledger.len(), events = shared.len(), "node opened");
         let (news, _) = broadcast::channel(4096);
         let changed = watch::Sender::default();
-        let (inbox, receiver) = mpsc::channel(MOST_WAITING);
         let runtime = tokio::runtime::Handle::current();
         let feed_head = store.feed_head(city).await?;
         let sealed = store.segments(city).await?.into_iter().map(|segment| (segment.document, segment.upto));
@@ -264,10 +262,6 @@ impl Node {
             news: news.clone(),
             changed: changed.clone(),
         };
-        let thread = std::thread::Builder::new().name("node".into());
-        thread
-            .spawn(move || core::run(core, receiver))
-            .map_err(|error| NodeError::Refused(format!("the node's thread cannot be started: {error}")))?;
         Ok(Arc::new(Self {
             kind: setup.kind,
             city,
@@ -277,7 +271,7 @@ impl Node {
             node_key: key,
             was_put_back,
             store,
-            inbox,
+            inbox: Inbox::new(core),
             news,
             changed,
             next_connection: AtomicU64::new(1),
@@ -351,11 +345,11 @@ impl Node {
         self.changed.subscribe()
     }
 
-    /// Ends the node's thread and closes the store.
+    /// Stops the core and closes the store.
     pub async fn close(&self) {
-        // A thread that is gone has nothing to stop.
+        // One that has stopped needs no telling.
         let _ = self.inbox.send(Message::Stop).await;
-        self.inbox.closed().await;
+        self.inbox.stopped().await;
         self.store.close().await;
     }
 
@@ -468,7 +462,7 @@ impl Node {
     }
 
     async fn send(&self, message: Message) -> Result<(), NodeError> {
-        self.inbox.send(message).await.map_err(|_| NodeError::Stopping)
+        self.inbox.send(message).await.map_err(|Stopped| NodeError::Stopping)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The one thread that changes the node: it takes messages, lets the peer work them out, and makes
+//! What changes the node: it takes messages one after the other, lets the peer work them out, and makes
 //! what came of them durable in as few transactions as possible.
 
 use super::arbitration::Standing;
+use super::inbox::Worker;
 use super::joining::Joining;
 use super::journal::{Happening, Journal};
 use super::writing::{InFlight, WriteRequest};
@@ -28,7 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 /// The most messages whose outcome is made durable together.
 const MOST_AT_ONCE: usize = 512;
 
-/// What others ask of the thread.
+/// What others ask of the core.
 pub enum Message {
     /// Something happened on a connection; the permit lets the next frame of it in.
     Input(Input, Option<OwnedSemaphorePermit>),
@@ -50,7 +51,7 @@ const RECENT_BYTES: usize = 2 * 1024 * 1024;
 /// So many of them are looked through for one line before the database is asked.
 const LOOKED_THROUGH: usize = 1024;
 
-/// The runs in the store, read on the thread that may wait for them.
+/// The runs in the store, read where one may wait for them.
 pub struct StoreShelf {
     pub store: Arc<Store>,
     pub city: CityId,
@@ -231,22 +232,24 @@ const WRITTEN_EVERY: i64 = 5_000;
 /// How many refusals are remembered for whoever asks.
 const REFUSALS_KEPT: usize = 100;
 
-/// Runs until it is told to stop.
-pub fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
-    while let Some(message) = inbox.blocking_recv() {
-        let mut stop = core.take(message);
-        for _ in 0..MOST_AT_ONCE {
-            let Ok(message) = inbox.try_recv() else { break };
-            stop |= core.take(message);
+impl Worker for Core {
+    type Message = Message;
+
+    fn work_off(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<usize> {
+        let mut stop = self.take(messages.blocking_recv()?);
+        let mut done = 1;
+        while done < MOST_AT_ONCE
+            && let Ok(message) = messages.try_recv()
+        {
+            stop |= self.take(message);
+            done += 1;
         }
         if stop {
             // What was only heard (how far lines have come) is kept before the end.
-            core.handle(Input::Tick, now());
+            self.handle(Input::Tick, now());
         }
-        core.settle();
-        if stop {
-            return;
-        }
+        self.settle();
+        (!stop).then_some(done)
     }
 }
 
