@@ -1,4 +1,4 @@
-//! Small runs that follow each other on a line become few: the node's own thread joins them, because
+//! Small runs that follow each other on a line become few: the core joins them, because
 //! only it may say which runs nobody else is reading for a segment.
 
 use super::core::{Core, StoreShelf};

@@ -1,5 +1,5 @@
 //! The timetable at a node: what a decision is taken on, the preview, what if, and a decided plan made once
-//! more. The planner works beside the node's thread.
+//! more. The planner works beside the core.
 
 use super::{Logs, Node, NodeError, Scope, read_history};
 use client_core::decide::timetable::{

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 /// A connection's buffer for reading; it is cleared before each read, so a large one costs time too.
 pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Frames of one connection that may wait for the node's thread.
+/// Frames of one connection that may wait for the core.
 const MOST_WAITING: usize = 2;
 
 /// Runs until the connection ends; the text says how. `incoming` yields frames, an error or the end;
