@@ -262,6 +262,8 @@ impl Node {
             news: news.clone(),
             changed: changed.clone(),
         };
+        let inbox = Inbox::new(core)
+            .map_err(|error| NodeError::Refused(format!("the node's thread cannot be started: {error}")))?;
         Ok(Arc::new(Self {
             kind: setup.kind,
             city,
@@ -271,7 +273,7 @@ impl Node {
             node_key: key,
             was_put_back,
             store,
-            inbox: Inbox::new(core),
+            inbox,
             news,
             changed,
             next_connection: AtomicU64::new(1),

@@ -45,6 +45,9 @@ pub enum Message {
     Stop,
 }
 
+/// A frame of more bytes takes long: expanding it, checking it and storing it, milliseconds.
+const LONG_FRAME: usize = 8 * 1024;
+
 /// Runs stored last, so that those who follow live are not served from the database.
 const RECENT_BYTES: usize = 2 * 1024 * 1024;
 
@@ -234,6 +237,14 @@ const REFUSALS_KEPT: usize = 100;
 
 impl Worker for Core {
     type Message = Message;
+
+    fn is_long(message: &Message) -> bool {
+        match message {
+            Message::Input(Input::Received { bytes, .. }, _) => bytes.len() > LONG_FRAME,
+            Message::Segment(..) => true,
+            _ => false,
+        }
+    }
 
     fn work_off(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<usize> {
         let mut stop = self.take(messages.blocking_recv()?);

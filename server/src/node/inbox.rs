@@ -1,33 +1,41 @@
 //! The way to the one who works messages off, one after the other: whoever leaves a message does it, unless
-//! somebody does already. A thread for it would be woken for every message, and would wake whoever asked.
+//! somebody does already. So nobody is woken for a short one. What takes long, and what others left while
+//! somebody worked, falls to a thread of the worker's own.
+//!
+//! Whoever leaves a message must hold nothing the worker waits for.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
+use tokio::task::block_in_place;
 
 /// Messages that wait; each connection has at most two among them.
 const MOST_WAITING: usize = 4096;
-
-/// After so many rounds somebody else goes on: who left a message has work of its own to do.
-const MOST_ROUNDS: usize = 16;
 
 /// Works messages off.
 pub trait Worker: Send + 'static {
     /// What is left for it.
     type Message: Send + 'static;
 
+    /// Whether this takes long: then it is nothing for a thread that serves others too.
+    fn is_long(message: &Self::Message) -> bool;
+
     /// Waits for a message and works off what is there; says how many that were, or nothing if it is to
     /// stop. It may wait for the disk.
     fn work_off(&mut self, messages: &mut mpsc::Receiver<Self::Message>) -> Option<usize>;
 }
 
-/// A worker and what waits for it. Needs a runtime of several threads.
+/// A worker and what waits for it.
 pub struct Inbox<W: Worker> {
     messages: mpsc::Sender<W::Message>,
-    /// Messages that are not worked off. Whoever raises it from zero works, down to zero again.
+    /// Messages that are not worked off. Whoever raises it from zero sees to it that it comes down again.
     waiting: AtomicUsize,
     /// Empty while somebody works, and once the worker has stopped.
     desk: Mutex<Option<Box<Desk<W>>>>,
+    /// Wakes the worker's own thread.
+    wake: Sender<()>,
 }
 
 struct Desk<W: Worker> {
@@ -41,19 +49,35 @@ pub struct Stopped;
 
 impl<W: Worker> Inbox<W> {
     /// The way to a worker.
-    pub fn new(worker: W) -> Arc<Self> {
+    ///
+    /// # Panics
+    /// Outside of a multi-thread runtime: on another nobody could wait for the disk.
+    pub fn new(worker: W) -> std::io::Result<Arc<Self>> {
+        let flavor = Handle::current().runtime_flavor();
+        assert_eq!(flavor, RuntimeFlavor::MultiThread, "a node needs tokio's multi-thread runtime");
         let (sender, messages) = mpsc::channel(MOST_WAITING);
         let desk = Mutex::new(Some(Box::new(Desk { worker, messages })));
-        Arc::new(Self { messages: sender, waiting: AtomicUsize::new(0), desk })
+        let (wake, woken) = std::sync::mpsc::channel();
+        let inbox = Arc::new(Self { messages: sender, waiting: AtomicUsize::new(0), desk, wake });
+        let weak = Arc::downgrade(&inbox);
+        let work = move || {
+            for () in woken {
+                while weak.upgrade().is_some_and(|inbox: Arc<Self>| inbox.work()) {}
+            }
+        };
+        std::thread::Builder::new().name("node".into()).spawn(work)?;
+        Ok(inbox)
     }
 
-    /// Leaves a message, and works off what waits if nobody does.
-    pub async fn send(self: &Arc<Self>, message: W::Message) -> Result<(), Stopped> {
+    /// Leaves a message, and works off what waits if nobody does: one round, the thread goes on.
+    pub async fn send(&self, message: W::Message) -> Result<(), Stopped> {
         let place = self.messages.reserve().await.map_err(|_| Stopped)?;
+        let is_long = W::is_long(&message);
         let is_first = self.waiting.fetch_add(1, Ordering::AcqRel) == 0;
         place.send(message);
-        if is_first {
-            tokio::task::block_in_place(|| self.work());
+        if is_first && (is_long || block_in_place(|| self.work())) {
+            // A thread that is gone took the worker with it.
+            let _ = self.wake.send(());
         }
         Ok(())
     }
@@ -63,18 +87,18 @@ impl<W: Worker> Inbox<W> {
         self.messages.closed().await;
     }
 
-    fn work(self: &Arc<Self>) {
-        for _ in 0..MOST_ROUNDS {
-            // A panic takes the worker with it, and whoever waits for an answer hears that it has stopped.
-            let Some(mut desk) = self.desk().take() else { return };
-            let Some(done) = desk.worker.work_off(&mut desk.messages) else { return };
-            *self.desk() = Some(desk);
-            if self.waiting.fetch_sub(done, Ordering::AcqRel) == done {
-                return;
-            }
-        }
-        let next = self.clone();
-        tokio::task::spawn_blocking(move || next.work());
+    /// One round; says whether there is more.
+    fn work(&self) -> bool {
+        // A panic takes the worker with it, and whoever waits for an answer hears that it has stopped.
+        let Some(mut desk) = self.desk().take() else { return false };
+        let Some(done) = desk.worker.work_off(&mut desk.messages) else {
+            // So does whoever was just about to leave a message.
+            desk.messages.close();
+            while desk.messages.blocking_recv().is_some() {}
+            return false;
+        };
+        *self.desk() = Some(desk);
+        self.waiting.fetch_sub(done, Ordering::AcqRel) != done
     }
 
     fn desk(&self) -> MutexGuard<'_, Option<Box<Desk<W>>>> {
@@ -95,12 +119,16 @@ mod tests {
         Tell(oneshot::Sender<Vec<(usize, usize)>>),
     }
 
-    /// Takes one message at a time, so that senders find it at work and rounds run out.
+    /// Takes one message at a time, so that senders find it at work and somebody else goes on.
     #[derive(Default)]
     struct Notebook(Vec<(usize, usize)>);
 
     impl Worker for Notebook {
         type Message = Message;
+
+        fn is_long(message: &Message) -> bool {
+            matches!(message, Message::Note(_, number) if number % 100 == 0)
+        }
 
         fn work_off(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<usize> {
             match messages.blocking_recv()? {
@@ -113,6 +141,10 @@ mod tests {
         }
     }
 
+    fn inbox() -> Arc<Inbox<Notebook>> {
+        Inbox::new(Notebook::default()).expect("a thread")
+    }
+
     async fn told(inbox: &Arc<Inbox<Notebook>>) -> Result<Vec<(usize, usize)>, Stopped> {
         let (reply, answer) = oneshot::channel();
         inbox.send(Message::Tell(reply)).await?;
@@ -123,7 +155,7 @@ mod tests {
     async fn every_message_is_worked_off_in_the_order_of_its_sender() {
         const SENDERS: usize = 16;
         const EACH: usize = 2_000;
-        let inbox = Inbox::new(Notebook::default());
+        let inbox = inbox();
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
                 let inbox = inbox.clone();
@@ -146,7 +178,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn after_a_panic_everybody_hears_that_it_has_stopped() {
-        let inbox = Inbox::new(Notebook::default());
+        let inbox = inbox();
         let failing = inbox.clone();
         let failed = tokio::spawn(async move { failing.send(Message::Fail).await }).await;
         assert!(failed.expect_err("it failed").is_panic());
@@ -156,7 +188,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn after_the_stop_everybody_hears_of_it() {
-        let inbox = Inbox::new(Notebook::default());
+        let inbox = inbox();
         assert_eq!(inbox.send(Message::Stop).await, Ok(()));
         inbox.stopped().await;
         assert_eq!(told(&inbox).await, Err(Stopped));

@@ -80,17 +80,17 @@ pub async fn exchange(
 
 async fn open(app: &App, opening: &Opening) -> Result<(String, Arc<Carried>), Problem> {
     let nonce = opening.bytes().map_err(|wrong| Problem::bad_request("no_nonce", wrong))?;
-    let mut exchanges = app.exchanges.0.lock().await;
     let is_idle =
         |carried: &Carried| carried.asked.lock().expect("nobody panics holding it").elapsed() > IDLE;
-    let idle: Vec<String> =
-        exchanges.iter().filter(|(_, carried)| is_idle(carried)).map(|(name, _)| name.clone()).collect();
-    for name in idle {
-        if let Some(carried) = exchanges.remove(&name) {
-            app.node.input(Input::Closed { connection: carried.connection }, None).await?;
-        }
+    let (idle, open) = {
+        let mut exchanges = app.exchanges.0.lock().await;
+        let idle: Vec<_> = exchanges.extract_if(.., |_, carried| is_idle(carried)).collect();
+        (idle, exchanges.len())
+    };
+    for (_, carried) in idle {
+        app.node.input(Input::Closed { connection: carried.connection }, None).await?;
     }
-    if exchanges.len() >= MOST {
+    if open >= MOST {
         return Err(Problem::busy("too many exchanges are open: try again in a minute"));
     }
     let (sender, frames) = mpsc::unbounded_channel();
@@ -98,7 +98,7 @@ async fn open(app: &App, opening: &Opening) -> Result<(String, Arc<Carried>), Pr
     let name = hex::encode(crate::keys::random_id());
     let asked = std::sync::Mutex::new(Instant::now());
     let carried = Arc::new(Carried { connection, frames: Mutex::new(frames), asked });
-    exchanges.insert(name.clone(), carried.clone());
+    app.exchanges.0.lock().await.insert(name.clone(), carried.clone());
     Ok((name, carried))
 }
 
