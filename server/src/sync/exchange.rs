@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Response};
 use client_core::peer::{Connection, Input};
 use client_core::sync::MAX_FRAME_BYTES;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 
 /// Names a connection carried by POST.
 pub const EXCHANGE: HeaderName = HeaderName::from_static("lianxiao-exchange");
@@ -31,13 +31,20 @@ const MOST: usize = 1_000;
 
 struct Carried {
     connection: Connection,
-    frames: Mutex<mpsc::UnboundedReceiver<Vec<u8>>>,
-    asked: std::sync::Mutex<Instant>,
+    frames: tokio::sync::Mutex<mpsc::UnboundedReceiver<Vec<u8>>>,
+    asked: Mutex<Instant>,
 }
 
 /// All connections carried by POST.
 #[derive(Clone, Default)]
 pub struct Exchanges(Arc<Mutex<BTreeMap<String, Arc<Carried>>>>);
+
+impl Exchanges {
+    /// Those that are open, by name. Nobody keeps them while the node works.
+    fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Carried>>> {
+        self.0.lock().expect("nobody panics holding it")
+    }
+}
 
 /// `POST /sync/exchange`
 pub async fn exchange(
@@ -49,7 +56,7 @@ pub async fn exchange(
     let given = headers.get(EXCHANGE).and_then(|value| value.to_str().ok());
     let (name, carried) = match given {
         Some(name) => {
-            let known = app.exchanges.0.lock().await.get(name).cloned();
+            let known = app.exchanges.open().get(name).cloned();
             let gone = || Problem::not_found("this exchange is over or was never opened: open a new one");
             (name.to_owned(), known.ok_or_else(gone)?)
         }
@@ -71,7 +78,7 @@ pub async fn exchange(
         }
     }
     if over {
-        app.exchanges.0.lock().await.remove(&name);
+        app.exchanges.open().remove(&name);
         app.node.input(Input::Closed { connection: carried.connection }, None).await?;
         return Err(Problem::not_found("the node ended this exchange"));
     }
@@ -83,7 +90,7 @@ async fn open(app: &App, opening: &Opening) -> Result<(String, Arc<Carried>), Pr
     let is_idle =
         |carried: &Carried| carried.asked.lock().expect("nobody panics holding it").elapsed() > IDLE;
     let (idle, open) = {
-        let mut exchanges = app.exchanges.0.lock().await;
+        let mut exchanges = app.exchanges.open();
         let idle: Vec<_> = exchanges.extract_if(.., |_, carried| is_idle(carried)).collect();
         (idle, exchanges.len())
     };
@@ -96,9 +103,9 @@ async fn open(app: &App, opening: &Opening) -> Result<(String, Arc<Carried>), Pr
     let (sender, frames) = mpsc::unbounded_channel();
     let connection = app.node.accepted(nonce, sender).await?;
     let name = hex::encode(crate::keys::random_id());
-    let asked = std::sync::Mutex::new(Instant::now());
-    let carried = Arc::new(Carried { connection, frames: Mutex::new(frames), asked });
-    app.exchanges.0.lock().await.insert(name.clone(), carried.clone());
+    let (frames, asked) = (tokio::sync::Mutex::new(frames), Mutex::new(Instant::now()));
+    let carried = Arc::new(Carried { connection, frames, asked });
+    app.exchanges.open().insert(name.clone(), carried.clone());
     Ok((name, carried))
 }
 
