@@ -13,6 +13,9 @@ use std::path::Path;
 /// Bytes of the file.
 const LENGTH: usize = 1 << 20;
 const CYCLE: usize = 16;
+/// The least a system keeps of a file in memory.
+#[cfg(target_os = "linux")]
+const PAGE: usize = 4096;
 /// Cycle, length and check sum of what follows, before each record.
 const HEADER: usize = CYCLE + 4 + 4;
 
@@ -22,6 +25,8 @@ pub struct Redo {
     cycle: [u8; CYCLE],
     /// Where the next record goes.
     at: usize,
+    /// Bytes there that were not waited for.
+    written: usize,
 }
 
 impl Redo {
@@ -29,7 +34,7 @@ impl Redo {
     pub fn open(path: &Path, cycle: Option<Vec<u8>>) -> Result<(Self, Vec<Script>), StoreError> {
         let bytes = whole(path);
         let (file, bytes) = bytes.map_err(|error| unusable(path, error))?;
-        let mut redo = Self { file, cycle: [0; CYCLE], at: 0 };
+        let mut redo = Self { file, cycle: [0; CYCLE], at: 0, written: 0 };
         let mut left = Vec::new();
         if let Some(cycle) = cycle.and_then(|bytes| bytes.try_into().ok()) {
             redo.cycle = cycle;
@@ -62,11 +67,11 @@ impl Redo {
     /// What was written is in SQLite's file, which names this cycle.
     pub fn begin(&mut self, cycle: [u8; CYCLE]) {
         self.cycle = cycle;
-        self.at = 0;
+        (self.at, self.written) = (0, 0);
     }
 
-    /// Writes a record and waits for the disk; `false` if there is no room for it.
-    pub fn append(&mut self, record: &[u8]) -> std::io::Result<bool> {
+    /// Writes a record; it stands there once [`Redo::wait`] has returned. `false` if there is no room for it.
+    pub fn write(&mut self, record: &[u8]) -> std::io::Result<bool> {
         if self.at + HEADER + record.len() > LENGTH {
             return Ok(false);
         }
@@ -75,13 +80,45 @@ impl Redo {
         bytes.extend((record.len() as u32).to_le_bytes());
         bytes.extend(self.sum(record));
         bytes.extend(record);
-        self.file.seek(SeekFrom::Start(self.at as u64))?;
-        self.file.write_all(&bytes)?;
-        self.file.sync_data()?;
-        self.at += bytes.len();
+        self.put(&bytes)?;
+        self.written = bytes.len();
+        begin_to_store(&self.file, self.at, bytes.len());
         Ok(true)
     }
+
+    /// Waits for the disk to hold the record written last.
+    pub fn wait(&mut self) -> std::io::Result<()> {
+        self.file.sync_data()?;
+        self.at += std::mem::take(&mut self.written);
+        Ok(())
+    }
+
+    /// The record written last is not to count: it was not waited for.
+    pub fn take_back(&mut self) -> std::io::Result<()> {
+        self.written = 0;
+        self.put(&[0; HEADER])?;
+        self.file.sync_data()
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.at as u64))?;
+        self.file.write_all(bytes)
+    }
 }
+
+/// The disk may begin with it before anybody waits. Linux begins with what is said not to be read again.
+#[cfg(target_os = "linux")]
+fn begin_to_store(file: &File, at: usize, len: usize) {
+    use rustix::fs::{Advice, fadvise};
+    // Of more it would also drop whole pages from memory, which waits for the disk.
+    if let Some(len) = std::num::NonZeroU64::new(len as u64).filter(|_| len <= PAGE) {
+        // Without it nothing is lost but time.
+        let _ = fadvise(file, at as u64, Some(len), Advice::DontNeed);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_to_store(_: &File, _: usize, _: usize) {}
 
 /// The file, of its full length, and what is in it.
 fn whole(path: &Path) -> std::io::Result<(File, Vec<u8>)> {

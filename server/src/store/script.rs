@@ -155,9 +155,9 @@ impl Script {
         Ok(transaction.commit().await?)
     }
 
-    /// Runs it in SQLite's open transaction.
-    pub fn run(&self, file: &Connection) -> Result<(), StoreError> {
-        for Statement { sql, values, or_else } in &self.statements {
+    /// Runs the statements from this one on in SQLite's open transaction.
+    pub fn run(&self, from: usize, file: &Connection) -> Result<(), StoreError> {
+        for Statement { sql, values, or_else } in &self.statements[from..] {
             // SQLite numbers `?1`; `$1` would be a name.
             let changed = file.prepare_cached(&sql.replace('$', "?"))?.execute(params_from_iter(values))?;
             if let Some(wrong) = or_else.as_ref().filter(|_| changed != 1) {

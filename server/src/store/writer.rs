@@ -70,19 +70,26 @@ impl FileWriter {
         let (size, kept) = (script.size(), self.waiting.len());
         let has_room = !self.is_stuck && self.bytes + size <= MOST_WAITING;
         self.begin()?;
-        let done = script.run(&self.file);
         self.waiting.append(script);
         self.bytes += size;
-        let may_wait = done.map(|()| match durable {
-            Durable::Later => has_room,
-            Durable::AtOnce => has_room && size <= MOST_LOGGED && self.log(),
+        let is_small = has_room && size <= MOST_LOGGED;
+        // The disk works on it while SQLite does.
+        let is_in_log = durable == Durable::AtOnce && is_small && self.log();
+        let done = self.waiting.run(kept, &self.file).and_then(|()| {
+            let may_wait = match durable {
+                Durable::Later => has_room,
+                Durable::AtOnce => is_in_log && self.wait_for_log(),
+            };
+            if may_wait { Ok(()) } else { self.end() }
         });
-        // Nothing may fail once it is in the redo log.
-        let done = may_wait.and_then(|yes| if yes { Ok(()) } else { self.end() });
         if done.is_err() {
             self.waiting.truncate(kept);
             self.bytes -= size;
             self.undo();
+            if is_in_log && self.redo.take_back().is_err() {
+                // Then it is void in the next cycle; until there is one, nothing waits.
+                let _ = self.name_cycle();
+            }
         }
         done
     }
@@ -103,24 +110,25 @@ impl FileWriter {
         self.end()
     }
 
-    /// What waits and is not in the redo log goes there; `false` if it does not stand there: then the next
-    /// cycle in the file makes a half record void.
+    /// What waits and is not in the redo log is written there; `false` if it is not.
     fn log(&mut self) -> bool {
-        let is_logged = self.redo.append(&self.waiting.encode(self.logged)).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the redo log cannot be written; the store's file is");
-            false
-        });
-        if is_logged {
+        is_done(self.redo.write(&self.waiting.encode(self.logged)))
+    }
+
+    /// Waits until it stands there; `false` if it does not: then the next cycle in the file makes it void.
+    fn wait_for_log(&mut self) -> bool {
+        let stands = is_done(self.redo.wait().map(|()| true));
+        if stands {
             self.logged = self.waiting.len();
         }
-        is_logged
+        stands
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
         if !self.file.is_autocommit() {
             return Ok(());
         }
-        let done = self.run("BEGIN IMMEDIATE").and_then(|()| self.waiting.run(&self.file));
+        let done = self.run("BEGIN IMMEDIATE").and_then(|()| self.waiting.run(0, &self.file));
         if done.is_err() {
             self.is_stuck |= self.is_behind();
             self.undo();
@@ -159,6 +167,13 @@ impl FileWriter {
     }
 }
 
+fn is_done(logged: std::io::Result<bool>) -> bool {
+    logged.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the redo log cannot be written; the store's file is");
+        false
+    })
+}
+
 /// The cycle of the redo log that the file names.
 fn cycle(file: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
     if !file.table_exists(None, "meta")? {
@@ -166,4 +181,49 @@ fn cycle(file: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
     }
     let text = "SELECT bytes FROM meta WHERE city = x'' AND name = 'redo'";
     Ok(file.query_row(text, (), |row| row.get(0)).optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLES: &str = "CREATE TABLE IF NOT EXISTS meta (city BLOB, name TEXT, bytes BLOB, PRIMARY KEY (city, name)); CREATE TABLE IF NOT EXISTS said (word TEXT)";
+
+    fn word(word: &'static str) -> Script {
+        let mut script = Script::default();
+        script.push("INSERT INTO said VALUES ($1)", [word.into()]);
+        script
+    }
+
+    fn said(writer: &FileWriter) -> Vec<String> {
+        let mut words = writer.file.prepare("SELECT word FROM said ORDER BY rowid").unwrap();
+        words.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Each writer is dropped as the end of a process leaves it: nothing was written to the file.
+    #[test]
+    fn what_sqlite_refuses_is_void_though_the_redo_log_had_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let open = || FileWriter::open(&path, &[TABLES]).unwrap();
+        let refused = || {
+            let mut script = word("refused");
+            let wrong = || StoreError::Damaged("as the test wants".to_owned());
+            script.push_one("DELETE FROM said WHERE word = $1", ["nobody said this".into()], wrong);
+            script
+        };
+        let mut writer = open();
+        writer.name_cycle().unwrap();
+        writer.commit(word("first"), Durable::AtOnce).unwrap();
+        writer.commit(refused(), Durable::AtOnce).unwrap_err();
+        drop(writer);
+
+        let mut writer = open();
+        assert_eq!(said(&writer), ["first"]);
+        writer.commit(refused(), Durable::AtOnce).unwrap_err();
+        writer.commit(word("second"), Durable::AtOnce).unwrap();
+        writer.commit(refused(), Durable::AtOnce).unwrap_err();
+        drop(writer);
+        assert_eq!(said(&open()), ["first", "second"]);
+    }
 }
