@@ -5,14 +5,19 @@ use client_core::event::{DocumentId, Envelope, EventRef, Scope};
 use client_core::identity::{self, Introduction, SecretKey};
 use client_core::ids::{ActionId, EventId, UserId};
 use client_core::log::{Place, Position, Put, Run};
-use client_core::peer::{Batch, Placed};
+use client_core::peer::{Batch, Input, Placed};
+use client_core::sync::opening_query;
 use client_core::time::{HybridClock, Quarter};
 use lianxiao::client::Client;
 use lianxiao::node::{EnrolAnswer, Kind, Node, Setup, Status, Writer};
 use lianxiao::store::Store;
+use lianxiao::sync::exchange::{EXCHANGE, frames_of, put_frame};
 use lianxiao::sync::{now, upstream};
+use reqwest::Response;
+use reqwest::header::HeaderMap;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// A device that is on; dropped, it is off.
@@ -71,22 +76,16 @@ impl Device {
 
     /// Switches the device of a folder on; it connects to `upstream`.
     pub async fn on(folder: &Path, upstream: &str) -> Self {
-        let text = std::fs::read(folder.join("enrolment.json")).expect("an enrolment");
-        let answer: EnrolAnswer = serde_json::from_slice(&text).expect("an enrolment");
-        let key: SecretKey = lianxiao::keys::load_or_create(&folder.join("device.key")).expect("a key");
-        let store = Store::open(&format!("sqlite://{}", folder.join("lianxiao.db").display())).await;
-        let setup = Setup {
-            kind: Kind::Branch,
-            city_key: answer.city_key,
-            writers: vec![(Writer::Node, key, answer.chain)],
-            generation: folder.join("store.generation"),
-        };
-        let node = Node::open(setup, store.expect("a store")).await.expect("a device");
-        let tasks = vec![
-            tokio::spawn(node.clone().keep_time()),
-            tokio::spawn(upstream::run(node.clone(), upstream.to_owned(), folder.join("segments"))),
-        ];
-        Self { node, tasks }
+        let node = open(folder).await;
+        let line = upstream::run(node.clone(), upstream.to_owned(), folder.join("segments"));
+        Self { tasks: vec![tokio::spawn(node.clone().keep_time()), tokio::spawn(line)], node }
+    }
+
+    /// The same for a line that lets no WebSocket through: one exchange by HTTP POST.
+    pub async fn on_by_post(folder: &Path, upstream: &str) -> Self {
+        let node = open(folder).await;
+        let line = post(node.clone(), upstream.to_owned());
+        Self { tasks: vec![tokio::spawn(node.clone().keep_time()), tokio::spawn(line)], node }
     }
 
     /// Switches it off.
@@ -118,5 +117,40 @@ impl Device {
 impl Drop for Device {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn open(folder: &Path) -> Arc<Node> {
+    let text = std::fs::read(folder.join("enrolment.json")).expect("an enrolment");
+    let answer: EnrolAnswer = serde_json::from_slice(&text).expect("an enrolment");
+    let key: SecretKey = lianxiao::keys::load_or_create(&folder.join("device.key")).expect("a key");
+    let store = Store::open(&format!("sqlite://{}", folder.join("lianxiao.db").display())).await;
+    let setup = Setup {
+        kind: Kind::Branch,
+        city_key: answer.city_key,
+        writers: vec![(Writer::Node, key, answer.chain)],
+        generation: folder.join("store.generation"),
+    };
+    Node::open(setup, store.expect("a store")).await.expect("a device")
+}
+
+/// Carries frames there and back, one request after the other.
+async fn post(node: Arc<Node>, upstream: String) {
+    let nonce = lianxiao::keys::random_bytes();
+    let (sender, mut up) = mpsc::unbounded_channel();
+    let connection = node.connected(nonce, sender).await.expect("a connection");
+    let address = format!("{upstream}/sync/exchange{}", opening_query(&nonce));
+    let (http, mut headers) = (reqwest::Client::new(), HeaderMap::new());
+    loop {
+        let mut body = Vec::new();
+        while let Ok(frame) = up.try_recv() {
+            put_frame(&mut body, &frame);
+        }
+        let answer = http.post(&address).headers(headers.clone()).body(body).send().await;
+        let answer = answer.and_then(Response::error_for_status).expect("an answer");
+        headers.insert(EXCHANGE, answer.headers()[EXCHANGE].clone());
+        for bytes in frames_of(&answer.bytes().await.expect("an answer")).expect("frames") {
+            node.input(Input::Received { connection, bytes }, None).await.expect("the device is on");
+        }
     }
 }
