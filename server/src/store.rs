@@ -136,6 +136,17 @@ impl StoreError {
         matches!(self, Self::Full(_))
     }
 
+    /// Whether what was to be written is wrong, and not the disk or the database.
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotContiguous { .. } | Self::Damaged(_) => true,
+            Self::Database(error) => error
+                .downcast_ref::<rusqlite::Error>()
+                .is_some_and(|error| error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)),
+            _ => false,
+        }
+    }
+
     /// Whether a one-time code was not good.
     pub fn is_code_refusal(&self) -> bool {
         matches!(self, Self::UnknownCode | Self::UsedCode | Self::ExpiredCode)

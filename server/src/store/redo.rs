@@ -110,8 +110,8 @@ impl Redo {
 #[cfg(target_os = "linux")]
 fn begin_to_store(file: &File, at: usize, len: usize) {
     use rustix::fs::{Advice, fadvise};
-    // Of more it would also drop whole pages from memory, which waits for the disk.
-    if let Some(len) = std::num::NonZeroU64::new(len as u64).filter(|_| len <= PAGE) {
+    // A whole page it would also drop from memory, which waits for every processor.
+    if let Some(len) = std::num::NonZeroU64::new(len as u64).filter(|_| len < PAGE) {
         // Without it nothing is lost but time.
         let _ = fadvise(file, at as u64, Some(len), Advice::DontNeed);
     }

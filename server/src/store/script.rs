@@ -176,7 +176,7 @@ impl Script {
         rmp_serde::to_vec(&said).expect("statements always encode")
     }
 
-    /// A script that was encoded; it was run before, so nothing should be wrong with it.
+    /// A script that was encoded; unless it is the last of the log it was run before.
     pub fn decode(bytes: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
         let said: Vec<(String, Vec<Value>, bool)> = rmp_serde::from_slice(bytes)?;
         let statement = |(sql, values, is_one): (String, Vec<Value>, bool)| {

@@ -43,13 +43,28 @@ impl FileWriter {
         let (redo, left) = Redo::open(&path.with_extension("redo"), cycle(&file)?)?;
         let mut writer =
             Self { file, redo, waiting: Script::default(), bytes: 0, logged: 0, is_stuck: false };
-        if !left.is_empty() {
-            tracing::info!(records = left.len(), "what the redo log holds goes into the store");
-        }
-        left.into_iter().for_each(|script| writer.waiting.append(script));
-        writer.logged = writer.waiting.len();
-        writer.write()?;
+        writer.bring_in(left)?;
         Ok(writer)
+    }
+
+    /// Brings in what a process left in the redo log. It may have ended before SQLite refused the last
+    /// record; then nobody was told of that one.
+    fn bring_in(&mut self, mut left: Vec<Script>) -> Result<(), StoreError> {
+        let Some(last) = left.pop() else { return Ok(()) };
+        tracing::info!(records = left.len() + 1, "what the redo log holds goes into the store");
+        left.into_iter().for_each(|script| self.waiting.append(script));
+        self.begin()?;
+        let kept = self.waiting.len();
+        self.waiting.append(last);
+        if let Err(error) = self.waiting.run(kept, &self.file) {
+            if !error.is_refusal() {
+                return Err(error);
+            }
+            tracing::warn!(%error, "the last record of the redo log was to be refused and is left out");
+            self.waiting.truncate(kept);
+            self.undo();
+        }
+        self.name_cycle()
     }
 
     /// Whether what should be in the file could not be written.
@@ -86,8 +101,10 @@ impl FileWriter {
             self.waiting.truncate(kept);
             self.bytes -= size;
             self.undo();
-            if is_in_log && self.redo.take_back().is_err() {
-                // Then it is void in the next cycle; until there is one, nothing waits.
+            if is_in_log && let Err(error) = self.redo.take_back() {
+                tracing::warn!(%error, "what was refused is void with the next cycle of the redo log");
+                // Nothing waits until there is one.
+                self.is_stuck = true;
                 let _ = self.name_cycle();
             }
         }
@@ -97,9 +114,8 @@ impl FileWriter {
     /// Writes what waits to the file; says whether anything did.
     pub fn write(&mut self) -> Result<bool, StoreError> {
         let waits = self.is_behind();
-        if waits {
-            self.begin()?;
-            self.end()?;
+        if waits || self.is_stuck {
+            self.name_cycle()?;
         }
         Ok(waits)
     }
@@ -112,12 +128,12 @@ impl FileWriter {
 
     /// What waits and is not in the redo log is written there; `false` if it is not.
     fn log(&mut self) -> bool {
-        is_done(self.redo.write(&self.waiting.encode(self.logged)))
+        or_the_file(self.redo.write(&self.waiting.encode(self.logged)))
     }
 
     /// Waits until it stands there; `false` if it does not: then the next cycle in the file makes it void.
     fn wait_for_log(&mut self) -> bool {
-        let stands = is_done(self.redo.wait().map(|()| true));
+        let stands = or_the_file(self.redo.wait().map(|()| true));
         if stands {
             self.logged = self.waiting.len();
         }
@@ -167,7 +183,8 @@ impl FileWriter {
     }
 }
 
-fn is_done(logged: std::io::Result<bool>) -> bool {
+/// An error of the redo log is none of the store: the file is written instead.
+fn or_the_file(logged: std::io::Result<bool>) -> bool {
     logged.unwrap_or_else(|error| {
         tracing::warn!(%error, "the redo log cannot be written; the store's file is");
         false
@@ -200,30 +217,60 @@ mod tests {
         words.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    /// Each writer is dropped as the end of a process leaves it: nothing was written to the file.
+    fn refused() -> Script {
+        let mut script = word("refused");
+        let wrong = || StoreError::Damaged("as the test wants".to_owned());
+        script.push_one("DELETE FROM said WHERE word = $1", ["nobody said this".into()], wrong);
+        script
+    }
+
+    /// A store in a folder; a writer that is dropped leaves it as the end of a process does.
+    fn store(folder: &tempfile::TempDir) -> FileWriter {
+        let mut writer = FileWriter::open(&folder.path().join("store.sqlite"), &[TABLES]).unwrap();
+        writer.name_cycle().unwrap();
+        writer
+    }
+
     #[test]
     fn what_sqlite_refuses_is_void_though_the_redo_log_had_it() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.sqlite");
-        let open = || FileWriter::open(&path, &[TABLES]).unwrap();
-        let refused = || {
-            let mut script = word("refused");
-            let wrong = || StoreError::Damaged("as the test wants".to_owned());
-            script.push_one("DELETE FROM said WHERE word = $1", ["nobody said this".into()], wrong);
-            script
-        };
-        let mut writer = open();
-        writer.name_cycle().unwrap();
+        let mut writer = store(&folder);
         writer.commit(word("first"), Durable::AtOnce).unwrap();
-        writer.commit(refused(), Durable::AtOnce).unwrap_err();
-        drop(writer);
-
-        let mut writer = open();
-        assert_eq!(said(&writer), ["first"]);
         writer.commit(refused(), Durable::AtOnce).unwrap_err();
         writer.commit(word("second"), Durable::AtOnce).unwrap();
         writer.commit(refused(), Durable::AtOnce).unwrap_err();
         drop(writer);
-        assert_eq!(said(&open()), ["first", "second"]);
+        assert_eq!(said(&store(&folder)), ["first", "second"]);
+    }
+
+    #[test]
+    fn what_sqlite_was_to_refuse_when_the_process_ended_keeps_no_store_from_opening() {
+        for known in [vec![], vec!["first"]] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut writer = store(&folder);
+            for known in &known {
+                writer.commit(word(known), Durable::AtOnce).unwrap();
+            }
+            assert!(writer.redo.write(&refused().encode(0)).unwrap());
+            drop(writer);
+            let mut writer = store(&folder);
+            assert_eq!(said(&writer), known);
+            writer.commit(word("after"), Durable::AtOnce).unwrap();
+            drop(writer);
+            assert_eq!(said(&store(&folder)), [known, vec!["after"]].concat());
+        }
+    }
+
+    #[test]
+    fn what_sqlite_cannot_do_keeps_its_record_and_the_store_shut() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = store(&folder);
+        writer.commit(word("first"), Durable::AtOnce).unwrap();
+        drop(writer);
+        let path = folder.path().join("store.sqlite");
+        let shut = FileWriter::open(&path, &["ALTER TABLE said RENAME TO heard"]).err().unwrap();
+        assert!(!shut.is_refusal(), "{shut}");
+        let open = FileWriter::open(&path, &["ALTER TABLE heard RENAME TO said"]).unwrap();
+        assert_eq!(said(&open), ["first"]);
     }
 }
