@@ -13,7 +13,7 @@ use std::path::Path;
 /// Bytes of the file.
 const LENGTH: usize = 1 << 20;
 const CYCLE: usize = 16;
-/// The least a system keeps of a file in memory.
+/// The smallest page in which Linux keeps a file in memory, in bytes.
 #[cfg(target_os = "linux")]
 const PAGE: usize = 4096;
 /// Cycle, length and check sum of what follows, before each record.
