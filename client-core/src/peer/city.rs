@@ -33,7 +33,7 @@ impl Peer {
         }
     }
 
-    /// Client: what of our holding has the city not signed for, as far as we heard?
+    /// Client: what of our holding has the city not signed for, as far as we heard or could tell others?
     pub(super) fn ask_city(&mut self, connection: Connection, now: Millis, shelf: &dyn Shelf) {
         self.asked_city = true;
         let mut documents = BTreeSet::new();
@@ -44,6 +44,9 @@ impl Peer {
                 }
             }
         }
+        // A city that was put back says less for a while, and what it said before is forgotten for it.
+        let is_short = |kept: &&CityStatement| !kept.covers_heads(&self.ledger.heads_of(kept.document));
+        documents.extend(self.statements.values().filter(is_short).map(|kept| kept.document));
         if !documents.is_empty() {
             let documents = documents.into_iter().collect();
             self.with_session(connection, now, shelf, |session, _| session.ask_city(documents));

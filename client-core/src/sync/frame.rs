@@ -53,20 +53,15 @@ impl CityStatement {
     }
 
     /// Whether the other statement on this document says nothing that this one does not say. What the city
-    /// holds of an actor only grows, so the one with more changes on its lines is the later.
+    /// holds of an actor grows, so the one with more changes on its lines is the later.
     pub fn covers(&self, other: &Self) -> bool {
-        let (own, theirs) = (self.lengths(), other.lengths());
-        theirs.iter().all(|(actor, length)| own.get(actor).is_some_and(|own| own >= length))
+        self.covers_heads(&other.heads)
     }
 
-    /// How long all lines of each actor are together.
-    fn lengths(&self) -> BTreeMap<ActorId, u64> {
-        let mut lengths = BTreeMap::new();
-        for head in &self.heads {
-            let length: &mut u64 = lengths.entry(head.actor).or_default();
-            *length = length.saturating_add(head.seq);
-        }
-        lengths
+    /// Whether it says as much of every actor as these heads hold.
+    pub fn covers_heads(&self, heads: &[Head]) -> bool {
+        let (own, theirs) = (lengths(&self.heads), lengths(heads));
+        theirs.iter().all(|(actor, length)| own.get(actor).is_some_and(|own| own >= length))
     }
 
     fn signed_bytes(&self, city: CityId) -> Vec<u8> {
@@ -81,6 +76,16 @@ impl CityStatement {
         }
         bytes
     }
+}
+
+/// How long all lines of each actor are together.
+fn lengths(heads: &[Head]) -> BTreeMap<ActorId, u64> {
+    let mut lengths = BTreeMap::new();
+    for head in heads {
+        let length: &mut u64 = lengths.entry(head.actor).or_default();
+        *length = length.saturating_add(head.seq);
+    }
+    lengths
 }
 
 /// Why a peer turns a connection away.
