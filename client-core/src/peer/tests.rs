@@ -2,7 +2,7 @@ mod node;
 mod reading;
 
 use super::*;
-use crate::event::Draft;
+use crate::event::{Draft, Role};
 use crate::given::{Given, branch};
 use crate::ids::BranchId;
 use crate::sync::{Frame, PROTOCOL, Refusal};
@@ -150,6 +150,35 @@ fn a_server_put_back_to_an_old_state_is_supplied_again() {
     let mut empty = Node::new(&given, BranchId::CITY, PROTOCOL);
     meet(&mut branches[0], &mut empty, 9);
     assert_eq!(empty.frontier(), city.frontier());
+}
+
+#[test]
+fn a_relay_whose_kept_word_says_less_than_it_knows_asks_again_for_those_behind_it() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 2);
+    let (mut device, mut relay) = (branches.pop().unwrap(), branches.pop().unwrap());
+    let of = relay.peer.local.chain.remove(0);
+    let node =
+        Certificate::issue(&given.city_key, of.city, of.key, of.device, of.branch, Role::BranchNode, NOW);
+    relay.peer.local.chain = vec![node];
+    relay.write(1);
+    meet(&mut relay, &mut city, 1);
+    let old = city.copied(&given, BranchId::CITY);
+    relay.write(2);
+    meet(&mut relay, &mut city, 2);
+    let key = relay.peer.ledger().iter().map(|(key, _)| *key).next().unwrap();
+    // Put back, the city says less; it takes the second change in again, and the line breaks before it says so.
+    for word in old.peer.statements_on(&[key.document], Millis(NOW.0 + 1)) {
+        relay.peer.hear_city(word, NOW, &relay.shelf);
+    }
+    relay.carry_out();
+    assert_eq!(relay.peer.reach(key, 0).city, 2, "what was said once is known");
+    meet(&mut device, &mut relay, 3); // brings the changes
+    meet(&mut device, &mut relay, 4);
+    assert_eq!(device.peer.reach(key, 0).city, 1, "the word that is kept");
+    meet(&mut relay, &mut city, 5);
+    meet(&mut device, &mut relay, 6);
+    assert_eq!(device.peer.reach(key, 0).city, 2);
 }
 
 #[test]
