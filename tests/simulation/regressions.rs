@@ -34,6 +34,7 @@ const SEEDS: &[(u64, &str)] = &[
     (300064, "all"),        // lines parted, each side had a longer one, and each waited for the other
     (300348, "all"),        // the city's clock was set back, its word on a second line passed for old
     (920484, "all"),        // a city put back said less, and its branch had nothing more to tell its devices
+    (955854, "all"),        // a branch put back unnoticed wrote on and was never told what it had forgotten
     (401592, "all"),        // more lines than anybody keeps, the city was put back and took others
 ];
 

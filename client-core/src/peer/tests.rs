@@ -2,7 +2,7 @@ mod node;
 mod reading;
 
 use super::*;
-use crate::event::{Draft, Role};
+use crate::event::Draft;
 use crate::given::{Given, branch};
 use crate::ids::BranchId;
 use crate::sync::{Frame, PROTOCOL, Refusal};
@@ -153,14 +153,27 @@ fn a_server_put_back_to_an_old_state_is_supplied_again() {
 }
 
 #[test]
+fn an_upstream_that_was_put_back_unnoticed_and_wrote_on_is_supplied_again() {
+    let given = Given::nothing();
+    let (_, mut branches) = city_and_branches(&given, 2);
+    let (mut device, mut node) = (branches.pop().unwrap(), branches.pop().unwrap().as_branch_node(&given));
+    node.write(1);
+    meet(&mut device, &mut node, 1);
+    let mut old = node.copied(&given, branch(1));
+    (2..=3).for_each(|n| node.write(n));
+    meet(&mut device, &mut node, 2);
+    // Its feed, of the same epoch, goes on beyond where the device has read.
+    (22..=24).for_each(|n| old.write(n));
+    meet(&mut device, &mut old, 3);
+    assert_eq!(old.frontier(), device.frontier());
+    assert_eq!(old.frontier().0.values().map(Vec::len).sum::<usize>(), 2, "both lines");
+}
+
+#[test]
 fn a_relay_whose_kept_word_says_less_than_it_knows_asks_again_for_those_behind_it() {
     let given = Given::nothing();
     let (mut city, mut branches) = city_and_branches(&given, 2);
-    let (mut device, mut relay) = (branches.pop().unwrap(), branches.pop().unwrap());
-    let of = relay.peer.local.chain.remove(0);
-    let node =
-        Certificate::issue(&given.city_key, of.city, of.key, of.device, of.branch, Role::BranchNode, NOW);
-    relay.peer.local.chain = vec![node];
+    let (mut device, mut relay) = (branches.pop().unwrap(), branches.pop().unwrap().as_branch_node(&given));
     relay.write(1);
     meet(&mut relay, &mut city, 1);
     let old = city.copied(&given, BranchId::CITY);

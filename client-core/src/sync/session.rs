@@ -469,6 +469,10 @@ impl Session {
                     }
                 }
                 self.send(Frame::Common { key, line, seq });
+                if self.side == Side::Client && !self.told_all && !self.comparing {
+                    // It was put back, its feed goes on, and what it is thought to hold went with it.
+                    self.compare(here);
+                }
             }
             Frame::Common { key, line, seq } => {
                 // An answer to nothing names lines that may not exist.

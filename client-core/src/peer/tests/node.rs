@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::author::Author;
-use crate::event::{AttendanceCheckedIn, BranchProfile, CheckIn, Draft};
+use crate::event::{AttendanceCheckedIn, BranchProfile, CheckIn, Draft, Role};
 use crate::given::{Given, USER, branch};
 use crate::ids::{ActionId, BranchId, Entropy, PersonId, SubjectId};
 use crate::log::MemoryShelf;
@@ -52,6 +52,15 @@ impl Node {
             took_in: 0,
             reported: 0,
         }
+    }
+
+    /// With the certificate of a branch node, to which others connect.
+    pub fn as_branch_node(mut self, given: &Given) -> Self {
+        let of = self.peer.local.chain.remove(0);
+        let certificate =
+            Certificate::issue(&given.city_key, of.city, of.key, of.device, of.branch, Role::BranchNode, NOW);
+        self.peer.local.chain.push(certificate);
+        self
     }
 
     pub fn handle(&mut self, input: Input) {
