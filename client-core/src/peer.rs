@@ -2,7 +2,8 @@
 //!
 //! The shell calls [`Peer::handle`] with what happened and carries out what [`Peer::poll`] returns,
 //! in order. Runs are read through the shell's [`Shelf`], which must show what was persisted before
-//! [`Input::Persisted`] says so. Nothing is acknowledged, sent on or shown before that.
+//! [`Input::Persisted`] says so, of all of it at once: the ledger stands where the shelf does. Nothing is
+//! acknowledged, sent on or shown before that.
 
 mod admission;
 mod batch;
@@ -20,7 +21,7 @@ use crate::event::DocumentId;
 use crate::fold::Rulings;
 use crate::identity::{self, Certificate, SecretKey};
 use crate::ids::DeviceId;
-use crate::log::{Ledger, LogKey, Run, SegmentRun, Shelf};
+use crate::log::{Head, Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::sealed::{SealedBatch, SealedRow};
 use crate::sync::{CityStatement, Cursor, Here, Local, Output, Pace, Reach, Reached, Session, Side};
 use crate::time::Millis;
@@ -69,8 +70,9 @@ pub enum Input {
         /// The runs.
         runs: Vec<SegmentRun>,
     },
-    /// The batch of this token is durable and on the shelf.
-    Persisted(u64),
+    /// The batches of these tokens are durable and on the shelf: everything durable that was not named
+    /// before.
+    Persisted(Vec<u64>),
     /// The batch of this token could not be stored; nothing of it counts.
     NotPersisted(u64, String),
     /// Answer to [`Effect::LoadRows`].
@@ -188,11 +190,35 @@ pub struct Writing {
     pub notes: Vec<(String, Vec<u8>)>,
 }
 
-enum Pending {
-    Own { ticket: u64, admitted: Vec<Admitted>, rows: Vec<SealedRow> },
-    Chunk { connection: Connection, admitted: Box<Admitted> },
-    Rows { connection: Connection, rows: Vec<SealedRow>, upto: u64 },
-    Segment { ticket: u64, admitted: Vec<Admitted>, rest: Vec<SegmentRun>, taken: usize },
+struct Pending {
+    admitted: Vec<Admitted>,
+    then: Then,
+}
+
+/// Who is told what became of a batch.
+#[derive(Debug)]
+enum Then {
+    Written {
+        ticket: u64,
+        rows: Vec<SealedRow>,
+    },
+    ChunkStored {
+        connection: Connection,
+        key: LogKey,
+        line: u8,
+        head: Head,
+    },
+    RowsStored {
+        connection: Connection,
+        rows: Vec<SealedRow>,
+        upto: u64,
+    },
+    SegmentGoesOn {
+        ticket: u64,
+        rest: Vec<SegmentRun>,
+        taken: usize,
+    },
+    /// Nobody: it was only heard.
     Heard,
 }
 
@@ -351,7 +377,7 @@ impl Peer {
                 self.effects.push_back(Effect::Changed);
             }
             Input::Segment { ticket, runs } => self.take_segment(ticket, runs, 0, now, shelf),
-            Input::Persisted(token) => self.persisted(token, now, shelf),
+            Input::Persisted(tokens) => self.persisted(&tokens, now, shelf),
             Input::NotPersisted(token, reason) => self.not_persisted(token, &reason, now, shelf),
             Input::RowsLoaded { connection, batch } => {
                 self.with_session(connection, now, shelf, |session, _| session.rows_loaded(batch));
@@ -509,7 +535,7 @@ impl Peer {
                 let upto = batch.upto;
                 let (rows, _) = batch.verified(self.city.id, self.city.key);
                 let batch = Batch { rows: rows.clone(), ..Batch::default() };
-                self.persist(batch, Pending::Rows { connection, rows, upto });
+                self.persist(batch, Vec::new(), Then::RowsStored { connection, rows, upto });
             }
             Output::RowsDelivered(upto) => {
                 self.cursor.rows_sent = upto;

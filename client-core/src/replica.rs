@@ -211,7 +211,7 @@ impl Replica {
                 for placed in self.keep(token) {
                     self.shelf.push(placed.place, placed.run);
                 }
-                self.tell_peer(peer::Input::Persisted(token), now);
+                self.tell_peer(peer::Input::Persisted(vec![token]), now);
             }
             Input::NotPersisted(token, reason) => {
                 self.storing.remove(&token);

@@ -6,9 +6,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         breaks: "acknowledges before it is durable",
         file: "client-core/src/peer/storing.rs",
-        find: "self.persist(batch, Pending::Chunk { connection, admitted });",
-        replace: "let line = admitted.place.line();
-                self.persist(batch, Pending::Chunk { connection, admitted });
+        find: "self.persist(batch, vec![*admitted], then);",
+        replace: "self.persist(batch, vec![*admitted], then);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, here);
                 });",

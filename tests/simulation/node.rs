@@ -153,10 +153,13 @@ impl Program {
             Self::Rogue(rogue) => rogue.handle(input, now),
             Self::Replica(replica) => {
                 let input = match input {
+                    Input::Persisted(tokens) => {
+                        let each = tokens.into_iter().map(replica::Input::Persisted);
+                        return each.for_each(|input| replica.handle(input, now));
+                    }
                     Input::Connected { nonce, .. } => replica::Input::Connected { nonce },
                     Input::Received { bytes, .. } => replica::Input::Received(bytes),
                     Input::Closed { .. } => replica::Input::Disconnected,
-                    Input::Persisted(token) => replica::Input::Persisted(token),
                     Input::NotPersisted(token, reason) => replica::Input::NotPersisted(token, reason),
                     Input::Tick => replica::Input::Tick,
                     Input::Accepted { .. } | Input::RowsLoaded { .. } | Input::Segment { .. } => return,

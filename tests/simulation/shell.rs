@@ -197,8 +197,11 @@ impl Shell {
     }
 
     pub fn handle(&mut self, input: Input, now: Millis) {
-        if let Input::Persisted(token) = input {
-            let batch = self.storing.remove(&token).unwrap_or_default();
+        let persisted = match &input {
+            Input::Persisted(tokens) => tokens.as_slice(),
+            _ => &[],
+        };
+        for batch in persisted.iter().filter_map(|token| self.storing.remove(token)) {
             for (document, actor, bytes) in batch.introductions {
                 self.shelf.introduce(LogKey { document, actor }, bytes);
             }

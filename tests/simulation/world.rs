@@ -180,7 +180,7 @@ impl World {
             What::Written(node, life, token) => {
                 if self.lives(node, life) {
                     self.checker.synced(node);
-                    self.tell(node, Input::Persisted(token));
+                    self.tell(node, Input::Persisted(vec![token]));
                 }
             }
             What::NotPersisted(node, life, token) => {
@@ -322,9 +322,8 @@ impl World {
     fn synced(&mut self, node: NodeId, _: usize) {
         self.nodes[node].disk.sync();
         self.checker.synced(node);
-        for token in std::mem::take(&mut self.nodes[node].unsynced) {
-            self.tell(node, Input::Persisted(token));
-        }
+        let tokens = std::mem::take(&mut self.nodes[node].unsynced);
+        self.tell(node, Input::Persisted(tokens));
     }
 
     fn dial(&mut self, node: NodeId) {

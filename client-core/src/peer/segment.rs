@@ -1,8 +1,8 @@
 //! Runs of a segment: the same door as for a connection, many runs in one transaction, nobody to answer.
 
-use super::{Batch, Effect, Peer, Pending, Waiting};
+use super::{Batch, Effect, Peer, Then, Waiting};
 use crate::door::{Admission, Admitted};
-use crate::log::{Ledger, LogKey, Run, SegmentRun, Shelf};
+use crate::log::{Ledger, Run, SegmentRun, Shelf};
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
@@ -26,15 +26,12 @@ impl Peer {
             self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Ok(taken) });
             return;
         }
-        for one in &admitted {
-            *self.busy.entry(one.run.key()).or_default() += 1;
-        }
         // A cursor speaks of what came down its feed; after this the next connection compares heads.
         if self.cursor.since.take().is_some() {
             self.cursor_is_unsaved = true;
         }
         let taken = taken + admitted.len();
-        self.persist(batch, Pending::Segment { ticket, admitted, rest, taken });
+        self.persist(batch, admitted, Then::SegmentGoesOn { ticket, rest, taken });
         self.let_in(now, shelf);
     }
 
@@ -76,13 +73,5 @@ impl Peer {
             }
         }
         (admitted, batch, Vec::new())
-    }
-
-    pub(super) fn segment_persisted(&mut self, admitted: Vec<Admitted>, now: Millis, shelf: &dyn Shelf) {
-        let keys: BTreeSet<LogKey> = admitted.iter().map(|one| one.run.key()).collect();
-        for one in admitted {
-            self.took_in(one, false);
-        }
-        self.spread(keys, now, shelf);
     }
 }

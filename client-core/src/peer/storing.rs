@@ -1,6 +1,6 @@
 //! What becomes durable: the door, the store, and who hears of it afterwards.
 
-use super::{Batch, Connection, Effect, Peer, Pending, Waiting, Writing};
+use super::{Batch, Connection, Effect, Peer, Pending, Then, Waiting, Writing};
 use crate::door::{self, Admission, Admitted, DoorError};
 use crate::event::DocumentId;
 use crate::log::{Ledger, LogKey, Run, Shelf};
@@ -29,10 +29,7 @@ impl Peer {
                 }
             }
         }
-        for own in &admitted {
-            *self.busy.entry(own.run.key()).or_default() += 1;
-        }
-        self.persist(batch, Pending::Own { ticket, admitted, rows: writing.rows });
+        self.persist(batch, admitted, Then::Written { ticket, rows: writing.rows });
         self.let_in(now, shelf);
     }
 
@@ -55,8 +52,9 @@ impl Peer {
                 let comes_again = self.upstream == Some(connection);
                 let mut batch = Batch { comes_again, ..Batch::default() };
                 batch.push(&admitted, &self.ledger);
-                *self.busy.entry(key).or_default() += 1;
-                self.persist(batch, Pending::Chunk { connection, admitted });
+                let line = admitted.place.line();
+                let then = Then::ChunkStored { connection, key, line, head };
+                self.persist(batch, vec![*admitted], then);
             }
             Ok(Admission::Known) => {
                 let found = crate::log::locate(&self.ledger, shelf, &key, head.seq, head.hash);
@@ -93,9 +91,13 @@ impl Peer {
         }
     }
 
-    pub(super) fn persist(&mut self, batch: Batch, pending: Pending) {
+    /// Until the batch is durable nothing else is admitted on its lines.
+    pub(super) fn persist(&mut self, batch: Batch, admitted: Vec<Admitted>, then: Then) {
+        for one in &admitted {
+            *self.busy.entry(one.run.key()).or_default() += 1;
+        }
         self.next_token += 1;
-        self.pending.insert(self.next_token, pending);
+        self.pending.insert(self.next_token, Pending { admitted, then });
         self.effects.push_back(Effect::Persist { token: self.next_token, batch: Box::new(batch) });
     }
 
@@ -114,38 +116,50 @@ impl Peer {
         if std::mem::take(&mut self.cursor_is_unsaved) {
             batch.cursor = Some(self.cursor);
         }
-        self.persist(batch, Pending::Heard);
+        self.persist(batch, Vec::new(), Then::Heard);
     }
 
     fn has_unsaved(&self) -> bool {
         self.cursor_is_unsaved || !self.unsaved_reach.is_empty() || !self.unsaved_statements.is_empty()
     }
 
-    pub(super) fn persisted(&mut self, token: u64, now: Millis, shelf: &dyn Shelf) {
-        match self.pending.remove(&token) {
-            Some(Pending::Own { ticket, admitted, rows }) => {
-                let keys: BTreeSet<LogKey> = admitted.iter().map(|own| own.run.key()).collect();
-                for own in admitted {
-                    self.took_in(own, true);
-                }
+    /// All of it is taken in before anybody hears of any: what the shelf shows, the ledger knows.
+    pub(super) fn persisted(&mut self, tokens: &[u64], now: Millis, shelf: &dyn Shelf) {
+        let (mut grown, mut told) = (BTreeSet::new(), Vec::with_capacity(tokens.len()));
+        for token in tokens {
+            let Some(Pending { admitted, then }) = self.pending.remove(token) else { continue };
+            let own = matches!(then, Then::Written { .. });
+            for one in admitted {
+                grown.insert(one.run.key());
+                self.took_in(one, own);
+            }
+            told.push(then);
+        }
+        for then in told {
+            self.tell(then, now, shelf);
+        }
+        self.spread(&grown, now, shelf);
+        self.effects.push_back(Effect::Changed);
+        self.go_on(now, shelf);
+    }
+
+    fn tell(&mut self, then: Then, now: Millis, shelf: &dyn Shelf) {
+        match then {
+            Then::Written { ticket, rows } => {
                 if !rows.is_empty() {
                     self.rows_kept(rows, None, now, shelf);
                 }
                 self.effects.push_back(Effect::Written(ticket));
-                self.spread(keys, now, shelf);
             }
-            Some(Pending::Chunk { connection, admitted }) => {
-                let (key, line, head) = (admitted.run.key(), admitted.place.line(), admitted.run.head());
-                self.took_in(*admitted, false);
+            Then::ChunkStored { connection, key, line, head } => {
                 self.recall_city(&key, shelf);
                 self.asks_city_again |= self.upstream == Some(connection);
                 self.carried |= self.upstream == Some(connection);
                 self.with_session(connection, now, shelf, |session, here| {
                     session.stored(key, line, head, here);
                 });
-                self.spread(BTreeSet::from([key]), now, shelf);
             }
-            Some(Pending::Rows { connection, rows, upto }) => {
+            Then::RowsStored { connection, rows, upto } => {
                 if self.upstream == Some(connection) {
                     self.cursor.rows_read = upto;
                     self.cursor_is_unsaved = true;
@@ -153,14 +167,9 @@ impl Peer {
                 self.rows_kept(rows, Some(connection), now, shelf);
                 self.with_session(connection, now, shelf, |session, _| session.rows_stored(upto));
             }
-            Some(Pending::Segment { ticket, admitted, rest, taken }) => {
-                self.segment_persisted(admitted, now, shelf);
-                self.take_segment(ticket, rest, taken, now, shelf);
-            }
-            Some(Pending::Heard) | None => {}
+            Then::SegmentGoesOn { ticket, rest, taken } => self.take_segment(ticket, rest, taken, now, shelf),
+            Then::Heard => {}
         }
-        self.effects.push_back(Effect::Changed);
-        self.go_on(now, shelf);
     }
 
     pub(super) fn rows_kept(
@@ -178,7 +187,7 @@ impl Peer {
         }
     }
 
-    pub(super) fn took_in(&mut self, admitted: Admitted, own: bool) {
+    fn took_in(&mut self, admitted: Admitted, own: bool) {
         let Admitted { place, run, author, .. } = &admitted;
         let key = run.key();
         self.ledger.push(key, author, *place, run.start(), run.end());
@@ -192,9 +201,9 @@ impl Peer {
     }
 
     /// Other connections hear what is durable; at the city they hear its word on it too.
-    pub(super) fn spread(&mut self, keys: BTreeSet<LogKey>, now: Millis, shelf: &dyn Shelf) {
+    fn spread(&mut self, keys: &BTreeSet<LogKey>, now: Millis, shelf: &dyn Shelf) {
         for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
-            for key in &keys {
+            for key in keys {
                 self.with_session(connection, now, shelf, |session, here| session.grew(*key, here));
             }
         }
@@ -208,28 +217,24 @@ impl Peer {
     }
 
     pub(super) fn not_persisted(&mut self, token: u64, reason: &str, now: Millis, shelf: &dyn Shelf) {
-        let mut free = |keys: Vec<LogKey>| self.busy.retain(|key, _| !keys.contains(key));
-        match self.pending.remove(&token) {
-            Some(Pending::Own { ticket, admitted, .. }) => {
-                free(admitted.iter().map(|own| own.run.key()).collect());
+        let Some(Pending { admitted, then }) = self.pending.remove(&token) else { return };
+        self.busy.retain(|key, _| !admitted.iter().any(|one| one.run.key() == *key));
+        match then {
+            Then::Written { ticket, .. } => {
                 self.effects.push_back(Effect::NotWritten(ticket, reason.to_owned()));
             }
-            Some(Pending::Chunk { connection, admitted, .. }) => {
-                free(vec![admitted.run.key()]);
+            Then::ChunkStored { connection, .. } | Then::RowsStored { connection, .. } => {
                 self.hang_up(connection, reason);
             }
-            Some(Pending::Rows { connection, .. }) => self.hang_up(connection, reason),
-            Some(Pending::Segment { ticket, admitted, .. }) => {
-                free(admitted.iter().map(|one| one.run.key()).collect());
+            Then::SegmentGoesOn { ticket, .. } => {
                 self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Err(reason.to_owned()) });
             }
-            Some(Pending::Heard) => {
+            Then::Heard => {
                 // Kept in part it would say of an upstream put back that it holds what it lost.
                 self.unsaved_reach.extend(self.reached.0.keys());
                 self.unsaved_statements.extend(self.statements.keys());
                 self.cursor_is_unsaved = true;
             }
-            None => {}
         }
         self.go_on(now, shelf);
     }

@@ -2,7 +2,7 @@ mod node;
 mod reading;
 
 use super::*;
-use crate::event::Draft;
+use crate::event::{Draft, Scope};
 use crate::given::{Given, branch};
 use crate::ids::BranchId;
 use crate::sync::{Frame, PROTOCOL, Refusal};
@@ -156,24 +156,104 @@ fn a_server_put_back_to_an_old_state_is_supplied_again() {
 fn an_upstream_that_was_put_back_unnoticed_and_wrote_on_is_supplied_again() {
     let given = Given::nothing();
     let (_, mut branches) = city_and_branches(&given, 2);
-    let (mut device, mut node) = (branches.pop().unwrap(), branches.pop().unwrap().as_branch_node(&given));
-    node.write(1);
+    let (mut device, mut node) = (branches.pop().unwrap(), branches.pop().unwrap().into_branch_node(&given));
+    let write = |node: &mut Node, registered| {
+        node.write(registered);
+        node.announce();
+    };
+    write(&mut node, 1);
     meet(&mut device, &mut node, 1);
     let mut old = node.copied(&given, branch(1));
-    (2..=3).for_each(|n| node.write(n));
+    (2..=4).for_each(|n| write(&mut node, n));
     meet(&mut device, &mut node, 2);
     // Its feed, of the same epoch, goes on beyond where the device has read.
-    (22..=24).for_each(|n| old.write(n));
-    meet(&mut device, &mut old, 3);
-    assert_eq!(old.frontier(), device.frontier());
-    assert_eq!(old.frontier().0.values().map(Vec::len).sum::<usize>(), 2, "both lines");
+    write(&mut old, 22);
+    (0..4).for_each(|_| old.check_in());
+    old.write(23);
+    connect(&mut device, &mut old, 3);
+    for bytes in old.wire.drain(..).collect::<Vec<_>>() {
+        device.handle(Input::Received { connection: 3, bytes });
+    }
+    for bytes in device.wire.drain(..).collect::<Vec<_>>() {
+        old.handle(Input::Received { connection: 3, bytes });
+    }
+    // Two chunks are on their way, to be turned back both.
+    old.announce();
+    talk(&mut device, &mut old, 3);
+    let shared = |node: &Node| node.peer.ledger().heads(|document| document.scope == Scope::Shared);
+    assert_eq!(shared(&old), shared(&device));
+    assert_eq!(shared(&old).0.values().map(Vec::len).collect::<Vec<_>>(), [2, 2], "both lines of both");
+    assert_eq!(device.peer.cursor().since, Some(old.shelf.feed_head()));
+}
+
+#[test]
+fn what_is_written_while_it_is_asked_where_lines_part_waits_for_the_answer() {
+    let given = Given::nothing();
+    let (_, mut branches) = city_and_branches(&given, 2);
+    let (mut device, mut node) = (branches.pop().unwrap(), branches.pop().unwrap().into_branch_node(&given));
+    node.write(1);
+    let mut copy = node.copied(&given, branch(1));
+    node.write(2);
+    meet(&mut device, &mut node, 1);
+    (21..=23).for_each(|n| copy.write(n));
+    device.peer.cursor = Cursor::default();
+    connect(&mut device, &mut copy, 2);
+    let mut said = Vec::new();
+    for registered in 30..40 {
+        for bytes in copy.wire.drain(..).collect::<Vec<_>>() {
+            device.handle(Input::Received { connection: 2, bytes });
+        }
+        // Somebody works at the node all the while.
+        copy.write(registered);
+        for bytes in device.wire.drain(..).collect::<Vec<_>>() {
+            said.push(Frame::decode(&bytes).unwrap().name());
+            copy.handle(Input::Received { connection: 2, bytes });
+        }
+    }
+    talk(&mut device, &mut copy, 2);
+    assert!(said.contains(&"common") && !said.contains(&"behind"), "{said:?}");
+    assert_eq!(copy.frontier(), device.frontier());
+}
+
+#[test]
+fn what_became_durable_together_is_all_known_before_anybody_hears_of_it() {
+    let given = Given::nothing();
+    let (mut city, mut branches) = city_and_branches(&given, 3);
+    let (mut reader, mut other) = (branches.pop().unwrap(), branches.pop().unwrap());
+    let mut device = branches.pop().unwrap();
+    device.write(1);
+    let mut copy = device.copied(&given, branch(1));
+    device.write(2);
+    meet(&mut device, &mut city, 1);
+    copy.write(20);
+    other.write(3);
+    // A reader whose heads are known.
+    meet(&mut reader, &mut city, 3);
+    reader.peer.cursor = Cursor::default();
+    connect(&mut reader, &mut city, 2);
+    talk(&mut reader, &mut city, 2);
+    for (ticket, runs) in [segment_of(&other), segment_of(&copy)].into_iter().enumerate() {
+        city.peer.handle(Input::Segment { ticket: ticket as u64, runs }, NOW, &city.shelf);
+    }
+    let mut tokens = Vec::new();
+    while let Some(effect) = city.peer.poll() {
+        if let Effect::Persist { token, batch } = effect {
+            city.store(*batch);
+            tokens.push(token);
+        }
+    }
+    assert_eq!(tokens.len(), 2);
+    city.handle(Input::Persisted(tokens));
+    talk(&mut reader, &mut city, 2);
+    assert_eq!(reader.frontier(), city.frontier());
+    assert_eq!(city.frontier().0.values().map(Vec::len).sum::<usize>(), 3, "a line parts");
 }
 
 #[test]
 fn a_relay_whose_kept_word_says_less_than_it_knows_asks_again_for_those_behind_it() {
     let given = Given::nothing();
     let (mut city, mut branches) = city_and_branches(&given, 2);
-    let (mut device, mut relay) = (branches.pop().unwrap(), branches.pop().unwrap().as_branch_node(&given));
+    let (mut device, mut relay) = (branches.pop().unwrap(), branches.pop().unwrap().into_branch_node(&given));
     relay.write(1);
     meet(&mut relay, &mut city, 1);
     let old = city.copied(&given, BranchId::CITY);

@@ -351,9 +351,7 @@ impl Core {
                     if !comes_again {
                         self.store_works(now);
                     }
-                    for token in tokens {
-                        self.handle(Input::Persisted(token), now);
-                    }
+                    self.handle(Input::Persisted(tokens), now);
                     self.join_grown(&whole);
                 }
                 Err(error) => {

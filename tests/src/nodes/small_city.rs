@@ -221,7 +221,7 @@ impl SmallNode {
                     for placed in batch.runs {
                         self.shelf.push(placed.place, placed.run);
                     }
-                    self.peer.handle(Input::Persisted(token), NOW, &self.shelf);
+                    self.peer.handle(Input::Persisted(vec![token]), NOW, &self.shelf);
                 }
                 Effect::LoadRows { connection, after, .. } => {
                     let batch = SealedBatch { rows: Vec::new(), authors: Vec::new(), upto: after };

@@ -2,12 +2,12 @@
 
 use super::super::*;
 use crate::author::Author;
-use crate::event::{AttendanceCheckedIn, BranchProfile, CheckIn, Draft, Role};
-use crate::given::{Given, USER, branch};
+use crate::event::{AttendanceCheckedIn, BranchProfile, CheckIn, Draft, Role, SessionAnnounced};
+use crate::given::{Given, USER, branch, day};
 use crate::ids::{ActionId, BranchId, Entropy, PersonId, SubjectId};
 use crate::log::MemoryShelf;
 use crate::sync::PROTOCOL;
-use crate::time::HybridClock;
+use crate::time::{HybridClock, Slot};
 
 pub const NOW: Millis = Millis(1_800_000_000_000);
 
@@ -55,7 +55,7 @@ impl Node {
     }
 
     /// With the certificate of a branch node, to which others connect.
-    pub fn as_branch_node(mut self, given: &Given) -> Self {
+    pub fn into_branch_node(mut self, given: &Given) -> Self {
         let of = self.peer.local.chain.remove(0);
         let certificate =
             Certificate::issue(&given.city_key, of.city, of.key, of.device, of.branch, Role::BranchNode, NOW);
@@ -91,19 +91,31 @@ impl Node {
             }
         }
         if let Some((token, batch)) = self.storing.pop_first() {
-            for (document, actor, bytes) in batch.introductions {
-                self.shelf.introduce(LogKey { document, actor }, bytes);
-            }
-            for placed in batch.runs {
-                self.shelf.push(placed.place, placed.run);
-            }
-            self.handle(Input::Persisted(token));
+            self.store(batch);
+            self.handle(Input::Persisted(vec![token]));
+        }
+    }
+
+    pub fn store(&mut self, batch: Batch) {
+        for (document, actor, bytes) in batch.introductions {
+            self.shelf.introduce(LogKey { document, actor }, bytes);
+        }
+        for placed in batch.runs {
+            self.shelf.push(placed.place, placed.run);
         }
     }
 
     pub fn write(&mut self, registered: u32) {
         let of = self.author.certificate().branch;
         self.draft(Draft::new(of, BranchProfile { name: "新埭镇".into(), registered }));
+    }
+
+    /// In another document than [`Node::write`].
+    pub fn announce(&mut self) {
+        let slot = Slot { day: day("2027-06-01"), start_minute: 540, duration_minutes: 90 };
+        let (session, course) = (SubjectId(self.entropy.next_id()), SubjectId([2; 16]));
+        let announced = SessionAnnounced { session, course, teacher: None, venue: None, slot, headcount: 20 };
+        self.draft(Draft::new(self.author.certificate().branch, announced));
     }
 
     pub fn check_in(&mut self) {

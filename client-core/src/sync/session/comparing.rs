@@ -36,6 +36,8 @@ impl Session {
         }
         self.theirs = told.into_iter().map(|(key, heads)| (key, Theirs::told(heads))).collect();
         self.told_all = true;
+        // What was asked before is asked anew, of the heads named now.
+        self.probing.clear();
         match self.side {
             Side::Server => {
                 self.name_heads(here);

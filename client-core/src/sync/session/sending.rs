@@ -118,11 +118,11 @@ impl Session {
         for item in items {
             let key = item.run.key();
             let echoed = self.feed.echo.contains(&(key, item.run.last_hash));
-            let has = self
-                .theirs
-                .get(&key)
-                .is_some_and(|theirs| theirs.has(here, &key, item.line, item.run.last_seq));
-            if echoed || has || self.refused.contains(&key) {
+            let theirs = self.theirs.get(&key);
+            let has = theirs.is_some_and(|theirs| theirs.has(here, &key, item.line, item.run.last_seq));
+            // Where lines part it goes once it is known what it can stand on.
+            let parted = theirs.is_some_and(|theirs| !theirs.is_settled()) && !self.rejected.contains(&key);
+            if echoed || has || parted || self.refused.contains(&key) {
                 skipped = true;
                 continue;
             }
