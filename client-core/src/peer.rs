@@ -82,6 +82,11 @@ pub enum Input {
         /// The rows.
         batch: SealedBatch,
     },
+    /// Answer to [`Effect::LoadRows`]: they cannot be read now.
+    RowsNotLoaded {
+        /// The connection.
+        connection: Connection,
+    },
     /// Time passes; every second to every five seconds.
     Tick,
 }
@@ -131,7 +136,8 @@ pub enum Effect {
     },
     /// Sealed rows are durable here.
     RowsKept(Vec<SealedRow>),
-    /// Answer with [`Input::RowsLoaded`]: rows for the peer after this offset. `None`: the upstream.
+    /// Answer with [`Input::RowsLoaded`] or [`Input::RowsNotLoaded`]: rows for the peer after this offset.
+    /// `None`: the upstream.
     LoadRows {
         /// The connection.
         connection: Connection,
@@ -381,6 +387,9 @@ impl Peer {
             Input::NotPersisted(token, reason) => self.not_persisted(token, &reason, now, shelf),
             Input::RowsLoaded { connection, batch } => {
                 self.with_session(connection, now, shelf, |session, _| session.rows_loaded(batch));
+            }
+            Input::RowsNotLoaded { connection } => {
+                self.with_session(connection, now, shelf, |session, _| session.rows_not_loaded());
             }
             Input::Tick => {
                 for connection in self.sessions.keys().copied().collect::<Vec<_>>() {

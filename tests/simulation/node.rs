@@ -162,7 +162,10 @@ impl Program {
                     Input::Closed { .. } => replica::Input::Disconnected,
                     Input::NotPersisted(token, reason) => replica::Input::NotPersisted(token, reason),
                     Input::Tick => replica::Input::Tick,
-                    Input::Accepted { .. } | Input::RowsLoaded { .. } | Input::Segment { .. } => return,
+                    Input::Accepted { .. }
+                    | Input::RowsLoaded { .. }
+                    | Input::RowsNotLoaded { .. }
+                    | Input::Segment { .. } => return,
                 };
                 replica.handle(input, now);
             }

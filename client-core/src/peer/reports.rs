@@ -22,9 +22,9 @@ impl Reports {
         self.lacking.entry(client.device).or_insert((client, Vec::new()));
     }
 
-    /// Nothing of this actor is taken from anybody.
-    pub fn refused(&mut self, key: &LogKey) {
-        for (_, lacking) in self.lacking.values_mut() {
+    /// Nothing of this actor is taken from this client.
+    pub fn refused(&mut self, client: DeviceId, key: &LogKey) {
+        if let Some((_, lacking)) = self.lacking.get_mut(&client) {
             lacking.retain(|(wanted, _)| wanted != key);
         }
     }

@@ -5,6 +5,7 @@ use crate::door::{self, Admission, Admitted, DoorError};
 use crate::event::DocumentId;
 use crate::log::{Ledger, LogKey, Run, Shelf};
 use crate::sealed::SealedRow;
+use crate::sync::Session;
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
@@ -66,9 +67,13 @@ impl Peer {
             Ok(Admission::Behind(heads)) => {
                 self.with_session(connection, now, shelf, |session, here| session.behind(key, heads, here));
             }
+            // Nothing is wrong with it: it comes again on another connection.
+            Err(DoorError::Shelf(error)) => self.hang_up(connection, &error.to_string()),
             Err(error) => {
                 let reason = error.to_string();
-                self.reports.refused(&key);
+                if let Some(client) = self.sessions.get(&connection).and_then(Session::peer) {
+                    self.reports.refused(client.device, &key);
+                }
                 self.effects.push_back(Effect::Refused { key, seq, reason: reason.clone(), here: true });
                 self.with_session(connection, now, shelf, |session, here| {
                     session.reject(key, seq, reason, here);

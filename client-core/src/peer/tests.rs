@@ -1,5 +1,6 @@
 mod node;
 mod reading;
+mod refusing;
 
 use super::*;
 use crate::event::{Draft, Scope};

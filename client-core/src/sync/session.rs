@@ -126,7 +126,8 @@ pub enum Output {
     AskedCity(Vec<DocumentId>),
     /// The city signed that it holds this; keep it and hand it on.
     AtCity(CityStatement),
-    /// Answer with [`Session::rows_loaded`]: sealed rows for the peer after this offset.
+    /// Answer with [`Session::rows_loaded`] or [`Session::rows_not_loaded`]: sealed rows for the peer after
+    /// this offset.
     LoadRows {
         /// Offset of the last row the peer has.
         after: u64,
@@ -427,6 +428,7 @@ impl Session {
         if self.calm {
             self.calm_at = now;
         }
+        self.pump_rows();
         if self.is_live() {
             if self.calm {
                 self.send_statements(now);

@@ -10,7 +10,6 @@ use client_core::time::Millis;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
 
 /// What closing a round brought.
 #[derive(Clone, Debug, Serialize)]
@@ -31,19 +30,23 @@ pub async fn run(node: Arc<Node>) {
             let _deciding = node.deciding().await;
             receive_claims(&node, now()).await
         };
+        let mut has_failed = false;
         match received {
             Ok(()) => {}
+            Err(NodeError::Stopping) => return,
             Err(NodeError::Paused(why)) => tracing::warn!(why, "the arbiter is paused"),
-            Err(error) => tracing::error!(%error, "the arbiter could not write"),
-        }
-        loop {
-            match news.recv().await {
-                Ok(News::Line(document)) if document.scope != Scope::Private => break,
-                Ok(News::Arbiter) => break,
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => break,
-                Err(RecvError::Closed) => return,
+            Err(error) => {
+                tracing::error!(%error, "the arbiter could not write");
+                has_failed = true;
             }
+        }
+        let matters = |heard: &News| match heard {
+            News::Line(document) => document.scope != Scope::Private,
+            News::Arbiter => true,
+            _ => false,
+        };
+        if !super::wait_for(&mut news, has_failed, matters).await {
+            return;
         }
         // One look at the views serves everything that arrives within a moment.
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -6,7 +6,6 @@ use client_core::decide::{self, FarAhead};
 use client_core::event::{Draft, Scope};
 use client_core::ids::BranchId;
 use std::sync::Arc;
-use tokio::sync::broadcast::error::RecvError;
 
 /// Runs until dropped. What arrived just before the node was last stopped is looked at again.
 pub async fn run(node: Arc<Node>) {
@@ -16,18 +15,19 @@ pub async fn run(node: Arc<Node>) {
         Vec::new()
     });
     loop {
+        let mut has_failed = false;
         match correct(&node, &mut open).await {
             Ok(()) => {}
             Err(NodeError::Stopping) => return,
-            Err(error) => tracing::error!(%error, "a clock could not be corrected"),
-        }
-        loop {
-            match news.recv().await {
-                Ok(News::Line(document)) if document.scope != Scope::Decisions => break,
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => break,
-                Err(RecvError::Closed) => return,
+            Err(error) => {
+                tracing::error!(%error, "a clock could not be corrected");
+                has_failed = true;
             }
+        }
+        let matters =
+            |heard: &News| matches!(heard, News::Line(document) if document.scope != Scope::Decisions);
+        if !super::wait_for(&mut news, has_failed, matters).await {
+            return;
         }
     }
 }

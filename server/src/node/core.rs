@@ -476,7 +476,10 @@ impl Core {
                 let batch = self.rows_after(peer.as_ref(), after);
                 match batch {
                     Ok(batch) => self.handle(Input::RowsLoaded { connection, batch }, now),
-                    Err(error) => tracing::error!(%error, "sealed rows cannot be read"),
+                    Err(error) => {
+                        tracing::debug!(%error, "sealed rows cannot be read yet");
+                        self.handle(Input::RowsNotLoaded { connection }, now);
+                    }
                 }
             }
             Effect::Live { connection, peer } => {

@@ -188,6 +188,9 @@ impl Store {
             .bind(i64::try_from(after).unwrap_or(i64::MAX))
             .fetch_all(self.written().await?)
             .await?;
+        if rows.is_empty() {
+            self.nothing_waits()?;
+        }
         let upto = rows.last().map(|row| count(row, 7)).transpose()?.unwrap_or(after);
         let sealed = rows.iter().map(sealed_row).collect::<Result<_, _>>()?;
         Ok((sealed, upto))

@@ -118,6 +118,12 @@ impl Session {
         }
     }
 
+    /// Answer to [`Output::LoadRows`]: not now. They are asked for again with the next tick.
+    pub fn rows_not_loaded(&mut self) {
+        self.rows_sending = false;
+        self.rows_waiting = true;
+    }
+
     /// Answer to [`Output::AdmitRows`].
     pub fn rows_stored(&mut self, upto: u64) {
         self.send(Frame::RowsStored { upto });

@@ -129,6 +129,7 @@ impl Session {
         let theirs = self.theirs.entry(key).or_default();
         *theirs = Theirs::told(heads);
         theirs.behind = behind;
+        self.probing.remove(&key);
         self.dirty.insert(key);
     }
 
