@@ -12,7 +12,10 @@ use lianxiao::sample_city::{self, Size};
 use lianxiao::store::{Store, StoreError};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tests::{CityWithBranch, Postgres, given_or_skipped};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// What a city shows after an import, a second import, a branch's order and a closed round.
 async fn story(city_arguments: &[&str]) -> Value {
@@ -237,4 +240,56 @@ async fn a_run_that_does_not_continue_its_line_is_refused() {
     {
         only_what_continues(&Postgres::start(&bin).url()).await;
     }
+}
+
+/// A way to a database that breaks once armed: it brings the next COMMIT there and not its answer back.
+async fn way_that_loses_an_answer(to: u16) -> (u16, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, armed) = (listener.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
+    let breaks = armed.clone();
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let breaks = breaks.clone();
+            tokio::spawn(async move {
+                let far = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                let ((mut from_near, mut to_near), (mut from_far, mut to_far)) =
+                    (near.into_split(), far.into_split());
+                let down = tokio::spawn(async move { tokio::io::copy(&mut from_far, &mut to_near).await });
+                let mut buffer = vec![0; 64 * 1024];
+                while let Ok(read @ 1..) = from_near.read(&mut buffer).await {
+                    let said = &buffer[..read];
+                    let commits = said.windows(6).any(|word| word == b"COMMIT");
+                    let is_last = commits && breaks.swap(false, Ordering::Relaxed);
+                    if is_last {
+                        down.abort();
+                    }
+                    if to_far.write_all(said).await.is_err() || is_last {
+                        break;
+                    }
+                }
+                // The database has worked off what came before it hears that the line is gone.
+                let _ = to_far.shutdown().await;
+            });
+        }
+    });
+    (port, armed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_is_lost_counts_and_work_goes_on() {
+    let test = "a_commit_whose_answer_is_lost_counts_and_work_goes_on";
+    let Some(bin) = given_or_skipped("LIANXIAO_POSTGRES", test) else { return };
+    let postgres = Postgres::start(&bin);
+    let (port, armed) = way_that_loses_an_answer(postgres.port()).await;
+    let store = Store::open(&format!("postgres://lianxiao@127.0.0.1:{port}/postgres")).await.unwrap();
+    let line = Line::new();
+    let (first, city) = (line.run(&Position::START, 1), line.city());
+    let second = line.run(&first.end(), 2);
+    armed.store(true, Ordering::Relaxed);
+    store.commit(city, &line.batch(&first, 1, true), &[]).await.unwrap();
+    assert!(!armed.load(Ordering::Relaxed), "the answer was lost");
+    store.commit(city, &line.batch(&second, 2, false), &[]).await.unwrap();
+    assert_eq!(line.head(&store).await, second.end());
+    assert_eq!(store.feed_head(city).await.unwrap(), 2);
+    store.close().await;
 }

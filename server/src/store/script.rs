@@ -6,8 +6,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyArguments;
-use sqlx::{AnyPool, Arguments, AssertSqlSafe};
+use sqlx::{AnyPool, Arguments, AssertSqlSafe, Row};
 use std::borrow::Cow;
+use std::time::Duration;
+
+/// How long a database that is away has until it is asked again what became of a transaction.
+const ASKED_AGAIN: Duration = Duration::from_millis(200);
 
 /// A bound value.
 #[derive(Serialize, Deserialize)]
@@ -145,6 +149,8 @@ impl Script {
         if durable == Durable::Later {
             sqlx::query("SET LOCAL synchronous_commit TO OFF").execute(&mut *transaction).await?;
         }
+        let named = sqlx::query("SELECT pg_current_xact_id()::text").fetch_one(&mut *transaction).await?;
+        let name: String = named.try_get(0)?;
         for Statement { sql, values, or_else } in &self.statements {
             let query = sqlx::query_with(AssertSqlSafe(sql.as_ref()), arguments(values)?);
             let done = query.execute(&mut *transaction).await?;
@@ -152,7 +158,10 @@ impl Script {
                 return Err(wrong());
             }
         }
-        Ok(transaction.commit().await?)
+        match transaction.commit().await {
+            Err(error) if error.as_database_error().is_none() => became_of(pool, &name, error).await,
+            done => Ok(done?),
+        }
     }
 
     /// Runs the statements from this one on in SQLite's open transaction.
@@ -185,6 +194,28 @@ impl Script {
             Statement { sql: sql.into(), values, or_else }
         };
         Ok(Self { statements: said.into_iter().map(statement).collect() })
+    }
+}
+
+/// What became of a PostgreSQL transaction whose COMMIT had no answer. Until that is known nothing can be
+/// written: its runs may have their numbers in the feed.
+async fn became_of(pool: &AnyPool, name: &str, error: sqlx::Error) -> Result<(), StoreError> {
+    tracing::warn!(%error, "the database did not say whether it committed: asking again");
+    loop {
+        let asked = sqlx::query("SELECT pg_xact_status($1::text::xid8)").bind(name).fetch_one(pool).await;
+        match asked.and_then(|row| row.try_get::<Option<String>, _>(0)) {
+            Ok(Some(status)) if status == "committed" => return Ok(()),
+            Ok(Some(status)) if status == "in progress" => {}
+            Ok(_) => return Err(error.into()),
+            // After a crash of the database: a transaction it never heard of.
+            Err(error)
+                if error.as_database_error().is_some_and(|error| error.code() == Some("22023".into())) =>
+            {
+                return Err(error.into());
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(ASKED_AGAIN).await;
     }
 }
 

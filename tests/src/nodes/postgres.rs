@@ -37,6 +37,11 @@ impl Postgres {
         postgres
     }
 
+    /// Its port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where it is.
     pub fn url(&self) -> String {
         format!("postgres://lianxiao@127.0.0.1:{}/postgres", self.port)
