@@ -202,7 +202,6 @@ struct Pending {
 }
 
 /// Who is told what became of a batch.
-#[derive(Debug)]
 enum Then {
     Written {
         ticket: u64,

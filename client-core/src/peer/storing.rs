@@ -68,7 +68,9 @@ impl Peer {
                 self.with_session(connection, now, shelf, |session, here| session.behind(key, heads, here));
             }
             // Nothing is wrong with it: it comes again on another connection.
-            Err(DoorError::Shelf(error)) => self.hang_up(connection, &error.to_string()),
+            Err(DoorError::Shelf(error)) => {
+                self.hang_up(connection, format!("could not read its own store: {error}"))
+            }
             Err(error) => {
                 let reason = error.to_string();
                 if let Some(client) = self.sessions.get(&connection).and_then(Session::peer) {
@@ -229,7 +231,7 @@ impl Peer {
                 self.effects.push_back(Effect::NotWritten(ticket, reason.to_owned()));
             }
             Then::ChunkStored { connection, .. } | Then::RowsStored { connection, .. } => {
-                self.hang_up(connection, reason);
+                self.hang_up(connection, format!("could not save: {reason}"));
             }
             Then::SegmentGoesOn { ticket, .. } => {
                 self.effects.push_back(Effect::SegmentTaken { ticket, outcome: Err(reason.to_owned()) });
@@ -245,8 +247,7 @@ impl Peer {
     }
 
     /// Nothing was acknowledged; a new connection asks for it again.
-    pub(super) fn hang_up(&mut self, connection: Connection, reason: &str) {
-        let reason = format!("could not save: {reason}");
+    fn hang_up(&mut self, connection: Connection, reason: String) {
         self.effects.push_back(Effect::Hangup { connection, reason });
     }
 

@@ -7,7 +7,7 @@ use crate::event::{Draft, Scope};
 use crate::given::{Given, branch};
 use crate::ids::BranchId;
 use crate::sync::{Frame, PROTOCOL, Refusal};
-use node::{NOW, Node, city_and_branches, connect, meet, talk};
+use node::{NOW, Node, city_and_branches, connect, deliver, meet, talk};
 
 #[test]
 fn what_each_writes_reaches_all_and_a_second_meeting_carries_next_to_nothing() {
@@ -172,12 +172,8 @@ fn an_upstream_that_was_put_back_unnoticed_and_wrote_on_is_supplied_again() {
     (0..4).for_each(|_| old.check_in());
     old.write(23);
     connect(&mut device, &mut old, 3);
-    for bytes in old.wire.drain(..).collect::<Vec<_>>() {
-        device.handle(Input::Received { connection: 3, bytes });
-    }
-    for bytes in device.wire.drain(..).collect::<Vec<_>>() {
-        old.handle(Input::Received { connection: 3, bytes });
-    }
+    deliver(&mut old, &mut device, 3);
+    deliver(&mut device, &mut old, 3);
     // Two chunks are on their way, to be turned back both.
     old.announce();
     talk(&mut device, &mut old, 3);
@@ -201,9 +197,7 @@ fn what_is_written_while_it_is_asked_where_lines_part_waits_for_the_answer() {
     connect(&mut device, &mut copy, 2);
     let mut said = Vec::new();
     for registered in 30..40 {
-        for bytes in copy.wire.drain(..).collect::<Vec<_>>() {
-            device.handle(Input::Received { connection: 2, bytes });
-        }
+        deliver(&mut copy, &mut device, 2);
         // Somebody works at the node all the while.
         copy.write(registered);
         for bytes in device.wire.drain(..).collect::<Vec<_>>() {

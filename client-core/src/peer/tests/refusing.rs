@@ -1,6 +1,6 @@
 //! What cannot be taken now is no refusal, and what one client was refused is still owed by others.
 
-use super::node::{NOW, Node, city_and_branches, connect, meet, talk};
+use super::node::{NOW, Node, city_and_branches, connect, deliver, meet, talk};
 use super::*;
 use crate::given::{Given, branch};
 use crate::log::{FeedItem, ShelfError};
@@ -74,9 +74,7 @@ fn what_one_client_was_refused_is_still_owed_by_another_that_named_it() {
     client.write(1);
     client.peer.cursor = Cursor { epoch: 3, since: Some(5), ..Cursor::default() };
     connect(&mut client, &mut city, 1);
-    for bytes in city.wire.drain(..).collect::<Vec<_>>() {
-        client.handle(Input::Received { connection: 1, bytes });
-    }
+    deliver(&mut city, &mut client, 1);
     for bytes in client.wire.drain(..).collect::<Vec<_>>() {
         assert!(!is_chunk(&bytes), "it names its heads first");
         city.handle(Input::Received { connection: 1, bytes });
