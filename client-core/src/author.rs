@@ -39,7 +39,7 @@ pub struct Written {
     pub runs: Vec<Run>,
     /// The identities of the events, in the order of the drafts.
     pub events: Vec<EventRef>,
-    /// The clock to persist with them.
+    /// The clock after them.
     pub clock: HybridClock,
     /// Where the lines stand with it; persist them with it too, see [`Author::resume_if_as_left`].
     pub lines: Vec<(DocumentId, OwnLine)>,
@@ -181,9 +181,9 @@ impl Author {
         Ok(Written { runs, events, clock, lines: lines.into_iter().collect() })
     }
 
-    /// Takes over what has become durable.
+    /// Takes over what has become durable; what was heard of the time meanwhile stays heard.
     pub fn accept(&mut self, written: Written) {
-        self.clock = written.clock;
+        self.clock.raise(written.clock.last());
         self.lines.extend(written.lines);
     }
 

@@ -12,7 +12,7 @@ mod reports;
 mod segment;
 mod storing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use batch::{Batch, Placed};
 

@@ -159,7 +159,7 @@ impl Replica {
         identity::verify_chain(enrolment.city_key, &enrolment.chain)?;
         let city = identity::city_id(enrolment.city_key);
         let mut author = Author::new(city, key.clone(), enrolment.chain.clone(), HybridClock::default());
-        records::clock_of(&records, &mut author, now);
+        records::resume_clock(&records, &mut author, now);
         let local = Local {
             city_key: enrolment.city_key,
             chain: enrolment.chain.clone(),
@@ -183,7 +183,7 @@ impl Replica {
             waiting: VecDeque::new(),
             effects: VecDeque::new(),
         };
-        let stored = replica.restore(records);
+        let stored = replica.restore(records, now);
         replica.peer = Peer::open(local, None, stored);
         replica.settle();
         Ok(replica)
@@ -291,6 +291,11 @@ impl Replica {
         &self.line
     }
 
+    /// Whether a connection since the last asking moved anything on: then the next try may come soon.
+    pub fn take_carried(&mut self) -> bool {
+        self.peer.take_carried()
+    }
+
     /// The device's own certificate.
     pub fn certificate(&self) -> &Certificate {
         self.author.certificate()
@@ -361,7 +366,8 @@ impl Replica {
             peer::Effect::Send { bytes, .. } => self.effects.push_back(Effect::Send(bytes)),
             peer::Effect::Hangup { reason, .. } => self.effects.push_back(Effect::Hangup(reason)),
             peer::Effect::Persist { token, batch } => {
-                let (records, comes_again) = (records::of_batch(&batch), batch.comes_again);
+                let (mut records, comes_again) = (records::of_batch(&batch), batch.comes_again);
+                records.push(records::of_clock(&self.clock()));
                 self.storing.insert(token, *batch);
                 self.effects.push_back(Effect::Persist { token, records, comes_again });
             }
@@ -408,6 +414,15 @@ impl Replica {
             peer::Effect::SegmentTaken { .. } => {} // a device starts from its session alone
             peer::Effect::Changed => self.effects.push_back(Effect::Changed),
         }
+    }
+
+    /// The clock with what is being stored.
+    fn clock(&mut self) -> HybridClock {
+        let mut clock = *self.author.clock_mut();
+        if let Some((_, written)) = &self.writing {
+            clock.raise(written.clock.last());
+        }
+        clock
     }
 
     fn look_at_line(&mut self, now: Millis) {

@@ -119,4 +119,12 @@ pub const MUTATIONS: &[Mutation] = &[
         find: "if (existing.5, existing) <= (rank.5, rank) {",
         replace: "if (existing.5, existing) >= (rank.5, rank) {",
     },
+    Mutation {
+        breaks: "keeps what it heard of the time only with its own writing",
+        file: "client-core/src/replica.rs",
+        find: "records.push(records::of_clock(&self.clock()));",
+        replace: "if self.writing.is_some() {
+                    records.push(records::of_clock(&self.clock()));
+                }",
+    },
 ];

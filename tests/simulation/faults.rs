@@ -186,6 +186,7 @@ pub fn strike(world: &mut World, fault: Fault) -> Option<NodeId> {
             const TEN_YEARS: u64 = 10 * 365 * 86_400_000;
             let largest = if world.dice.chance(50) { TEN_YEARS } else { 3_600_000 };
             let jump = world.dice.below(largest) as i64;
+            world.checker.truth.clocks_are_right = false;
             world.nodes[node].clock = if world.dice.chance(50) { jump } else { -jump };
             Some(node)
         }

@@ -298,7 +298,7 @@ impl World {
             self.after(2 * MILLI, What::NotPersisted(node, life, token));
             return;
         }
-        if records.iter().any(|record| record.key == "clock") {
+        if records.iter().any(|record| record.key.starts_with("own/")) {
             for record in records.iter().filter(|record| record.key.starts_with("run/")) {
                 if let Some((_, run)) = read::<(Place, Run)>(&record.value) {
                     self.checker.wrote(node, &run);

@@ -21,7 +21,7 @@ type Runs = BTreeMap<(LogKey, u8, u64), (Place, Run)>;
 impl Replica {
     /// Takes in what the store holds, in any order. What does not hold together (a torn store) is
     /// left out: the upstream has it, or it was never shown as saved.
-    pub(super) fn restore(&mut self, records: Vec<Record>) -> Stored {
+    pub(super) fn restore(&mut self, records: Vec<Record>, now: Millis) -> Stored {
         let mut stored = Stored::default();
         let mut runs = Runs::new();
         let mut own: BTreeMap<DocumentId, OwnLine> = BTreeMap::new();
@@ -51,7 +51,7 @@ impl Replica {
             self.shelf.introduce(key, introduction);
         }
         for (place, run) in runs.into_values() {
-            self.restore_run(place, run, &mut stored);
+            self.restore_run(place, run, &mut stored, now);
         }
         for (document, line) in own {
             self.author.resume_if_as_left(&stored.ledger, document, line);
@@ -59,7 +59,7 @@ impl Replica {
         stored
     }
 
-    fn restore_run(&mut self, place: Place, run: Run, stored: &mut Stored) {
+    fn restore_run(&mut self, place: Place, run: Run, stored: &mut Stored, now: Millis) {
         let key = run.key();
         let introduction = self.shelf.introduction(&key).ok().flatten();
         let read = introduction.and_then(|bytes| rmp_serde::from_slice::<Introduction>(&bytes).ok());
@@ -80,13 +80,15 @@ impl Replica {
         if fits {
             stored.ledger.push(key, &author, place, start, run.end());
             self.shelf.push(place, run.clone());
-            self.fold_in(&Admitted { place, run, changes, author, introduction: None });
+            // The clock was kept before it had seen the last runs.
+            let seen = self.fold_in(&Admitted { place, run, changes, author, introduction: None });
+            self.author.clock_mut().observe(seen, now);
         }
     }
 }
 
 /// The clock goes on where it stood, or from the certificate's issue where it never stood.
-pub(super) fn clock_of(records: &[Record], author: &mut Author, now: Millis) {
+pub(super) fn resume_clock(records: &[Record], author: &mut Author, now: Millis) {
     let kept = records.iter().rfind(|record| record.key == "clock");
     if let Some(record) = kept {
         read(&record.value, |clock: HybridClock| *author.clock_mut() = clock);
@@ -120,13 +122,15 @@ pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
     records
 }
 
-/// What is kept with own writing: the clock, and where own lines end.
+/// What is kept with own writing: where own lines end.
 pub(super) fn notes_of(written: &Written) -> Vec<(String, Vec<u8>)> {
-    let mut records = vec![record("clock", &written.clock)];
-    for (document, line) in &written.lines {
-        records.push(record(format!("own/{document}"), &(document, line)));
-    }
-    records.into_iter().map(|record| (record.key, record.value)).collect()
+    let own = |(document, line): &(DocumentId, OwnLine)| record(format!("own/{document}"), &(document, line));
+    written.lines.iter().map(own).map(|record| (record.key, record.value)).collect()
+}
+
+/// What is kept with every transaction: what was heard of the time counts offline too.
+pub(super) fn of_clock(clock: &HybridClock) -> Record {
+    record("clock", clock)
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &[u8], mut take: impl FnMut(T)) {

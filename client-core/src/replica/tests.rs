@@ -1,5 +1,8 @@
 use super::*;
-use crate::given::{Given, TEACHER, USER, branch, claim, slot};
+use crate::event::Draft;
+use crate::given::{Given, TEACHER, USER, branch, claim, course, slot};
+use crate::ids::BranchId;
+use crate::peer::tests::node::{NOW, Node};
 
 fn office() -> (Enrolment, SecretKey, Given) {
     let given = Given::a_shared_teacher();
@@ -18,13 +21,11 @@ fn order() -> Command {
     })
 }
 
-/// Carries out everything the replica wants but the wire; gives back its answers.
-fn settle(
-    replica: &mut Replica,
-    disk: &mut Vec<Record>,
-    now: Millis,
-) -> Vec<Result<Vec<EventRef>, (String, String)>> {
-    let mut answers = Vec::new();
+type Answer = Result<Vec<EventRef>, (String, String)>;
+
+/// Carries out everything the replica wants but the wire; gives back its answers and what it says.
+fn settle(replica: &mut Replica, disk: &mut Vec<Record>, now: Millis) -> (Vec<Answer>, Vec<Vec<u8>>) {
+    let (mut answers, mut said) = (Vec::new(), Vec::new());
     while let Some(effect) = replica.poll() {
         match effect {
             Effect::Persist { token, records, .. } => {
@@ -32,10 +33,31 @@ fn settle(
                 replica.handle(Input::Persisted(token), now);
             }
             Effect::Answer { result, .. } => answers.push(result),
-            Effect::Send(_) | Effect::Hangup(_) | Effect::Changed => {}
+            Effect::Send(bytes) => said.push(bytes),
+            Effect::Hangup(reason) => panic!("{reason}"),
+            Effect::Changed => {}
         }
     }
-    answers
+    (answers, said)
+}
+
+/// Carries frames between it and a city until both are silent.
+fn meet(replica: &mut Replica, disk: &mut Vec<Record>, city: &mut Node) {
+    let connection = 1;
+    replica.handle(Input::Connected { nonce: [1; 32] }, NOW);
+    city.handle(peer::Input::Accepted { connection, nonce: [2; 32], peer_nonce: [1; 32] });
+    loop {
+        let up = settle(replica, disk, NOW).1;
+        if up.is_empty() && city.wire.is_empty() {
+            break;
+        }
+        up.into_iter().for_each(|bytes| city.handle(peer::Input::Received { connection, bytes }));
+        for bytes in std::mem::take(&mut city.wire) {
+            replica.handle(Input::Received(bytes), NOW);
+        }
+    }
+    replica.handle(Input::Tick, NOW);
+    settle(replica, disk, NOW);
 }
 
 #[test]
@@ -46,7 +68,7 @@ fn an_event_is_answered_only_when_it_is_durable_and_survives_a_restart() {
     let profile = Command::SetProfile { registered: 600 };
     replica.handle(Input::Command { id: 1, command: profile, entropy: [1; 32] }, now);
     assert_eq!(replica.unsent().len(), 0, "nothing counts before it is durable");
-    let answers = settle(&mut replica, &mut disk, now);
+    let (answers, _) = settle(&mut replica, &mut disk, now);
     let event = answers[0].as_ref().unwrap()[0];
     assert_eq!(replica.delivery(&event), Some(Delivery::Here));
     let mut again = Replica::open(enrolment, key, disk, now).unwrap();
@@ -63,12 +85,12 @@ fn what_a_full_disk_refused_never_happened() {
     replica.handle(Input::Command { id: 1, command: profile(600), entropy: [1; 32] }, now);
     let Some(Effect::Persist { token, .. }) = replica.poll() else { panic!("nothing to persist") };
     replica.handle(Input::NotPersisted(token, "quota".into()), now);
-    let answers = settle(&mut replica, &mut disk, now);
+    let (answers, _) = settle(&mut replica, &mut disk, now);
     assert_eq!(answers[0].as_ref().unwrap_err().0, "not_saved");
     assert!(replica.unsent().is_empty() && replica.views().branches.branches.is_empty());
     // The line goes on where it stood: the next change is its first.
     replica.handle(Input::Command { id: 2, command: profile(601), entropy: [2; 32] }, now);
-    let event = settle(&mut replica, &mut disk, now)[0].as_ref().unwrap()[0];
+    let event = settle(&mut replica, &mut disk, now).0[0].as_ref().unwrap()[0];
     assert_eq!(replica.shared.seq(&event), Some(1));
 }
 
@@ -96,7 +118,26 @@ fn a_command_that_cannot_be_meant_is_refused_with_its_code() {
     for (id, command) in [(1, unknown), (2, order())] {
         replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, given.now);
     }
-    let answers = settle(&mut replica, &mut Vec::new(), given.now);
+    let (answers, _) = settle(&mut replica, &mut Vec::new(), given.now);
     let codes: Vec<&str> = answers.iter().map(|answer| answer.as_ref().unwrap_err().0.as_str()).collect();
     assert_eq!(codes, ["unknown", "unknown"]);
+}
+
+#[test]
+fn a_device_that_only_listened_writes_above_what_it_heard_also_offline_after_a_restart() {
+    let (enrolment, key, given) = office();
+    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    city.draft(Draft::new(BranchId::CITY, course()));
+    let mut disk = Vec::new();
+    let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), NOW).unwrap();
+    meet(&mut replica, &mut disk, &mut city);
+    let decision = replica.shared.ordered()[0].stamp;
+    let later = Millis(NOW.0 + 3 * Millis::DAY);
+    let mut again = Replica::open(enrolment, key, disk, later).unwrap();
+    let command = Command::SetProfile { registered: 600 };
+    again.handle(Input::Command { id: 1, command, entropy: [1; 32] }, later);
+    let event = settle(&mut again, &mut Vec::new(), later).0[0].as_ref().unwrap()[0];
+    let stamp = again.entry(&event).unwrap().stamp;
+    assert!(stamp > decision, "{stamp:?} folds before {decision:?}");
+    assert_eq!(stamp.millis(), later);
 }

@@ -346,6 +346,7 @@ impl Core {
                 tokens.push(token);
                 whole.append(batch);
             }
+            whole.notes.extend(self.clock_note());
             match self.commit(&whole) {
                 Ok(()) => {
                     if !comes_again {

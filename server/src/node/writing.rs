@@ -1,7 +1,7 @@
 //! Writing as the node's own authors: one action at a time for each, the next continues its lines.
 
 use super::core::Core;
-use super::{NodeError, Writer};
+use super::{Kind, NodeError, Writer};
 use crate::import::SealedField;
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::event::{DocumentId, Draft, EventRef};
@@ -9,7 +9,7 @@ use client_core::ids::{ActionId, Entropy, UserId};
 use client_core::log::Run;
 use client_core::peer::Writing;
 use client_core::sealed::SealedRow;
-use client_core::time::Millis;
+use client_core::time::{HybridClock, Millis};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -120,8 +120,7 @@ impl Core {
             }
             author.accept(written);
         }
-        let clock = rmp_serde::to_vec(author.clock_mut()).expect("a clock always encodes");
-        let mut notes = vec![("clock".to_owned(), clock)];
+        let mut notes = Vec::with_capacity(by_document.len());
         let mut runs = Vec::with_capacity(by_document.len());
         for (document, (parts, introduction)) in by_document {
             let joined = Run::join(&parts).map_err(AuthorError::from)?;
@@ -154,6 +153,15 @@ impl Core {
     /// Every author, and the copies that take their place once their action is durable.
     pub fn authors_mut(&mut self) -> impl Iterator<Item = &mut Author> {
         self.authors.values_mut().chain(self.in_flight.values_mut().map(|flying| &mut flying.author))
+    }
+
+    /// The clock, to be kept with what is stored: at a branch also what was heard of the time counts offline.
+    /// The city hears of no time and keeps it with its own writing.
+    pub fn clock_note(&mut self) -> Option<(String, Vec<u8>)> {
+        let changed = matches!(self.kind, Kind::Branch) || !self.in_flight.is_empty();
+        let clock = self.authors_mut().map(|author| *author.clock_mut()).max_by_key(HybridClock::last);
+        let clock = clock.filter(|_| changed)?;
+        Some(("clock".to_owned(), rmp_serde::to_vec(&clock).expect("a clock always encodes")))
     }
 
     fn writer_of(&self, ticket: u64) -> Option<Writer> {

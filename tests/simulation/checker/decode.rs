@@ -47,6 +47,7 @@ pub fn is_signed(statement: &CityStatement, city_key: PublicKey) -> bool {
 /// The parts of an envelope that the checker looks at.
 pub struct RawEnvelope {
     pub kind: String,
+    pub stamp: u64,
     pub action: ActionId,
     pub body: Vec<u8>,
 }
@@ -65,8 +66,8 @@ pub fn envelope(value: &[u8]) -> Option<RawEnvelope> {
         Option<EventRef>,
         serde_bytes::ByteBuf,
     );
-    let (kind, _, _, _, _, _, _, action, _, body): Fields = rmp_serde::from_slice(value).ok()?;
-    Some(RawEnvelope { kind, action, body: body.into_vec() })
+    let (kind, _, stamp, _, _, _, _, action, _, body): Fields = rmp_serde::from_slice(value).ok()?;
+    Some(RawEnvelope { kind, stamp, action, body: body.into_vec() })
 }
 
 /// Zeros: what stands before the first change.

@@ -34,6 +34,8 @@ pub struct Holdings {
     pub cursor: Cursor,
     /// Up to where the cursor was checked, and in which epoch.
     pub cursor_checked: (u64, u64),
+    /// The latest stamp of the decisions on it.
+    latest_decision: u64,
     written: Vec<Written>,
 }
 
@@ -49,7 +51,7 @@ impl Holdings {
     /// A batch was written. Gives back what is wrong with it.
     pub fn write(&mut self, records: &[Record], truth: &Truth) -> Vec<String> {
         let mut wrong = Vec::new();
-        let own = records.iter().any(|record| record.key == "clock");
+        let own = records.iter().any(|record| record.key.starts_with("own/"));
         let mut written = Written { runs: Vec::new(), own, cursor: None };
         for record in records {
             if record.key.starts_with("run/")
@@ -65,7 +67,11 @@ impl Holdings {
             }
         }
         if own {
-            for (key, _) in &written.runs {
+            for (key, hashes) in &written.runs {
+                let first = hashes.iter().flat_map(|hash| truth.stamps(hash)).min();
+                if truth.clocks_are_right && first.is_some_and(|stamp| stamp <= self.latest_decision) {
+                    wrong.push(format!("stamps on {key} below a decision it holds"));
+                }
                 if self.shared_actors.contains(key) {
                     let writes = self.writes_on_shared.entry(*key).or_default();
                     *writes += 1;
@@ -87,6 +93,10 @@ impl Holdings {
                     self.shared_actors.insert(key);
                 }
                 let honest = hashes.first().and_then(|hash| truth.get(hash)).is_none_or(|c| c.honest);
+                if key.document.scope == Scope::Decisions {
+                    let latest = hashes.iter().flat_map(|hash| truth.stamps(hash)).max();
+                    self.latest_decision = self.latest_decision.max(latest.unwrap_or(0));
+                }
                 for hash in &hashes {
                     if self.durable.insert(*hash) {
                         let part = u64::from_be_bytes(hash.0[..8].try_into().expect("8 of 32 bytes"));

@@ -22,13 +22,26 @@ pub struct Change {
 }
 
 /// Every change ever written.
-#[derive(Default)]
 pub struct Truth {
+    /// No clock was ever wrong.
+    pub clocks_are_right: bool,
     changes: BTreeMap<ChangeHash, Change>,
     by_event: BTreeMap<EventRef, BTreeSet<ChangeHash>>,
 }
 
+impl Default for Truth {
+    fn default() -> Self {
+        Self { clocks_are_right: true, changes: BTreeMap::new(), by_event: BTreeMap::new() }
+    }
+}
+
 impl Truth {
+    /// The stamps of a change's events.
+    pub fn stamps(&self, hash: &ChangeHash) -> impl Iterator<Item = u64> {
+        let values = self.changes.get(hash).into_iter().flat_map(|change| &change.values);
+        values.filter_map(|value| decode::envelope(value)).map(|envelope| envelope.stamp)
+    }
+
     pub fn get(&self, hash: &ChangeHash) -> Option<&Change> {
         self.changes.get(hash)
     }
