@@ -43,6 +43,15 @@ try {
   await at("order").first().waitFor();
   step("reloaded offline");
 
+  // Browsers close a database now and then.
+  await page.evaluate(() => {
+    const begin = IDBDatabase.prototype.transaction;
+    IDBDatabase.prototype.transaction = function (...how) {
+      IDBDatabase.prototype.transaction = begin;
+      this.close();
+      return begin.apply(this, how);
+    };
+  });
   await order(21);
   if (!(await at("toast").innerText()).includes("本机已存")) throw new Error("the badge does not say: saved here");
   await at("unsent").getByText("1", { exact: true }).waitFor();

@@ -8,7 +8,7 @@ mod store;
 mod tab;
 
 pub use enrol::{EnrolError, code_in_address, enrol};
-pub use store::{Identity, Store, StoreError};
+pub use store::{Identity, Store, StoreError, ask_to_keep};
 pub use tab::hold_the_store;
 
 use client_core::command::Command;
@@ -17,6 +17,7 @@ use client_core::identity::IdentityError;
 use client_core::replica::{Effect, Input, Replica};
 use client_core::time::Millis;
 use futures_channel::oneshot;
+use gloo_timers::callback::{Interval, Timeout};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -24,6 +25,9 @@ use wasm_bindgen_futures::spawn_local;
 
 /// Events made durable by a command, or a code and a text that say why not.
 pub type Answer = Result<Vec<EventRef>, (String, String)>;
+
+/// Time passes for the replica this often, with a line or without.
+const TICK_MILLIS: u32 = 5_000;
 
 /// How long changes are gathered before the page is told.
 const GATHER_MILLIS: u32 = 60;
@@ -34,9 +38,10 @@ pub struct Host {
     pub branch_name: String,
     replica: RefCell<Replica>,
     store: Store,
-    socket: RefCell<Option<web_sys::WebSocket>>,
+    line: RefCell<Option<line::Line>>,
     answers: RefCell<BTreeMap<u32, oneshot::Sender<Answer>>>,
     next_command: Cell<u32>,
+    is_overtaken: Cell<bool>,
     change_is_told: Cell<bool>,
     on_change: Box<dyn Fn()>,
 }
@@ -55,12 +60,15 @@ impl Host {
             branch_name: identity.branch_name,
             replica: RefCell::new(replica),
             store,
-            socket: RefCell::new(None),
+            line: RefCell::new(None),
             answers: RefCell::new(BTreeMap::new()),
             next_command: Cell::new(0),
+            is_overtaken: Cell::new(false),
             change_is_told: Cell::new(false),
             on_change: Box::new(on_change),
         });
+        let ticking = host.clone();
+        Interval::new(TICK_MILLIS, move || ticking.input(Input::Tick)).forget();
         spawn_local(line::keep_connected(host.clone()));
         Ok(host)
     }
@@ -100,23 +108,31 @@ impl Host {
                 spawn_local(async move {
                     let outcome = match host.store.put(&records, comes_again).await {
                         Ok(()) => Input::Persisted(token),
-                        Err(error) => Input::NotPersisted(token, error.to_string()),
+                        Err(error) => {
+                            host.is_overtaken.set(matches!(error, StoreError::Overtaken));
+                            Input::NotPersisted(token, error.to_string())
+                        }
                     };
                     host.input(outcome);
                 });
             }
             Effect::Send(bytes) => {
-                if let Some(socket) = self.socket.borrow().as_ref() {
-                    // A socket that is closing tells so itself.
-                    let _ = socket.send_with_u8_array(&bytes);
+                if let Some(line) = self.line.borrow().as_ref() {
+                    line.send(&bytes);
                 }
             }
             Effect::Hangup(_) => {
-                if let Some(socket) = self.socket.borrow().as_ref() {
-                    let _ = socket.close();
+                if let Some(line) = self.line.borrow().as_ref() {
+                    line.hang_up();
                 }
             }
-            Effect::Answer { id, result } => {
+            Effect::Answer { id, mut result } => {
+                if let Err((code, _)) = &mut result
+                    && code == "not_saved"
+                    && self.is_overtaken.get()
+                {
+                    *code = "other_tab".into();
+                }
                 if let Some(sender) = self.answers.borrow_mut().remove(&id) {
                     // Whoever asked may have gone to another room.
                     let _ = sender.send(result);
@@ -129,7 +145,7 @@ impl Host {
     fn tell_change(self: &Rc<Self>) {
         if !self.change_is_told.replace(true) {
             let host = self.clone();
-            gloo_timers::callback::Timeout::new(GATHER_MILLIS, move || {
+            Timeout::new(GATHER_MILLIS, move || {
                 host.change_is_told.set(false);
                 (host.on_change)();
             })

@@ -57,7 +57,12 @@ async fn enrol(code: &str) -> Result<(), Failure> {
     // The store first: a code serves once and must not be lost to a browser that keeps nothing.
     let store = Store::open().await.map_err(|error| Failure::Store(error.to_string()))?;
     let identity = host::enrol(code).await.map_err(Failure::Enrol)?;
-    store.keep_identity(&identity).await.map_err(|error| Failure::Store(error.to_string()))
+    store.keep_identity(&identity).await.map_err(|error| Failure::Store(error.to_string()))?;
+    // Some browsers ask the person; nothing waits for the answer.
+    spawn_local(async {
+        let _ = host::ask_to_keep().await;
+    });
+    Ok(())
 }
 
 fn in_words(lang: Lang, failure: Failure) -> String {

@@ -110,14 +110,7 @@ fn devices(ui: Ui) -> impl IntoView {
 fn storage(ui: Ui) -> impl IntoView {
     let kept = RwSignal::new(None::<bool>);
     leptos::task::spawn_local(async move {
-        let asked = window().navigator().storage().persist();
-        let answer = match asked {
-            Ok(asked) => {
-                wasm_bindgen_futures::JsFuture::from(asked).await.ok().and_then(|kept| kept.as_bool())
-            }
-            Err(_) => None,
-        };
-        kept.try_set(answer);
+        kept.try_set(crate::host::ask_to_keep().await);
     });
     move || {
         match kept.get() {

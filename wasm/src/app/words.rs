@@ -197,6 +197,7 @@ pub fn refusal(lang: Lang, code: &str, text: &str) -> String {
         "past" => "日期已经过去，请改到今天或以后",
         "not_offered" => "这个时段没有对外开放，请按可供时段另选",
         "already" => "已经办过了",
+        "other_tab" => "另一个标签页刚在本机写过，这一页旧了：请刷新本页，再办一次；已存的都在",
         "not_saved" => "本机没能存下，请看看存储空间，再存一次",
         _ => "没有办成",
     };

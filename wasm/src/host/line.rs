@@ -1,25 +1,29 @@
 //! The wire to the node that served the page: one WebSocket, tried again with a growing, jittered wait.
 
-use super::{Host, random};
+use super::{Host, now, random};
 use client_core::replica::Input;
-use client_core::sync::opening_query;
+use client_core::sync::{Backoff, opening_query};
+use client_core::time::Millis;
 use futures_channel::{mpsc, oneshot};
+use futures_util::future::FusedFuture;
 use futures_util::{FutureExt, StreamExt, future, select_biased};
-use gloo_timers::future::{IntervalStream, TimeoutFuture};
+use gloo_timers::future::TimeoutFuture;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, MessageEvent, WebSocket};
 
-const FIRST_WAIT_MILLIS: u32 = 500;
-const LONGEST_WAIT_MILLIS: u32 = 30_000;
-const TICK_MILLIS: u32 = 5_000;
+/// A connection that is not open by then is given up: on a dead line the browser waits for minutes.
+const OPENING_MILLIS: u32 = 20_000;
+
+/// A connection that stood so long was good: the next try is made soon.
+const STOOD_MILLIS: i64 = 10_000;
 
 thread_local! {
     static WAKE: RefCell<Option<oneshot::Sender<()>>> = const { RefCell::new(None) };
 }
 
-/// Ends the wait for the next try.
+/// Ends the wait for the next try, and a try that is not open yet.
 pub fn wake() {
     if let Some(sender) = WAKE.take() {
         let _ = sender.send(());
@@ -33,16 +37,19 @@ pub async fn keep_connected(host: Rc<Host>) {
         let _ = super::window().add_event_listener_with_callback(moment, woken.as_ref().unchecked_ref());
     }
     woken.forget();
-    let mut wait = FIRST_WAIT_MILLIS;
+    let mut backoff = Backoff::default();
     loop {
-        if carry(&host).await {
-            wait = FIRST_WAIT_MILLIS;
-        }
-        let (sender, woken) = oneshot::channel();
+        let (sender, mut woken) = oneshot::channel();
         WAKE.set(Some(sender));
-        let jittered = wait / 2 + u32::from(random()[0]) * wait / 512;
-        future::select(TimeoutFuture::new(jittered), woken).await;
-        wait = (wait * 2).min(LONGEST_WAIT_MILLIS);
+        let opened = carry(&host, &mut woken).await;
+        let stood = opened.is_some_and(|since| now().0 - since.0 > STOOD_MILLIS);
+        if host.with(|replica| replica.take_carried()) || stood {
+            backoff.reset();
+        }
+        if !woken.is_terminated() {
+            let wait = TimeoutFuture::new(backoff.wait(random()[0]) as u32);
+            future::select(wait, woken).await;
+        }
     }
 }
 
@@ -52,10 +59,28 @@ enum Wire {
     Closed,
 }
 
-/// One connection from opening to its end; says whether it ever opened.
-async fn carry(host: &Rc<Host>) -> bool {
+/// The open connection.
+pub struct Line {
+    socket: WebSocket,
+    end: mpsc::UnboundedSender<Wire>,
+}
+
+impl Line {
+    pub fn send(&self, bytes: &[u8]) {
+        // A socket that is closing tells so itself.
+        let _ = self.socket.send_with_u8_array(bytes);
+    }
+
+    /// Ends it at once: on a dead line the browser says only after a minute that it is closed.
+    pub fn hang_up(&self) {
+        let _ = self.end.unbounded_send(Wire::Closed);
+    }
+}
+
+/// One connection from opening to its end; says when it opened, if ever.
+async fn carry(host: &Rc<Host>, woken: &mut oneshot::Receiver<()>) -> Option<Millis> {
     let nonce = random();
-    let Some(socket) = open(&nonce) else { return false };
+    let socket = open(&nonce)?;
     let (sender, mut wire) = mpsc::unbounded();
     let opened = sender.clone();
     let on_open = Closure::<dyn FnMut()>::new(move || drop(opened.unbounded_send(Wire::Open)));
@@ -66,36 +91,31 @@ async fn carry(host: &Rc<Host>) -> bool {
             drop(heard.unbounded_send(Wire::Bytes(bytes)));
         }
     });
-    let on_close = Closure::<dyn FnMut()>::new(move || drop(sender.unbounded_send(Wire::Closed)));
+    let closed = sender.clone();
+    let on_close = Closure::<dyn FnMut()>::new(move || drop(closed.unbounded_send(Wire::Closed)));
     socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
     socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-    let mut ticks = IntervalStream::new(TICK_MILLIS).fuse();
-    let mut was_open = false;
-    loop {
-        let event = select_biased! {
-            event = wire.next().fuse() => event.unwrap_or(Wire::Closed),
-            _ = ticks.next() => {
-                host.input(Input::Tick);
-                continue;
-            }
-        };
-        match event {
-            Wire::Open => {
-                was_open = true;
-                host.socket.replace(Some(socket.clone()));
-                host.input(Input::Connected { nonce });
-            }
-            Wire::Bytes(bytes) => host.input(Input::Received(bytes)),
-            Wire::Closed => break,
+    let first = select_biased! {
+        first = wire.next() => first,
+        () = TimeoutFuture::new(OPENING_MILLIS).fuse() => None,
+        _ = woken.fuse() => None,
+    };
+    let since = matches!(first, Some(Wire::Open)).then(now);
+    if since.is_some() {
+        host.line.replace(Some(Line { socket: socket.clone(), end: sender }));
+        host.input(Input::Connected { nonce });
+        while let Some(Wire::Bytes(bytes)) = wire.next().await {
+            host.input(Input::Received(bytes));
         }
     }
     socket.set_onopen(None);
     socket.set_onmessage(None);
     socket.set_onclose(None);
-    host.socket.replace(None);
+    let _ = socket.close();
+    host.line.replace(None);
     host.input(Input::Disconnected);
-    was_open
+    since
 }
 
 fn open(nonce: &[u8; 32]) -> Option<WebSocket> {

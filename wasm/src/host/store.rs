@@ -5,7 +5,9 @@ use client_core::replica::{Enrolment, Record};
 use futures_channel::oneshot;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransaction, IdbTransactionMode};
 
 const DATABASE: &str = "lianxiao";
@@ -44,58 +46,58 @@ struct StoredIdentity {
     branch_name: String,
 }
 
-/// What the browser said when its storage failed.
+/// Why something was not stored or read.
 #[derive(Debug)]
-pub struct StoreError(String);
+pub enum StoreError {
+    /// Another tab has written where this one wanted to: what this one holds is out of date.
+    Overtaken,
+    /// What the browser said when its storage failed.
+    Browser(String),
+}
 
 impl std::fmt::Display for StoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Overtaken => f.write_str(
+                "another tab of this page has written meanwhile; reload this page and do it again",
+            ),
+            Self::Browser(said) => f.write_str(said),
+        }
     }
 }
 
 impl From<JsValue> for StoreError {
     fn from(value: JsValue) -> Self {
-        let text = match value.dyn_ref::<web_sys::DomException>() {
+        let said = match value.dyn_ref::<web_sys::DomException>() {
+            // Only what must be new is added; all else is put in place of what is there.
+            Some(exception) if exception.name() == "ConstraintError" => return Self::Overtaken,
             Some(exception) => format!("{}: {}", exception.name(), exception.message()),
             None => format!("{value:?}"),
         };
-        Self(text)
+        Self::Browser(said)
     }
 }
 
 /// The open database.
-pub struct Store(StrictDatabase);
+pub struct Store(RefCell<StrictDatabase>);
 
 impl Store {
     /// Opens the database of this page's address, made at the first time.
     pub async fn open() -> Result<Self, StoreError> {
-        let factory = super::window().indexed_db()?;
-        let factory = factory.ok_or_else(|| StoreError("this browser keeps no IndexedDB".into()))?;
-        let request = factory.open_with_u32(DATABASE, 1)?;
-        let opened = request.clone();
-        let upgrade = Closure::once(move |_: web_sys::Event| {
-            if let Ok(database) = opened.result().and_then(|result| result.dyn_into::<IdbDatabase>()) {
-                for store in [RECORDS, IDENTITY] {
-                    // It can only exist already, which is as good.
-                    let _ = database.create_object_store(store);
-                }
-            }
-        });
-        request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
-        let database = finished(&request).await?;
-        Ok(Self(database.unchecked_into()))
+        Ok(Self(RefCell::new(database().await?)))
     }
 
     /// Who this device is; `None` before it is enrolled.
     pub async fn identity(&self) -> Result<Option<Identity>, StoreError> {
-        let store = self.0.transaction_with_str(IDENTITY)?.object_store(IDENTITY)?;
+        let store = self.read(IDENTITY)?;
         let value = finished(&store.get(&"self".into())?).await?;
         if value.is_undefined() {
             return Ok(None);
         }
-        let stored: StoredIdentity = rmp_serde::from_slice(&Uint8Array::new(&value).to_vec())
-            .map_err(|error| StoreError(format!("this device's identity cannot be read: {error}")))?;
+        let stored: StoredIdentity =
+            rmp_serde::from_slice(&Uint8Array::new(&value).to_vec()).map_err(|error| {
+                StoreError::Browser(format!("this device's identity cannot be read: {error}"))
+            })?;
         let StoredIdentity { enrolment, key, branch_name } = stored;
         Ok(Some(Identity { enrolment, key: SecretKey::from_random(key), branch_name }))
     }
@@ -108,14 +110,14 @@ impl Store {
             branch_name: identity.branch_name.clone(),
         };
         let bytes = rmp_serde::to_vec(&stored).expect("an identity always encodes");
-        let (transaction, store) = self.write(IDENTITY, STRICT)?;
+        let (transaction, store) = self.begin(IDENTITY, STRICT)?;
         store.put_with_key(&Uint8Array::from(bytes.as_slice()), &"self".into())?;
         committed(&transaction).await
     }
 
     /// All records.
     pub async fn records(&self) -> Result<Vec<Record>, StoreError> {
-        let store = self.0.transaction_with_str(RECORDS)?.object_store(RECORDS)?;
+        let store = self.read(RECORDS)?;
         let (keys, values) = (store.get_all_keys()?, store.get_all()?);
         let keys = Array::from(&finished(&keys).await?);
         let values = Array::from(&finished(&values).await?);
@@ -125,23 +127,75 @@ impl Store {
         Ok(records.collect())
     }
 
-    /// Stores all records in one transaction; durable when it returns, unless they come again.
+    /// Stores all records in one transaction; durable when it returns, unless they come again. Changes that
+    /// do not come again are this device's own, and must be new.
     pub async fn put(&self, records: &[Record], comes_again: bool) -> Result<(), StoreError> {
         let durability = if comes_again { "relaxed" } else { STRICT };
-        let (transaction, store) = self.write(RECORDS, durability)?;
+        let (transaction, store) = self.write(RECORDS, durability).await?;
         for record in records {
-            store.put_with_key(&Uint8Array::from(record.value.as_slice()), &record.key.as_str().into())?;
+            let (key, value) = (record.key.as_str().into(), Uint8Array::from(record.value.as_slice()));
+            if !comes_again && record.key.starts_with("run/") {
+                store.add_with_key(&value, &key)?;
+            } else {
+                store.put_with_key(&value, &key)?;
+            }
         }
         committed(&transaction).await
     }
 
-    fn write(&self, store: &str, durability: &str) -> Result<(IdbTransaction, IdbObjectStore), StoreError> {
+    /// Browsers close a database now and then (a page long in the background): it is opened again.
+    async fn write(
+        &self,
+        store: &str,
+        durability: &str,
+    ) -> Result<(IdbTransaction, IdbObjectStore), StoreError> {
+        if let Ok(begun) = self.begin(store, durability) {
+            return Ok(begun);
+        }
+        let again = database().await?;
+        self.0.replace(again);
+        if self.identity().await?.is_none() {
+            let said = "the browser has cleared this page's storage; enrol this device again";
+            return Err(StoreError::Browser(said.into()));
+        }
+        Ok(self.begin(store, durability)?)
+    }
+
+    fn begin(&self, store: &str, durability: &str) -> Result<(IdbTransaction, IdbObjectStore), JsValue> {
         let options = Object::new();
         Reflect::set(&options, &"durability".into(), &durability.into())?;
-        let transaction = self.0.strict_transaction(store, IdbTransactionMode::Readwrite, &options)?;
+        let transaction =
+            self.0.borrow().strict_transaction(store, IdbTransactionMode::Readwrite, &options)?;
         let objects = transaction.object_store(store)?;
         Ok((transaction, objects))
     }
+
+    fn read(&self, store: &str) -> Result<IdbObjectStore, JsValue> {
+        self.0.borrow().transaction_with_str(store)?.object_store(store)
+    }
+}
+
+/// Asks the browser to keep what is stored also when space is short; `None` where it cannot be asked.
+pub async fn ask_to_keep() -> Option<bool> {
+    let asked = super::window().navigator().storage().persist().ok()?;
+    JsFuture::from(asked).await.ok()?.as_bool()
+}
+
+async fn database() -> Result<StrictDatabase, StoreError> {
+    let factory = super::window().indexed_db()?;
+    let factory = factory.ok_or_else(|| StoreError::Browser("this browser keeps no IndexedDB".into()))?;
+    let request = factory.open_with_u32(DATABASE, 1)?;
+    let opened = request.clone();
+    let upgrade = Closure::once(move |_: web_sys::Event| {
+        if let Ok(database) = opened.result().and_then(|result| result.dyn_into::<IdbDatabase>()) {
+            for store in [RECORDS, IDENTITY] {
+                // It can only exist already, which is as good.
+                let _ = database.create_object_store(store);
+            }
+        }
+    });
+    request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+    Ok(finished(&request).await?.unchecked_into())
 }
 
 async fn finished(request: &IdbRequest) -> Result<JsValue, StoreError> {
@@ -179,5 +233,5 @@ fn once(sender: oneshot::Sender<web_sys::Event>) -> Closure<dyn FnMut(web_sys::E
 }
 
 async fn wait(receiver: oneshot::Receiver<web_sys::Event>) -> Result<web_sys::Event, StoreError> {
-    receiver.await.map_err(|_| StoreError("the browser gave no answer".into()))
+    receiver.await.map_err(|_| StoreError::Browser("the browser gave no answer".into()))
 }

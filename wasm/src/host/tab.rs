@@ -1,5 +1,7 @@
 //! One tab at a time: a Web Lock guards the store, so that no two replicas write one device's lines.
 
+use futures_channel::oneshot;
+use futures_util::future;
 use js_sys::{Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -17,17 +19,18 @@ pub async fn hold_the_store() {
     if Reflect::get(&navigator, &"locks".into()).is_ok_and(|locks| locks.is_undefined()) {
         return;
     }
-    let granted = Promise::new(&mut |resolve, reject| {
-        let held = Closure::new(move |_lock| {
-            // The lock lives as long as this promise, and nobody resolves it.
-            let _ = resolve.call0(&JsValue::UNDEFINED);
-            Promise::new(&mut |_, _| {})
-        });
-        if let Err(error) = request_lock("lianxiao", &held) {
-            let _ = reject.call1(&JsValue::UNDEFINED, &error);
-        }
-        held.forget();
+    let (sender, granted) = oneshot::channel();
+    let mut sender = Some(sender);
+    let held = Closure::new(move |_lock| {
+        let _ = sender.take().map(|sender| sender.send(()));
+        // The lock lives as long as this promise, and nobody resolves it.
+        Promise::new(&mut |_, _| {})
     });
-    // A browser that refuses locks altogether has no second tab on this store either.
-    let _ = JsFuture::from(granted).await;
+    let asked = request_lock("lianxiao", &held);
+    held.forget();
+    // What was asked for settles only where the browser refuses locks altogether; then no second tab is on
+    // this store either.
+    if let Ok(asked) = asked {
+        future::select(granted, JsFuture::from(asked)).await;
+    }
 }
