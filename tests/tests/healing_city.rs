@@ -322,3 +322,26 @@ async fn a_branch_whose_clock_is_ten_years_off_harms_nobody() {
         assert!(lost.is_empty(), "lost at {node}: {lost:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_only_listened_dates_what_it_writes_without_a_line_by_what_it_heard() {
+    let Some(library) = faketime() else {
+        let test = "a_branch_that_only_listened_dates_what_it_writes_without_a_line_by_what_it_heard";
+        return skipped(test, "libfaketime is missing: apt-get install faketime");
+    };
+    let mut town = Town::start(&[ONE], &[]).await;
+    let folder = town.safe_place().join("device");
+    Device::enrol(town.client(ONE), &folder).await;
+    let device = Device::on(&folder, town.client(ONE).address()).await;
+    device.act(&Command::SetProfile { registered: 1 }).await;
+    device.wait_for("all is at the city", |status| status.not_at_city == 0).await;
+    device.off().await;
+    town.converge().await;
+    town.kill(ONE).await;
+    town.line(ONE).cut();
+    // A hundred days later, always in another quarter, which the event's document names.
+    town.start_under(ONE, &["env", &library, "FAKETIME=+100d", "DONT_FAKE_MONOTONIC=1"]).await;
+    let event = town.record(ONE, "乙").await.unwrap();
+    let then = client_core::time::Quarter::of(now().day().plus(100)).to_string();
+    assert!(event.contains(&then), "dated by the certificate, not by what it heard: {event}");
+}
