@@ -204,7 +204,11 @@ impl Node {
             .filter(|(key, _)| matches!(key.document.scope, Scope::Shared | Scope::Decisions))
             .map(|(key, log)| (*key, log.clone()))
             .collect();
-        let shared = read_history(&store, city, &logs).await?;
+        let (shared, now) = (read_history(&store, city, &logs).await?, crate::sync::now());
+        // The clock was kept before it had seen the last runs.
+        for entry in shared.ordered() {
+            authors.values_mut().for_each(|author| author.clock_mut().observe(entry.stamp, now));
+        }
         let mut chains = BTreeMap::new();
         for introduction in store.introductions(city).await?.into_values() {
             chains.extend(introduction.chain.last().map(|last| (last.device, introduction.chain.clone())));

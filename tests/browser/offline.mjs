@@ -20,13 +20,24 @@ const step = (what) => console.log(what);
 const shot = async (name) => shots && page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
 const room = (path) => page.locator(`.rail a[href="${path}"]`).click();
 
-async function order(people) {
-  await room("/courses");
-  await at("order").first().click();
-  await page.locator("#people").fill(String(people));
-  await at("save-order").click();
-  await at("toast").waitFor();
+async function order(tab, people) {
+  await tab.locator('.rail a[href="/courses"]').click();
+  await tab.locator('[data-test="order"]').first().click();
+  await tab.locator("#people").fill(String(people));
+  await tab.locator('[data-test="save-order"]').click();
 }
+
+// What browsers do now and then, at the next use of the database: it is closed, and perhaps cleared.
+const lose_the_database = (tab, is_cleared) =>
+  tab.evaluate((is_cleared) => {
+    const begin = IDBDatabase.prototype.transaction;
+    IDBDatabase.prototype.transaction = function (...how) {
+      IDBDatabase.prototype.transaction = begin;
+      this.close();
+      if (is_cleared) indexedDB.deleteDatabase(this.name);
+      return begin.apply(this, how);
+    };
+  }, is_cleared);
 
 try {
   await page.goto(page_address);
@@ -43,16 +54,9 @@ try {
   await at("order").first().waitFor();
   step("reloaded offline");
 
-  // Browsers close a database now and then.
-  await page.evaluate(() => {
-    const begin = IDBDatabase.prototype.transaction;
-    IDBDatabase.prototype.transaction = function (...how) {
-      IDBDatabase.prototype.transaction = begin;
-      this.close();
-      return begin.apply(this, how);
-    };
-  });
-  await order(21);
+  await lose_the_database(page, false);
+  await order(page, 21);
+  await at("toast").waitFor();
   if (!(await at("toast").innerText()).includes("本机已存")) throw new Error("the badge does not say: saved here");
   await at("unsent").getByText("1", { exact: true }).waitFor();
   await page.reload();
@@ -73,6 +77,15 @@ try {
   await page.close();
   await second.locator('[data-test="branch"]').waitFor();
   step("one tab at a time");
+
+  await lose_the_database(second, true);
+  for (const people of [22, 23]) {
+    await order(second, people);
+    const refusal = second.locator('[data-test="refusal"]');
+    await refusal.getByText("cleared").waitFor();
+    await refusal.getByRole("button").click();
+  }
+  step("nothing is saved where the records are gone");
   if (problems.length > 0) throw new Error(`the page complained: ${problems.join(" | ")}`);
 } catch (error) {
   console.error(String(error), problems);

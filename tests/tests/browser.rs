@@ -11,6 +11,7 @@ async fn the_page_works_without_a_line_and_syncs_later() {
         "saved an event offline",
         "synced later",
         "one tab at a time",
+        "nothing is saved where the records are gone",
     ];
     orders_arrive("the_page_works_without_a_line_and_syncs_later", "offline.mjs", &steps, &[21]).await;
 }

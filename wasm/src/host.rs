@@ -14,9 +14,10 @@ pub use tab::hold_the_store;
 use client_core::command::Command;
 use client_core::event::EventRef;
 use client_core::identity::IdentityError;
-use client_core::replica::{Effect, Input, Replica};
+use client_core::replica::{Effect, Input, Record, Replica};
 use client_core::time::Millis;
-use futures_channel::oneshot;
+use futures_channel::{mpsc, oneshot};
+use futures_util::StreamExt;
 use gloo_timers::callback::{Interval, Timeout};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -32,12 +33,20 @@ const TICK_MILLIS: u32 = 5_000;
 /// How long changes are gathered before the page is told.
 const GATHER_MILLIS: u32 = 60;
 
+/// What waits for the store.
+struct Storing {
+    token: u64,
+    records: Vec<Record>,
+    comes_again: bool,
+}
+
 /// The running replica of this browser.
 pub struct Host {
     /// What people call this branch.
     pub branch_name: String,
     replica: RefCell<Replica>,
     store: Store,
+    storing: mpsc::UnboundedSender<Storing>,
     line: RefCell<Option<line::Line>>,
     answers: RefCell<BTreeMap<u32, oneshot::Sender<Answer>>>,
     next_command: Cell<u32>,
@@ -56,10 +65,12 @@ impl Host {
     ) -> Result<Rc<Self>, OpenError> {
         let records = store.records().await?;
         let replica = Replica::open(identity.enrolment, identity.key, records, now())?;
+        let (storing, waiting) = mpsc::unbounded();
         let host = Rc::new(Self {
             branch_name: identity.branch_name,
             replica: RefCell::new(replica),
             store,
+            storing,
             line: RefCell::new(None),
             answers: RefCell::new(BTreeMap::new()),
             next_command: Cell::new(0),
@@ -69,6 +80,7 @@ impl Host {
         });
         let ticking = host.clone();
         Interval::new(TICK_MILLIS, move || ticking.input(Input::Tick)).forget();
+        spawn_local(host.clone().store_all(waiting));
         spawn_local(line::keep_connected(host.clone()));
         Ok(host)
     }
@@ -93,6 +105,20 @@ impl Host {
         line::wake();
     }
 
+    /// Stores one after the other: what is later replaces what is earlier.
+    async fn store_all(self: Rc<Self>, mut waiting: mpsc::UnboundedReceiver<Storing>) {
+        while let Some(Storing { token, records, comes_again }) = waiting.next().await {
+            let stored = self.store.put(&records, comes_again).await;
+            if !comes_again {
+                self.is_overtaken.set(matches!(stored, Err(StoreError::Overtaken)));
+            }
+            self.input(match stored {
+                Ok(()) => Input::Persisted(token),
+                Err(error) => Input::NotPersisted(token, error.to_string()),
+            });
+        }
+    }
+
     fn input(self: &Rc<Self>, input: Input) {
         self.replica.borrow_mut().handle(input, now());
         loop {
@@ -104,17 +130,8 @@ impl Host {
     fn carry_out(self: &Rc<Self>, effect: Effect) {
         match effect {
             Effect::Persist { token, records, comes_again } => {
-                let host = self.clone();
-                spawn_local(async move {
-                    let outcome = match host.store.put(&records, comes_again).await {
-                        Ok(()) => Input::Persisted(token),
-                        Err(error) => {
-                            host.is_overtaken.set(matches!(error, StoreError::Overtaken));
-                            Input::NotPersisted(token, error.to_string())
-                        }
-                    };
-                    host.input(outcome);
-                });
+                // Whoever stores lives as long as the host.
+                let _ = self.storing.unbounded_send(Storing { token, records, comes_again });
             }
             Effect::Send(bytes) => {
                 if let Some(line) = self.line.borrow().as_ref() {
@@ -122,7 +139,7 @@ impl Host {
                 }
             }
             Effect::Hangup(_) => {
-                if let Some(line) = self.line.borrow().as_ref() {
+                if let Some(line) = self.line.take() {
                     line.hang_up();
                 }
             }

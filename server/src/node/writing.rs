@@ -155,8 +155,8 @@ impl Core {
         self.authors.values_mut().chain(self.in_flight.values_mut().map(|flying| &mut flying.author))
     }
 
-    /// The clock, to be kept with what is stored: at a branch also what was heard of the time counts offline.
-    /// The city hears of no time and keeps it with its own writing.
+    /// The clock, to be kept with what is stored: at a branch what was heard of the time counts offline too.
+    /// The city follows nobody's time and keeps its clock with its own writing.
     pub fn clock_note(&mut self) -> Option<(String, Vec<u8>)> {
         let changed = matches!(self.kind, Kind::Branch) || !self.in_flight.is_empty();
         let clock = self.authors_mut().map(|author| *author.clock_mut()).max_by_key(HybridClock::last);

@@ -1,11 +1,10 @@
 //! The wire to the node that served the page: one WebSocket, tried again with a growing, jittered wait.
 
 use super::{Host, now, random};
-use client_core::replica::Input;
+use client_core::replica::{Input, Replica};
 use client_core::sync::{Backoff, opening_query};
 use client_core::time::Millis;
 use futures_channel::{mpsc, oneshot};
-use futures_util::future::FusedFuture;
 use futures_util::{FutureExt, StreamExt, future, select_biased};
 use gloo_timers::future::TimeoutFuture;
 use std::cell::RefCell;
@@ -23,7 +22,7 @@ thread_local! {
     static WAKE: RefCell<Option<oneshot::Sender<()>>> = const { RefCell::new(None) };
 }
 
-/// Ends the wait for the next try, and a try that is not open yet.
+/// Ends the wait for the next try.
 pub fn wake() {
     if let Some(sender) = WAKE.take() {
         let _ = sender.send(());
@@ -39,17 +38,14 @@ pub async fn keep_connected(host: Rc<Host>) {
     woken.forget();
     let mut backoff = Backoff::default();
     loop {
-        let (sender, mut woken) = oneshot::channel();
-        WAKE.set(Some(sender));
-        let opened = carry(&host, &mut woken).await;
+        let opened = carry(&host).await;
         let stood = opened.is_some_and(|since| now().0 - since.0 > STOOD_MILLIS);
-        if host.with(|replica| replica.take_carried()) || stood {
+        if host.with(Replica::take_carried) || stood {
             backoff.reset();
         }
-        if !woken.is_terminated() {
-            let wait = TimeoutFuture::new(backoff.wait(random()[0]) as u32);
-            future::select(wait, woken).await;
-        }
+        let (sender, woken) = oneshot::channel();
+        WAKE.set(Some(sender));
+        future::select(TimeoutFuture::new(backoff.wait(random()[0]) as u32), woken).await;
     }
 }
 
@@ -71,14 +67,15 @@ impl Line {
         let _ = self.socket.send_with_u8_array(bytes);
     }
 
-    /// Ends it at once: on a dead line the browser says only after a minute that it is closed.
-    pub fn hang_up(&self) {
+    /// Nothing more is taken from it; on a dead line the browser would say only after a minute that it is
+    /// closed.
+    pub fn hang_up(self) {
         let _ = self.end.unbounded_send(Wire::Closed);
     }
 }
 
 /// One connection from opening to its end; says when it opened, if ever.
-async fn carry(host: &Rc<Host>, woken: &mut oneshot::Receiver<()>) -> Option<Millis> {
+async fn carry(host: &Rc<Host>) -> Option<Millis> {
     let nonce = random();
     let socket = open(&nonce)?;
     let (sender, mut wire) = mpsc::unbounded();
@@ -99,13 +96,14 @@ async fn carry(host: &Rc<Host>, woken: &mut oneshot::Receiver<()>) -> Option<Mil
     let first = select_biased! {
         first = wire.next() => first,
         () = TimeoutFuture::new(OPENING_MILLIS).fuse() => None,
-        _ = woken.fuse() => None,
     };
     let since = matches!(first, Some(Wire::Open)).then(now);
     if since.is_some() {
         host.line.replace(Some(Line { socket: socket.clone(), end: sender }));
         host.input(Input::Connected { nonce });
-        while let Some(Wire::Bytes(bytes)) = wire.next().await {
+        while let Some(Wire::Bytes(bytes)) = wire.next().await
+            && host.line.borrow().is_some()
+        {
             host.input(Input::Received(bytes));
         }
     }

@@ -5,7 +5,7 @@ use client_core::replica::{Enrolment, Record};
 use futures_channel::oneshot;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransaction, IdbTransactionMode};
@@ -78,31 +78,28 @@ impl From<JsValue> for StoreError {
     }
 }
 
-/// The open database.
-pub struct Store(RefCell<StrictDatabase>);
+/// The open database, and the key of the device whose records it holds.
+pub struct Store {
+    database: RefCell<StrictDatabase>,
+    device: Cell<Option<[u8; 32]>>,
+}
 
 impl Store {
     /// Opens the database of this page's address, made at the first time.
     pub async fn open() -> Result<Self, StoreError> {
-        Ok(Self(RefCell::new(database().await?)))
+        Ok(Self { database: RefCell::new(database().await?), device: Cell::new(None) })
     }
 
     /// Who this device is; `None` before it is enrolled.
     pub async fn identity(&self) -> Result<Option<Identity>, StoreError> {
         let store = self.read(IDENTITY)?;
-        let value = finished(&store.get(&"self".into())?).await?;
-        if value.is_undefined() {
-            return Ok(None);
-        }
-        let stored: StoredIdentity =
-            rmp_serde::from_slice(&Uint8Array::new(&value).to_vec()).map_err(|error| {
-                StoreError::Browser(format!("this device's identity cannot be read: {error}"))
-            })?;
+        let Some(stored) = identity_in(&store).await? else { return Ok(None) };
+        self.device.set(Some(stored.key));
         let StoredIdentity { enrolment, key, branch_name } = stored;
         Ok(Some(Identity { enrolment, key: SecretKey::from_random(key), branch_name }))
     }
 
-    /// Keeps who this device is.
+    /// Keeps who this device is; once.
     pub async fn keep_identity(&self, identity: &Identity) -> Result<(), StoreError> {
         let stored = StoredIdentity {
             enrolment: identity.enrolment.clone(),
@@ -110,8 +107,8 @@ impl Store {
             branch_name: identity.branch_name.clone(),
         };
         let bytes = rmp_serde::to_vec(&stored).expect("an identity always encodes");
-        let (transaction, store) = self.begin(IDENTITY, STRICT)?;
-        store.put_with_key(&Uint8Array::from(bytes.as_slice()), &"self".into())?;
+        let (transaction, store) = begin(&self.database.borrow(), IDENTITY, STRICT)?;
+        store.add_with_key(&Uint8Array::from(bytes.as_slice()), &"self".into())?;
         committed(&transaction).await
     }
 
@@ -131,7 +128,14 @@ impl Store {
     /// do not come again are this device's own, and must be new.
     pub async fn put(&self, records: &[Record], comes_again: bool) -> Result<(), StoreError> {
         let durability = if comes_again { "relaxed" } else { STRICT };
-        let (transaction, store) = self.write(RECORDS, durability).await?;
+        let begun = begin(&self.database.borrow(), RECORDS, durability);
+        let (transaction, store) = match begun {
+            Ok(begun) => begun,
+            Err(_) => {
+                self.open_again().await?;
+                begin(&self.database.borrow(), RECORDS, durability)?
+            }
+        };
         for record in records {
             let (key, value) = (record.key.as_str().into(), Uint8Array::from(record.value.as_slice()));
             if !comes_again && record.key.starts_with("run/") {
@@ -143,36 +147,46 @@ impl Store {
         committed(&transaction).await
     }
 
-    /// Browsers close a database now and then (a page long in the background): it is opened again.
-    async fn write(
-        &self,
-        store: &str,
-        durability: &str,
-    ) -> Result<(IdbTransaction, IdbObjectStore), StoreError> {
-        if let Ok(begun) = self.begin(store, durability) {
-            return Ok(begun);
-        }
+    /// Browsers close a database now and then (a page long in the background). Nothing may be written to one
+    /// that they cleared.
+    async fn open_again(&self) -> Result<(), StoreError> {
         let again = database().await?;
-        self.0.replace(again);
-        if self.identity().await?.is_none() {
-            let said = "the browser has cleared this page's storage; enrol this device again";
+        let store = again.transaction_with_str(IDENTITY)?.object_store(IDENTITY)?;
+        let found = identity_in(&store).await?.map(|stored| stored.key);
+        if found != self.device.get() {
+            again.close();
+            let said = "the browser has cleared this page's records; reload it and enrol this device again";
             return Err(StoreError::Browser(said.into()));
         }
-        Ok(self.begin(store, durability)?)
-    }
-
-    fn begin(&self, store: &str, durability: &str) -> Result<(IdbTransaction, IdbObjectStore), JsValue> {
-        let options = Object::new();
-        Reflect::set(&options, &"durability".into(), &durability.into())?;
-        let transaction =
-            self.0.borrow().strict_transaction(store, IdbTransactionMode::Readwrite, &options)?;
-        let objects = transaction.object_store(store)?;
-        Ok((transaction, objects))
+        self.database.replace(again);
+        Ok(())
     }
 
     fn read(&self, store: &str) -> Result<IdbObjectStore, JsValue> {
-        self.0.borrow().transaction_with_str(store)?.object_store(store)
+        self.database.borrow().transaction_with_str(store)?.object_store(store)
     }
+}
+
+fn begin(
+    database: &StrictDatabase,
+    store: &str,
+    durability: &str,
+) -> Result<(IdbTransaction, IdbObjectStore), JsValue> {
+    let options = Object::new();
+    Reflect::set(&options, &"durability".into(), &durability.into())?;
+    let transaction = database.strict_transaction(store, IdbTransactionMode::Readwrite, &options)?;
+    let objects = transaction.object_store(store)?;
+    Ok((transaction, objects))
+}
+
+async fn identity_in(store: &IdbObjectStore) -> Result<Option<StoredIdentity>, StoreError> {
+    let value = finished(&store.get(&"self".into())?).await?;
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let stored = rmp_serde::from_slice(&Uint8Array::new(&value).to_vec());
+    let unreadable = |error| StoreError::Browser(format!("this device's identity cannot be read: {error}"));
+    stored.map(Some).map_err(unreadable)
 }
 
 /// Asks the browser to keep what is stored also when space is short; `None` where it cannot be asked.

@@ -1,4 +1,4 @@
-//! One tab at a time: a Web Lock guards the store, so that no two replicas write one device's lines.
+//! One tab at a time: where the browser has Web Locks, one guards the store.
 
 use futures_channel::oneshot;
 use futures_util::future;
@@ -13,7 +13,7 @@ extern "C" {
 }
 
 /// Waits until this tab is the one that may use the store, and keeps it until the tab is closed.
-/// Browsers without Web Locks (plain HTTP from another machine) get no guard.
+/// Without Web Locks (plain HTTP from another machine) the store alone keeps a tab from overwriting another's.
 pub async fn hold_the_store() {
     let navigator = super::window().navigator();
     if Reflect::get(&navigator, &"locks".into()).is_ok_and(|locks| locks.is_undefined()) {
