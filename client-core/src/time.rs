@@ -59,7 +59,7 @@ pub const CLOCK_BOUND_MINUTES: i64 = 5;
 /// How far a stamp may run ahead of the city's time when it arrives there, before the city corrects it.
 pub const CLOCK_WRONG_MINUTES: i64 = 10;
 
-/// The one hybrid logical clock of a device. Persist it with every change it stamps.
+/// The one hybrid logical clock of a device. Persist it with all that is stored.
 ///
 /// Its stamps run at most five minutes ahead of the upstream's time, and never behind what the city
 /// said last: a clock that is ten years off orders events as if it were right.

@@ -378,6 +378,11 @@ fn encode(value: &impl Serialize) -> Vec<u8> {
     rmp_serde::to_vec(value).expect("what the simulator keeps can be encoded")
 }
 
+/// Whether a batch is the device's own writing: it says where its lines end.
+pub fn is_own_writing(records: &[Record]) -> bool {
+    records.iter().any(|record| record.key.starts_with("own/"))
+}
+
 /// Reads what a record holds.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     rmp_serde::from_slice(bytes).ok()

@@ -5,7 +5,7 @@ use crate::checker::{Checker, Delivery, Holdings, NodeId, Readers, Watched};
 use crate::dice::Dice;
 use crate::network::{Line, MILLI, Pipe, SECOND, Time};
 use crate::node::{Flavour, Kind, Node, Program};
-use crate::shell::{Act, read};
+use crate::shell::{Act, is_own_writing, read};
 use client_core::event::Scope;
 use client_core::ids::BranchId;
 use client_core::log::{LogKey, Place, Run};
@@ -298,7 +298,7 @@ impl World {
             self.after(2 * MILLI, What::NotPersisted(node, life, token));
             return;
         }
-        if records.iter().any(|record| record.key.starts_with("own/")) {
+        if is_own_writing(records) {
             for record in records.iter().filter(|record| record.key.starts_with("run/")) {
                 if let Some((_, run)) = read::<(Place, Run)>(&record.value) {
                     self.checker.wrote(node, &run);

@@ -2,7 +2,7 @@
 
 use super::decode::{self, NOTHING};
 use super::truth::Truth;
-use crate::shell::read;
+use crate::shell::{is_own_writing, read};
 use client_core::event::{DocumentId, Scope};
 use client_core::ids::{BranchId, ChangeHash};
 use client_core::log::{LogKey, Place, Run};
@@ -51,7 +51,7 @@ impl Holdings {
     /// A batch was written. Gives back what is wrong with it.
     pub fn write(&mut self, records: &[Record], truth: &Truth) -> Vec<String> {
         let mut wrong = Vec::new();
-        let own = records.iter().any(|record| record.key.starts_with("own/"));
+        let own = is_own_writing(records);
         let mut written = Written { runs: Vec::new(), own, cursor: None };
         for record in records {
             if record.key.starts_with("run/")
