@@ -8,6 +8,12 @@ use crate::time::Stamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// The longest name of a field.
+const MOST_FIELD_BYTES: usize = 64;
+
+/// The most one row seals.
+const MOST_CONTENT_BYTES: usize = 64 * 1024;
+
 /// One sealed field of one person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedRow {
@@ -59,10 +65,15 @@ impl SealedRow {
         row
     }
 
-    /// Whether a certified author of this branch signed it.
+    /// Whether it is of the shape this program writes, and a certified author of this branch signed it.
     pub fn holds(&self, city: CityId, author: &identity::Certificate) -> bool {
         let entitled = author.branch == self.branch || author.branch == BranchId::CITY;
-        entitled
+        let well_formed = self.field.len() <= MOST_FIELD_BYTES
+            && !self.field.chars().any(char::is_control)
+            && self.content.len() <= MOST_CONTENT_BYTES
+            && self.stamp <= Stamp(i64::MAX as u64);
+        well_formed
+            && entitled
             && author.device == self.author
             && identity::verify(author.key, &self.signed_bytes(city), &self.signature)
     }

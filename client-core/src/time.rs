@@ -16,17 +16,17 @@ impl Millis {
 
     /// The city's own date at this moment (Asia/Shanghai, UTC+8 without summer time).
     pub fn day(self) -> Day {
-        Day((self.0 + CITY_OFFSET_MILLIS).div_euclid(Self::DAY) as i32)
+        Day(self.0.saturating_add(CITY_OFFSET_MILLIS).div_euclid(Self::DAY) as i32)
     }
 
     /// Minutes since midnight in the city.
     pub fn minute_of_day(self) -> u16 {
-        ((self.0 + CITY_OFFSET_MILLIS).rem_euclid(Self::DAY) / Self::MINUTE) as u16
+        (self.0.saturating_add(CITY_OFFSET_MILLIS).rem_euclid(Self::DAY) / Self::MINUTE) as u16
     }
 
     /// This moment and `minutes` more.
     pub fn plus_minutes(self, minutes: i64) -> Self {
-        Self(self.0 + minutes * Self::MINUTE)
+        Self(self.0.saturating_add(minutes.saturating_mul(Self::MINUTE)))
     }
 }
 
@@ -111,7 +111,7 @@ impl HybridClock {
 
     /// Takes note of the upstream's time, which nobody signed for: it only holds stamps back.
     pub fn hear_upstream(&mut self, upstream: Millis, now: Millis) {
-        self.upstream_offset = Some(upstream.0 - now.0);
+        self.upstream_offset = Some(upstream.0.saturating_sub(now.0));
         if self.last > Stamp::at(upstream.plus_minutes(2 * CLOCK_BOUND_MINUTES)) {
             self.last = Stamp::at(upstream);
         }
@@ -121,7 +121,7 @@ impl HybridClock {
     /// shows no less: stamps go on from there. A clock that was far ahead comes back, and the city
     /// corrects what it stamped.
     pub fn hear_city(&mut self, city: Millis, now: Millis) {
-        self.upstream_offset = self.upstream_offset.max(Some(city.0 - now.0));
+        self.upstream_offset = self.upstream_offset.max(Some(city.0.saturating_sub(now.0)));
         let bound = self.bound(now);
         if self.last > Stamp::at(bound.plus_minutes(CLOCK_WRONG_MINUTES - CLOCK_BOUND_MINUTES)) {
             self.last = Stamp::at(bound);
@@ -371,6 +371,17 @@ mod tests {
         clock.hear_city(RIGHT.plus_minutes(1), wrong);
         let next = clock.tick(wrong).millis();
         assert!(next > RIGHT.plus_minutes(1) && next <= RIGHT.plus_minutes(1 + CLOCK_BOUND_MINUTES));
+    }
+
+    #[test]
+    fn times_nobody_can_mean_break_nothing() {
+        for said in [i64::MIN, i64::MAX] {
+            let mut clock = HybridClock::default();
+            clock.hear_upstream(Millis(said), RIGHT);
+            clock.hear_city(Millis(said), RIGHT);
+            assert!(clock.tick(RIGHT) < clock.tick(RIGHT));
+            let _ = (Millis(said).day(), Millis(said).minute_of_day());
+        }
     }
 
     #[test]

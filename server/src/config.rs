@@ -38,9 +38,13 @@ pub enum StartError {
 pub struct DataFolder(pub PathBuf);
 
 impl DataFolder {
-    /// Makes the folder if it is missing.
+    /// Makes the folder if it is missing; nobody else reads what is in it.
     pub fn open(path: &Path) -> Result<Self, StartError> {
-        std::fs::create_dir_all(path).map_err(|error| StartError::File { path: path.into(), error })?;
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.create(path).map_err(|error| StartError::File { path: path.into(), error })?;
         Ok(Self(path.into()))
     }
 

@@ -1,6 +1,7 @@
 //! The `lianxiao` program.
 
 use clap::Parser;
+use futures_util::future::select_all;
 use lianxiao::app::{self, App};
 use lianxiao::cli::{Cli, Lang, Task};
 use lianxiao::client::Client;
@@ -10,10 +11,24 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::task::{AbortHandle, JoinHandle};
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// The store has so long to be closed.
+const CLOSING: Duration = Duration::from_secs(30);
+const NOT_CLOSED: &str =
+    "the store could not be closed (is the database away?); nothing that was saved is lost";
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("the system gives threads");
+    let code = runtime.block_on(begin());
+    // A plan that is being made, or a database that does not answer, does not hold the end up.
+    runtime.shutdown_background();
+    code
+}
+
+async fn begin() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     // A log that cannot be written, on a full disk for one, must not stop the node.
     tracing_subscriber::fmt()
@@ -35,22 +50,21 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         Task::City { data, listen, database } => {
             let folder = DataFolder::open(&data)?;
             let app = config::open_city(&folder, database.as_deref()).await?;
-            let arbiter = tokio::spawn(jobs::arbiter::run(app.node.clone()));
-            let sealer = tokio::spawn(jobs::sealer::run(app.node.clone()));
-            let clock_watch = tokio::spawn(jobs::clock_watch::run(app.node.clone()));
-            serve(&folder, app, listen).await?;
-            sealer.abort();
-            arbiter.abort();
-            clock_watch.abort();
+            let jobs = vec![
+                tokio::spawn(jobs::arbiter::run(app.node.clone())),
+                tokio::spawn(jobs::sealer::run(app.node.clone())),
+                tokio::spawn(jobs::clock_watch::run(app.node.clone())),
+            ];
+            serve(&folder, app, jobs, listen).await?;
         }
         Task::Branch { data, listen, upstream, code } => {
             let folder = DataFolder::open(&data)?;
             let (app, upstream) = config::open_branch(&folder, upstream.as_deref(), code.as_deref()).await?;
-            let line = tokio::spawn(sync::upstream::run(app.node.clone(), upstream, folder.segments()));
-            let sealer = tokio::spawn(jobs::sealer::run(app.node.clone()));
-            serve(&folder, app, listen).await?;
-            sealer.abort();
-            line.abort();
+            let jobs = vec![
+                tokio::spawn(sync::upstream::run(app.node.clone(), upstream, folder.segments())),
+                tokio::spawn(jobs::sealer::run(app.node.clone())),
+            ];
+            serve(&folder, app, jobs, listen).await?;
         }
         Task::Code { data, branch, role, label } => {
             let role = client_core::event::Role::from(role);
@@ -109,8 +123,14 @@ fn say(answer: &serde_json::Value, json: bool, told: impl Fn() -> String) {
     }
 }
 
-/// Serves until Ctrl-C or SIGTERM, then closes the store.
-async fn serve(folder: &DataFolder, app: App, listen: SocketAddr) -> Result<(), Box<dyn Error>> {
+/// Serves until Ctrl-C or SIGTERM, then closes the store. What ends by itself before ends the program, so
+/// that whoever watches over it starts it again.
+async fn serve(
+    folder: &DataFolder,
+    app: App,
+    jobs: Vec<JoinHandle<()>>,
+    listen: SocketAddr,
+) -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(|error| {
         StartError::Wrong(format!("cannot listen on {listen}: {error}; choose another address with --listen"))
     })?;
@@ -118,12 +138,21 @@ async fn serve(folder: &DataFolder, app: App, listen: SocketAddr) -> Result<(), 
     folder.write_address(address)?;
     println!("http://{address}/");
     let node = app.node.clone();
+    let aborts: Vec<AbortHandle> = jobs.iter().map(JoinHandle::abort_handle).collect();
+    let broke =
+        "a part of the node broke (the log says which): start it again; nothing that was saved is lost";
+    let served = tokio::select! {
+        served = app::serve(app, listener, std::future::pending()) => served.map_err(Into::into),
+        () = node.stopped() => Err(broke.into()),
+        _ = select_all(jobs) => Err(broke.into()),
+        () = app::stopped() => Ok(()),
+    };
+    aborts.iter().for_each(AbortHandle::abort);
     tokio::select! {
-        served = app::serve(app, listener, std::future::pending()) => served?,
-        () = app::stopped() => {}
+        () = node.close() => served,
+        () = tokio::time::sleep(CLOSING) => Err(NOT_CLOSED.into()),
+        () = app::stopped() => Err(NOT_CLOSED.into()),
     }
-    node.close().await;
-    Ok(())
 }
 
 async fn import_office(

@@ -28,6 +28,7 @@ pub use writing::Actions;
 
 use crate::projection::CourseProjection;
 use crate::store::{Store, StoreError};
+use crate::sync::outbox::Outbox;
 use arbitration::{STANDING, Standing};
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::command::{self, Asker, Command, CommandError};
@@ -48,7 +49,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot, watch};
 use writing::{Drafting, OWN_LINES, WriteRequest};
 
 /// What this node is.
@@ -351,31 +352,28 @@ impl Node {
         self.changed.subscribe()
     }
 
+    /// Until the core has stopped, whatever made it.
+    pub async fn stopped(&self) {
+        self.inbox.stopped().await;
+    }
+
     /// Stops the core and closes the store.
     pub async fn close(&self) {
         // One that has stopped needs no telling.
         let _ = self.inbox.send(Message::Stop).await;
-        self.inbox.stopped().await;
+        self.stopped().await;
         self.store.close().await;
     }
 
     /// A connection to the upstream was opened with `nonce`; frames for it go to `frames`.
-    pub async fn connected(
-        &self,
-        nonce: [u8; 32],
-        frames: mpsc::UnboundedSender<Vec<u8>>,
-    ) -> Result<Connection, NodeError> {
+    pub async fn connected(&self, nonce: [u8; 32], frames: Outbox) -> Result<Connection, NodeError> {
         let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
         self.send(Message::Open(Input::Connected { connection, nonce }, frames)).await?;
         Ok(connection)
     }
 
     /// Somebody opened a connection with `peer_nonce`; frames for it go to `frames`.
-    pub async fn accepted(
-        &self,
-        peer_nonce: [u8; 32],
-        frames: mpsc::UnboundedSender<Vec<u8>>,
-    ) -> Result<Connection, NodeError> {
+    pub async fn accepted(&self, peer_nonce: [u8; 32], frames: Outbox) -> Result<Connection, NodeError> {
         let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
         let nonce = crate::keys::random_bytes();
         self.send(Message::Open(Input::Accepted { connection, nonce, peer_nonce }, frames)).await?;

@@ -3,6 +3,7 @@
 pub mod carrier;
 pub mod endpoint;
 pub mod exchange;
+pub mod outbox;
 pub mod segments;
 pub mod upstream;
 

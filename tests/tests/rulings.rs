@@ -12,8 +12,8 @@ use lianxiao::config::{self, DataFolder};
 use lianxiao::jobs::clock_watch;
 use lianxiao::node::{EnrolRequest, Node, Whereabouts};
 use lianxiao::sync::now;
+use lianxiao::sync::outbox::{Outgoing, outbox};
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 const TEN_YEARS: i64 = 3_652 * Millis::DAY;
 
@@ -22,7 +22,7 @@ struct Device {
     node: Arc<Node>,
     replica: Replica,
     connection: u64,
-    frames: mpsc::UnboundedReceiver<Vec<u8>>,
+    frames: Outgoing,
     clock_off_millis: i64,
     answers: Vec<EventRef>,
 }
@@ -34,7 +34,7 @@ impl Device {
         let answer = node.enrol(&EnrolRequest { code, key: key.public() }, now()).await.unwrap();
         let enrolment = Enrolment { city_key: answer.city_key, chain: answer.chain, user: answer.user };
         let mut replica = Replica::open(enrolment, key, Vec::new(), now()).unwrap();
-        let (sender, frames) = mpsc::unbounded_channel();
+        let (sender, frames) = outbox();
         let connection = node.accepted([n; 32], sender).await.unwrap();
         replica.handle(Input::Connected { nonce: [n; 32] }, now());
         let node = node.clone();

@@ -1,6 +1,7 @@
 pub(crate) mod node;
 mod reading;
 mod refusing;
+mod segments;
 
 use super::*;
 use crate::event::{Draft, Scope};

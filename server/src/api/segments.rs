@@ -67,7 +67,7 @@ async fn answer(
         Wanted::Part(first, last) => (StatusCode::PARTIAL_CONTENT, first, last + 1 - first),
         Wanted::Beyond => {
             let range = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, known, range).into_response());
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response());
         }
     };
     let file = SegmentFile::part(app.node.clone(), segment, first, length);

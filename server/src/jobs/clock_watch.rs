@@ -10,10 +10,14 @@ use std::sync::Arc;
 /// Runs until dropped. What arrived just before the node was last stopped is looked at again.
 pub async fn run(node: Arc<Node>) {
     let mut news = node.subscribe();
-    let mut open = node.far_ahead_at_heads(now()).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "the ends of the lines cannot be read");
-        Vec::new()
-    });
+    let mut open = loop {
+        match node.far_ahead_at_heads(now()).await {
+            Ok(open) => break open,
+            Err(NodeError::Stopping) => return,
+            Err(error) => tracing::error!(%error, "the ends of the lines cannot be read: trying again"),
+        }
+        tokio::time::sleep(super::TRY_AGAIN).await;
+    };
     loop {
         let mut has_failed = false;
         match correct(&node, &mut open).await {

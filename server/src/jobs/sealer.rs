@@ -6,7 +6,7 @@ use crate::store::Segment;
 use crate::sync::now;
 use client_core::event::DocumentId;
 use client_core::ids::SegmentId;
-use client_core::log::{Run, SegmentHeader, segment_record};
+use client_core::log::{MAX_HEADER_BYTES, Run, SegmentHeader, segment_record};
 use client_core::time::{Day, Quarter};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// How often the sealer looks; what grew since its last look is left alone.
 const PERIOD: Duration = Duration::from_secs(5);
+/// A document that failed is left alone for so many looks.
+const LEFT_ALONE: u32 = 720;
 /// So many runs since they were last joined are worth it.
 const MANY_RUNS: usize = 32;
 /// A document of a quarter that is over is sealed from here on, in bytes of changes.
@@ -41,21 +43,26 @@ pub struct Sealer {
     node: Arc<Node>,
     scanned: u64,
     tails: BTreeMap<DocumentId, Tail>,
+    /// Documents that failed, and how many looks they are left alone.
+    failed: BTreeMap<DocumentId, u32>,
 }
 
 /// Looks again and again. Runs until dropped.
 pub async fn run(node: Arc<Node>) {
-    let mut sealer = match Sealer::open(node).await {
-        Ok(sealer) => sealer,
-        Err(error) => return tracing::error!(%error, "the sealer cannot start"),
-    };
     let mut looks = tokio::time::interval(PERIOD);
+    let mut sealer = loop {
+        looks.tick().await;
+        match Sealer::open(node.clone()).await {
+            Ok(sealer) => break sealer,
+            Err(error) => tracing::error!(%error, "the sealer cannot start: it tries again"),
+        }
+    };
     loop {
         looks.tick().await;
         match sealer.look(now().day()).await {
             Ok(()) => {}
             Err(NodeError::Stopping) => return,
-            Err(error) => tracing::error!(%error, "the sealer could not finish"),
+            Err(error) => tracing::error!(%error, "the sealer could not finish: it tries again"),
         }
     }
 }
@@ -67,24 +74,38 @@ impl Sealer {
         for segment in node.store().segments(node.city()).await? {
             tails.entry(segment.document).or_default().sealed = segment.upto;
         }
-        Ok(Self { node, scanned: 0, tails })
+        Ok(Self { node, scanned: 0, tails, failed: BTreeMap::new() })
     }
 
     /// Joins and seals what did not grow since the last look.
     pub async fn look(&mut self, today: Day) -> Result<(), NodeError> {
         let grown = self.scan().await?;
-        let resting: Vec<DocumentId> =
-            self.tails.keys().filter(|document| !grown.contains(document)).copied().collect();
+        self.failed.retain(|_, looks| {
+            *looks -= 1;
+            *looks > 0
+        });
+        let rests = |document: &&DocumentId| !grown.contains(document) && !self.failed.contains_key(document);
+        let resting: Vec<DocumentId> = self.tails.keys().filter(rests).copied().collect();
         for document in resting {
-            let tail = &self.tails[&document];
-            let enough = if document.period < Quarter::of(today) { CLOSED_BYTES } else { OPEN_BYTES };
-            if tail.runs >= MANY_RUNS || (tail.bytes >= enough && tail.runs > 1) {
-                self.join(document).await?;
-            }
-            while self.tails[&document].bytes >= enough {
-                self.seal(document).await?;
+            match self.look_at(document, today).await {
+                Ok(()) => {}
+                Err(NodeError::Stopping) => return Err(NodeError::Stopping),
+                Err(error) => {
+                    tracing::error!(%document, %error, "not joined or sealed: it is left alone for an hour");
+                    self.failed.insert(document, LEFT_ALONE);
+                }
             }
         }
+        Ok(())
+    }
+
+    async fn look_at(&mut self, document: DocumentId, today: Day) -> Result<(), NodeError> {
+        let tail = &self.tails[&document];
+        let enough = if document.period < Quarter::of(today) { CLOSED_BYTES } else { OPEN_BYTES };
+        if tail.runs >= MANY_RUNS || (tail.bytes >= enough && tail.runs > 1) {
+            self.join(document).await?;
+        }
+        while self.tails[&document].bytes >= enough && self.seal(document).await? {}
         Ok(())
     }
 
@@ -125,8 +146,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Seals the next stretch.
-    async fn seal(&mut self, document: DocumentId) -> Result<(), NodeError> {
+    /// Seals the next stretch; says whether there was one.
+    async fn seal(&mut self, document: DocumentId) -> Result<bool, NodeError> {
         let (store, city) = (self.node.store(), self.node.city());
         let (after, mut upto, mut bytes) = (self.tails[&document].sealed, 0, 0);
         for run in store.fed_of_document(city, document, after).await? {
@@ -136,12 +157,16 @@ impl Sealer {
             (upto, bytes) = (run.feed, bytes + run.bytes);
         }
         if bytes == 0 {
-            return self.count(document).await;
+            return self.count(document).await.map(|()| false);
         }
         self.node.keep_runs(document, upto).await?;
         let mut segment =
             Segment { document, after, upto, hash: SegmentId([0; 32]), size: 0, header: Vec::new() };
         let runs = self.runs_of(&segment).await?;
+        if runs.is_empty() {
+            // They were joined with later ones meanwhile.
+            return self.count(document).await.map(|()| false);
+        }
         let from = match store.last_segment(city, document).await? {
             Some(last) => last.describe()?.to,
             None => Vec::new(),
@@ -153,6 +178,10 @@ impl Sealer {
             header.introductions.push((run.actor, ByteBuf::from(introduction.ok_or_else(missing)?)));
         }
         segment.header = header.encode();
+        if segment.header.len() > MAX_HEADER_BYTES {
+            let authors = header.to.len();
+            return Err(NodeError::Refused(format!("too many lines for a segment's header: {authors}")));
+        }
         let mut hasher = Sha256::new_with_prefix(&segment.header);
         segment.size = segment.header.len() as u64;
         for run in &runs {
@@ -165,8 +194,8 @@ impl Sealer {
         self.node.put_segment(segment).await?;
         let tail = self.tails.entry(document).or_default();
         tail.sealed = upto;
-        tail.bytes -= bytes;
-        Ok(())
+        tail.bytes = tail.bytes.saturating_sub(bytes);
+        Ok(true)
     }
 
     async fn runs_of(&self, segment: &Segment) -> Result<Vec<Run>, NodeError> {

@@ -10,6 +10,7 @@ use super::{Kind, News, NodeError, Writer};
 use crate::projection::{CourseCount, CourseProjection};
 use crate::store::{Store, StoreError};
 use crate::sync::now;
+use crate::sync::outbox::{Outbox, TooMuch};
 use client_core::author::Author;
 use client_core::decide::{self, FarAhead};
 use client_core::door::Admitted;
@@ -34,7 +35,7 @@ pub enum Message {
     /// Something happened on a connection; the permit lets the next frame of it in.
     Input(Input, Option<OwnedSemaphorePermit>),
     /// A connection was made; frames to it go here.
-    Open(Input, mpsc::UnboundedSender<Vec<u8>>),
+    Open(Input, Outbox),
     /// Somebody wants to write.
     Write(Box<WriteRequest>),
     /// Runs of a segment; the answer says how many of them were new.
@@ -208,7 +209,7 @@ pub struct Core {
     pub far_ahead: Vec<FarAhead>,
     pub chains: BTreeMap<DeviceId, Chain>,
     pub refused: VecDeque<(LogKey, String)>,
-    pub senders: BTreeMap<Connection, mpsc::UnboundedSender<Vec<u8>>>,
+    pub senders: BTreeMap<Connection, Outbox>,
     pub storing: Vec<(u64, Batch)>,
     pub queues: BTreeMap<Writer, VecDeque<WriteRequest>>,
     pub in_flight: BTreeMap<Writer, InFlight>,
@@ -227,7 +228,9 @@ pub struct Trouble {
 }
 
 /// A clock this far from the upstream's is noted, in milliseconds.
-const CLOCK_FAR_OFF: i64 = 10 * Millis::MINUTE;
+const REASON_CHARS: usize = 300;
+
+const CLOCK_FAR_OFF: u64 = 10 * Millis::MINUTE.unsigned_abs();
 
 /// What waits is written to SQLite's file this often, in milliseconds: a write waits for the disk.
 const WRITTEN_EVERY: i64 = 5_000;
@@ -432,12 +435,15 @@ impl Core {
     fn carry_out(&mut self, effect: Effect, now: Millis) {
         match effect {
             Effect::Send { connection, bytes } => {
-                if let Some(sender) = self.senders.get(&connection) {
-                    // A connection that is gone says so itself.
-                    let _ = sender.send(bytes);
+                // A connection that is gone says so itself.
+                if let Some(Err(TooMuch)) = self.senders.get(&connection).map(|outbox| outbox.send(bytes)) {
+                    tracing::warn!(connection, "connection ended: it takes nothing and asks for more");
+                    self.senders.remove(&connection);
                 }
             }
             Effect::Hangup { connection, reason } => {
+                // The peer may have worded it.
+                let reason: String = reason.chars().take(REASON_CHARS).collect();
                 tracing::info!(connection, reason, "connection ended");
                 self.senders.remove(&connection);
             }
@@ -491,9 +497,9 @@ impl Core {
                 for author in self.authors_mut() {
                     author.clock_mut().hear_upstream(time, now);
                 }
-                let off = time.0 - now.0;
+                let off = time.0.saturating_sub(now.0);
                 self.clock_off = Some(off);
-                if off.abs() > CLOCK_FAR_OFF {
+                if off.unsigned_abs() > CLOCK_FAR_OFF {
                     let minutes = off / Millis::MINUTE;
                     tracing::warn!(
                         minutes,
@@ -513,7 +519,8 @@ impl Core {
                 self.journal.note(Happening::UpstreamRenewed, "", "", now);
             }
             Effect::Reported(client) => self.reported(&client, now),
-            Effect::Refused { key, seq, reason, here } => {
+            Effect::Refused { key, seq, mut reason, here } => {
+                reason = reason.chars().take(REASON_CHARS).collect();
                 tracing::warn!(document = %key.document, actor = %key.actor, seq, reason, here, "changes refused");
                 self.journal.note(Happening::ChangesRefused, key.to_string(), reason.as_str(), now);
                 self.refused.push_back((key, reason));

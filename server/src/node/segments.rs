@@ -42,12 +42,15 @@ impl Node {
     pub async fn segments_for(&self, reader: &Certificate) -> Result<SegmentList, NodeError> {
         let mut segments = self.store.segments(self.city).await?;
         segments.retain(|segment| reader.may_read(&segment.document));
-        let listed = segments.into_iter().map(|segment| {
-            let header = segment.describe()?;
+        let listed = segments.into_iter().filter_map(|segment| {
+            let described = segment.describe();
             let Segment { document, hash, size: bytes, .. } = segment;
-            Ok(ListedSegment { document, hash, bytes, runs: header.runs, from: header.from, to: header.to })
+            let header = described
+                .inspect_err(|error| tracing::error!(%hash, %error, "a segment is not listed"))
+                .ok()?;
+            Some(ListedSegment { document, hash, bytes, runs: header.runs, from: header.from, to: header.to })
         });
-        Ok(SegmentList { city: self.city, segments: listed.collect::<Result<_, NodeError>>()? })
+        Ok(SegmentList { city: self.city, segments: listed.collect() })
     }
 
     /// Whether this node has a place in its upstream's feed: then the session alone brings what is new.

@@ -1,17 +1,18 @@
 //! Carries frames between one WebSocket and the node, whichever side opened it.
 
+use super::outbox::Outgoing;
 use crate::node::{Node, NodeError};
 use client_core::peer::{Connection, Input};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
 /// A connection's buffer for reading; it is cleared before each read, so a large one costs time too.
 pub const READ_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Frames of one connection that may wait for the core.
-const MOST_WAITING: usize = 2;
+pub const MOST_WAITING: usize = 2;
 
 /// Who takes nothing for so long is gone, though the operating system may not say so for long.
 const MOST_FOR_WRITING: Duration = Duration::from_secs(60);
@@ -22,7 +23,7 @@ const MOST_FOR_CLOSING: Duration = Duration::from_secs(2);
 pub async fn carry<S, E>(
     node: &Arc<Node>,
     connection: Connection,
-    mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
+    mut frames: Outgoing,
     mut incoming: S,
     mut outgoing: impl Sink<Vec<u8>, Error = E> + Unpin,
 ) -> String
@@ -74,10 +75,10 @@ where
 async fn send<E>(
     outgoing: &mut (impl Sink<Vec<u8>, Error = E> + Unpin),
     first: Vec<u8>,
-    frames: &mut mpsc::UnboundedReceiver<Vec<u8>>,
+    frames: &mut Outgoing,
 ) -> Result<(), E> {
     outgoing.feed(first).await?;
-    while let Ok(bytes) = frames.try_recv() {
+    while let Some(bytes) = frames.try_recv() {
         outgoing.feed(bytes).await?;
     }
     outgoing.flush().await
@@ -87,13 +88,14 @@ async fn send<E>(
 mod tests {
     use super::*;
     use crate::config::{self, DataFolder};
+    use crate::sync::outbox::outbox;
     use futures_util::{future, sink, stream};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_peer_that_takes_nothing_is_heard_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let node = config::open_city(&DataFolder::open(folder.path()).unwrap(), None).await.unwrap().node;
-        let (sender, frames) = mpsc::unbounded_channel();
+        let (sender, frames) = outbox();
         // The challenge waits to be sent from now on.
         let connection = node.accepted([1; 32], sender).await.unwrap();
         let (began, writing) = tokio::sync::oneshot::channel();

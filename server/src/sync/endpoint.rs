@@ -2,6 +2,7 @@
 
 use super::Opening;
 use super::carrier::{READ_BUFFER_BYTES, carry};
+use super::outbox::outbox;
 use crate::app::App;
 use crate::error::Problem;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -9,7 +10,6 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use client_core::sync::MAX_FRAME_BYTES;
 use futures_util::{SinkExt, StreamExt, future};
-use tokio::sync::mpsc;
 
 /// `GET /sync?nonce=…`
 pub async fn sync(
@@ -18,7 +18,8 @@ pub async fn sync(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let nonce = opening.bytes().map_err(|wrong| Problem::bad_request("no_nonce", wrong))?;
-    let upgrade = upgrade.max_message_size(MAX_FRAME_BYTES).read_buffer_size(READ_BUFFER_BYTES);
+    let upgrade = upgrade.max_message_size(MAX_FRAME_BYTES).max_frame_size(MAX_FRAME_BYTES);
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES);
     Ok(upgrade.on_upgrade(move |socket| serve(app, nonce, socket)))
 }
 
@@ -33,7 +34,7 @@ async fn serve(app: App, nonce: [u8; 32], socket: WebSocket) {
             Err(error) => Some(Err(error.to_string())),
         })
     });
-    let (sender, frames) = mpsc::unbounded_channel();
+    let (sender, frames) = outbox();
     let Ok(connection) = app.node.accepted(nonce, sender).await else { return };
     let reason = carry(&app.node, connection, frames, incoming, outgoing).await;
     tracing::info!(connection, reason, "peer disconnected");

@@ -6,6 +6,8 @@
 //! bytes, big-endian. A request waits until the node has something to say, at most ten seconds.
 
 use super::Opening;
+use super::carrier::MOST_WAITING;
+use super::outbox::{Outgoing, outbox};
 use crate::app::App;
 use crate::error::Problem;
 use axum::body::Bytes;
@@ -17,7 +19,7 @@ use client_core::sync::MAX_FRAME_BYTES;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
 /// Names a connection carried by POST.
 pub const EXCHANGE: HeaderName = HeaderName::from_static("lianxiao-exchange");
@@ -31,7 +33,8 @@ const MOST: usize = 1_000;
 
 struct Carried {
     connection: Connection,
-    frames: tokio::sync::Mutex<mpsc::UnboundedReceiver<Vec<u8>>>,
+    waiting: Arc<Semaphore>,
+    frames: tokio::sync::Mutex<Outgoing>,
     asked: Mutex<Instant>,
 }
 
@@ -64,7 +67,8 @@ pub async fn exchange(
     };
     *carried.asked.lock().expect("nobody panics holding it") = Instant::now();
     for bytes in frames_of(&body)? {
-        app.node.input(Input::Received { connection: carried.connection, bytes }, None).await?;
+        let permit = carried.waiting.clone().acquire_owned().await.ok();
+        app.node.input(Input::Received { connection: carried.connection, bytes }, permit).await?;
     }
     let mut frames = carried.frames.lock().await;
     let mut answer = Vec::new();
@@ -100,11 +104,12 @@ async fn open(app: &App, opening: &Opening) -> Result<(String, Arc<Carried>), Pr
     if open >= MOST {
         return Err(Problem::busy("too many exchanges are open: try again in a minute"));
     }
-    let (sender, frames) = mpsc::unbounded_channel();
+    let (sender, frames) = outbox();
     let connection = app.node.accepted(nonce, sender).await?;
     let name = hex::encode(crate::keys::random_id());
     let (frames, asked) = (tokio::sync::Mutex::new(frames), Mutex::new(Instant::now()));
-    let carried = Arc::new(Carried { connection, frames, asked });
+    let waiting = Arc::new(Semaphore::new(MOST_WAITING));
+    let carried = Arc::new(Carried { connection, waiting, frames, asked });
     app.exchanges.open().insert(name.clone(), carried.clone());
     Ok((name, carried))
 }
@@ -124,7 +129,7 @@ pub fn frames_of(mut body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
         let (length, rest) = body.split_first_chunk::<4>().ok_or_else(wrong)?;
         let length = u32::from_be_bytes(*length) as usize;
         let (frame, rest) = rest.split_at_checked(length).ok_or_else(wrong)?;
-        if length > MAX_FRAME_BYTES {
+        if length == 0 || length > MAX_FRAME_BYTES {
             return Err(wrong());
         }
         frames.push(frame.to_vec());

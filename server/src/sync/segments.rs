@@ -21,6 +21,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const SILENCE: Duration = Duration::from_secs(30);
 /// The file is read in pieces of this size.
 const PIECE_BYTES: usize = 64 * 1024;
+/// No list and no file is larger: a segment is 4 MiB of changes with what stands around each.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// Of an answer that is none so much is read.
+const MOST_ANSWER: u64 = 4 * 1024;
 /// Runs are made durable together, about so many bytes of them.
 const BATCH_BYTES: usize = 512 * 1024;
 
@@ -34,6 +38,16 @@ pub enum FetchError {
         upstream: String,
         /// How.
         error: reqwest::Error,
+    },
+    /// The upstream cannot give it now.
+    #[error("{upstream} cannot give {what} now: {answer}")]
+    NotNow {
+        /// Where.
+        upstream: String,
+        /// What was asked for.
+        what: String,
+        /// What it said.
+        answer: String,
     },
     /// The upstream answers no, or something else.
     #[error("{upstream} does not give {what}: {answer}")]
@@ -109,6 +123,7 @@ pub struct Fetcher {
     nonce: Option<[u8; 32]>,
     left_out: BTreeMap<SegmentId, String>,
     fetched: Fetched,
+    has_gained: bool,
 }
 
 impl Fetcher {
@@ -125,12 +140,18 @@ impl Fetcher {
             nonce: None,
             left_out: BTreeMap::new(),
             fetched: Fetched::default(),
+            has_gained: false,
         }
     }
 
     /// What came so far.
     pub fn fetched(&self) -> Fetched {
         self.fetched
+    }
+
+    /// Whether a file here grew since this was asked last.
+    pub fn take_gained(&mut self) -> bool {
+        std::mem::take(&mut self.has_gained)
     }
 
     /// Segments that are not fetched again by this process, and why.
@@ -170,8 +191,21 @@ impl Fetcher {
     }
 
     async fn take(&mut self, listed: &ListedSegment, path: &Path) -> Result<(), FetchError> {
+        if listed.bytes > MOST_BYTES {
+            let answer = format!("{} bytes; the most is {MOST_BYTES}", listed.bytes);
+            return Err(self.refused(&format!("segment {}", listed.hash), answer));
+        }
+        let began_at = fs::metadata(path).await.map_or(0, |file| file.len());
         self.download(listed, path).await?;
-        self.check(listed, path).await?;
+        match self.check(listed, path).await {
+            // What was here may have been spoiled by a power cut.
+            Err(FetchError::WrongBytes { .. }) if began_at > 0 => {
+                remove(path).await?;
+                self.download(listed, path).await?;
+                self.check(listed, path).await?;
+            }
+            checked => checked?,
+        }
         self.fetched.runs += self.let_in(listed, path).await?;
         self.fetched.segments += 1;
         tracing::info!(document = %listed.document, hash = %listed.hash, bytes = listed.bytes, "segment taken in");
@@ -182,10 +216,11 @@ impl Fetcher {
         let what = "the list of segments";
         let response = self.ask("segments", LIST, |request| request).await?;
         if !response.status().is_success() {
-            return Err(self.refused(what, response.status().to_string()));
+            return Err(self.answered(what, response).await);
         }
+        let list = self.read(response, MOST_BYTES).await?;
         let list: SegmentList =
-            response.json().await.map_err(|error| self.refused(what, error.to_string()))?;
+            serde_json::from_slice(&list).map_err(|error| self.refused(what, error.to_string()))?;
         if list.city != self.node.city() {
             return Err(self.refused(what, "it is of another city".into()));
         }
@@ -214,6 +249,7 @@ impl Fetcher {
         if have >= listed.bytes {
             return Ok(());
         }
+        let began_at = have;
         let hash = listed.hash;
         let response = self
             .ask(&format!("segments/{hash}"), &purpose_of(hash), |request| match have {
@@ -234,25 +270,59 @@ impl Fetcher {
                 file.set_len(0).await.map_err(&failed)?;
                 have = 0;
             }
-            status => return Err(self.refused(&what, status.to_string())),
+            _ => return Err(self.answered(&what, response).await),
         }
         let mut pieces = response.bytes_stream();
-        while let Some(piece) = pieces.next().await {
-            let written = match piece {
-                Ok(piece) => file.write_all(&piece).await.map(|()| piece.len() as u64),
-                Err(error) => {
-                    file.flush().await.map_err(&failed)?;
-                    return Err(self.broken(error));
+        let mut broke = None;
+        while have <= listed.bytes
+            && let Some(piece) = pieces.next().await
+        {
+            match piece {
+                Ok(piece) => {
+                    file.write_all(&piece).await.map_err(&failed)?;
+                    have += piece.len() as u64;
+                    self.fetched.bytes += piece.len() as u64;
                 }
-            };
-            let written = written.map_err(&failed)?;
-            have += written;
-            self.fetched.bytes += written;
-            if have > listed.bytes {
-                break;
+                Err(error) => {
+                    broke = Some(self.broken(error));
+                    break;
+                }
             }
         }
-        file.flush().await.map_err(&failed)
+        // A full disk says so only now.
+        file.flush().await.map_err(&failed)?;
+        self.has_gained |= have > began_at;
+        broke.map_or(Ok(()), Err)
+    }
+
+    /// The whole body, if it is not larger.
+    async fn read(&self, response: Response, most: u64) -> Result<Vec<u8>, FetchError> {
+        let (mut body, mut pieces) = (Vec::new(), response.bytes_stream());
+        while let Some(piece) = pieces.next().await {
+            body.extend_from_slice(&piece.map_err(|error| self.broken(error))?);
+            if body.len() as u64 > most {
+                return Err(self.refused("an answer of fitting size", format!("over {most} bytes")));
+            }
+        }
+        Ok(body)
+    }
+
+    /// An answer that is none, with what the upstream says of it.
+    async fn answered(&self, what: &str, response: Response) -> FetchError {
+        let status = response.status();
+        let body = self.read(response, MOST_ANSWER).await.unwrap_or_default();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let answer = format!("{status} {}", problem["detail"].as_str().unwrap_or_default());
+        let is_of_the_file = [
+            StatusCode::FORBIDDEN,
+            StatusCode::NOT_FOUND,
+            StatusCode::GONE,
+            StatusCode::RANGE_NOT_SATISFIABLE,
+        ];
+        match is_of_the_file.contains(&status) {
+            true => self.refused(what, answer),
+            false => FetchError::NotNow { upstream: self.upstream.clone(), what: what.to_owned(), answer },
+        }
     }
 
     /// The address is the hash of the bytes.

@@ -3,14 +3,14 @@
 
 use super::carrier::{READ_BUFFER_BYTES, carry};
 use super::now;
-use super::segments::Fetcher;
+use super::outbox::outbox;
+use super::segments::{FetchError, Fetcher};
 use crate::node::Node;
 use client_core::sync::{Backoff, MAX_FRAME_BYTES, opening_query};
 use futures_util::{SinkExt, StreamExt, future};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 
 /// A line that stood this long, or carried something, lets the next wait begin small again.
@@ -24,10 +24,9 @@ pub async fn run(node: Arc<Node>, upstream: String, folder: PathBuf) {
     let mut fetcher = Fetcher::new(node.clone(), &upstream, folder);
     loop {
         let began = now();
-        let came = fetcher.fetched().bytes;
         let reason = match fetcher.run().await {
             // A download that gets on is worth going on with; one that does not must not keep the rest away.
-            Err(error) if fetcher.fetched().bytes > came => {
+            Err(error @ FetchError::Line { .. }) if fetcher.take_gained() => {
                 backoff.reset();
                 error.to_string()
             }
@@ -52,6 +51,7 @@ pub async fn connect(node: &Arc<Node>, address: &str) -> String {
     let address = format!("{address}{}", opening_query(&nonce));
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES))
         .read_buffer_size(READ_BUFFER_BYTES);
     let connecting = tokio_tungstenite::connect_async_with_config(address, Some(config), true);
     let socket = match tokio::time::timeout(Duration::from_secs(20), connecting).await {
@@ -70,7 +70,7 @@ pub async fn connect(node: &Arc<Node>, address: &str) -> String {
             Err(error) => Some(Err(error.to_string())),
         })
     });
-    let (sender, frames) = mpsc::unbounded_channel();
+    let (sender, frames) = outbox();
     let Ok(connection) = node.connected(nonce, sender).await else { return "the node is stopping".into() };
     carry(node, connection, frames, incoming, outgoing).await
 }

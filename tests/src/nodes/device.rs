@@ -12,12 +12,12 @@ use lianxiao::client::Client;
 use lianxiao::node::{EnrolAnswer, Kind, Node, Setup, Status, Writer};
 use lianxiao::store::Store;
 use lianxiao::sync::exchange::{EXCHANGE, frames_of, put_frame};
+use lianxiao::sync::outbox::outbox;
 use lianxiao::sync::{now, upstream};
 use reqwest::Response;
 use reqwest::header::HeaderMap;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// A device that is on; dropped, it is off.
@@ -137,13 +137,13 @@ async fn open(folder: &Path) -> Arc<Node> {
 /// Carries frames there and back, one request after the other.
 async fn post(node: Arc<Node>, upstream: String) {
     let nonce = lianxiao::keys::random_bytes();
-    let (sender, mut up) = mpsc::unbounded_channel();
+    let (sender, mut up) = outbox();
     let connection = node.connected(nonce, sender).await.expect("a connection");
     let address = format!("{upstream}/sync/exchange{}", opening_query(&nonce));
     let (http, mut headers) = (reqwest::Client::new(), HeaderMap::new());
     loop {
         let mut body = Vec::new();
-        while let Ok(frame) = up.try_recv() {
+        while let Some(frame) = up.try_recv() {
             put_frame(&mut body, &frame);
         }
         let answer = http.post(&address).headers(headers.clone()).body(body).send().await;

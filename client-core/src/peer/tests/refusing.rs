@@ -7,7 +7,7 @@ use crate::log::{FeedItem, ShelfError};
 use crate::sync::Frame;
 
 /// A store that cannot be read.
-struct Broken;
+pub struct Broken;
 
 impl Shelf for Broken {
     fn runs_after(&self, _: &LogKey, _: u8, _: u64, _: usize) -> Result<Vec<Run>, ShelfError> {
