@@ -127,3 +127,24 @@ impl SealedBatch {
         (good, refused)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, TEACHER, branch};
+
+    #[test]
+    fn a_row_of_another_shape_than_this_program_writes_is_refused_though_it_is_signed() {
+        let given = Given::nothing();
+        let (key, certificate) = given.certificate(branch(1));
+        let holds = |field: &str, stamp: u64, content: usize| {
+            let (author, city) = (certificate.device, certificate.city);
+            let place = (branch(1), TEACHER);
+            let row = SealedRow::write(city, &key, author, place, field, Stamp(stamp), vec![0; content]);
+            row.holds(city, &certificate)
+        };
+        assert!(holds("name", 1, MOST_CONTENT_BYTES));
+        assert!(!holds("name", 1 << 63, 1) && !holds("na\0me", 1, 1));
+        assert!(!holds(&"n".repeat(MOST_FIELD_BYTES + 1), 1, 1) && !holds("name", 1, MOST_CONTENT_BYTES + 1));
+    }
+}

@@ -418,3 +418,39 @@ async fn remove(path: &Path) -> Result<(), FetchError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, DataFolder};
+    use axum::routing::get;
+    use client_core::event::{DocumentId, Scope};
+    use client_core::ids::{ActorId, BranchId, ChangeHash};
+    use client_core::log::Head;
+    use client_core::time::Quarter;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_upstream_that_cannot_now_costs_nothing_of_what_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = config::open_city(&DataFolder::open(folder.path()).unwrap(), None).await.unwrap().node;
+        let (hash, period) = (SegmentId([7; 32]), Quarter { year: 2026, quarter: 4 });
+        let document = DocumentId { scope: Scope::Shared, branch: BranchId::CITY, person: None, period };
+        let to = vec![Head { actor: ActorId([1; 16]), seq: 1, hash: ChangeHash([2; 32]) }];
+        let listed = ListedSegment { document, hash, bytes: 100, runs: 1, from: Vec::new(), to };
+        let list = SegmentList { city: node.city(), segments: vec![listed] };
+        let upstream = axum::Router::new()
+            .route("/segments", get(async || axum::Json(list)))
+            .route("/segments/{hash}", get(async || StatusCode::BAD_GATEWAY));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async { axum::serve(listener, upstream).await });
+        let (parts, part) = (folder.path().join("segments"), format!("{hash}.part"));
+        std::fs::create_dir(&parts).unwrap();
+        std::fs::write(parts.join(&part), [1; 10]).unwrap();
+        let mut fetcher = Fetcher::new(node, &url, parts.clone());
+        let error = fetcher.run().await.unwrap_err();
+        assert!(matches!(error, FetchError::NotNow { .. }), "{error}");
+        assert!(fetcher.left_out().is_empty() && !fetcher.take_gained());
+        assert_eq!(std::fs::read(parts.join(&part)).unwrap(), [1; 10]);
+    }
+}
