@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 const MOST_FIELD_BYTES: usize = 64;
 
 /// The most one row seals.
-const MOST_CONTENT_BYTES: usize = 64 * 1024;
+pub const MOST_CONTENT_BYTES: usize = 64 * 1024;
 
 /// One sealed field of one person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,14 +65,19 @@ impl SealedRow {
         row
     }
 
-    /// Whether it is of the shape this program writes, and a certified author of this branch signed it.
-    pub fn holds(&self, city: CityId, author: &identity::Certificate) -> bool {
-        let entitled = author.branch == self.branch || author.branch == BranchId::CITY;
-        let well_formed = self.field.len() <= MOST_FIELD_BYTES
+    /// Whether it is of the shape that others take: a short name of a field, no more than
+    /// [`MOST_CONTENT_BYTES`], a stamp that a store can hold.
+    pub fn is_well_formed(&self) -> bool {
+        self.field.len() <= MOST_FIELD_BYTES
             && !self.field.chars().any(char::is_control)
             && self.content.len() <= MOST_CONTENT_BYTES
-            && self.stamp <= Stamp(i64::MAX as u64);
-        well_formed
+            && self.stamp <= Stamp(i64::MAX as u64)
+    }
+
+    /// Whether it is well formed and a certified author of this branch signed it.
+    pub fn holds(&self, city: CityId, author: &identity::Certificate) -> bool {
+        let entitled = author.branch == self.branch || author.branch == BranchId::CITY;
+        self.is_well_formed()
             && entitled
             && author.device == self.author
             && identity::verify(author.key, &self.signed_bytes(city), &self.signature)

@@ -8,7 +8,7 @@ use client_core::event::{DocumentId, Draft, EventRef};
 use client_core::ids::{ActionId, Entropy, UserId};
 use client_core::log::Run;
 use client_core::peer::Writing;
-use client_core::sealed::SealedRow;
+use client_core::sealed::{MOST_CONTENT_BYTES, SealedRow};
 use client_core::time::{HybridClock, Millis};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -98,15 +98,15 @@ impl Core {
         for field in actions.fields {
             let stamp = author.clock_mut().tick(now);
             let (device, place) = (author.certificate().device, (field.branch, field.person));
-            rows.push(SealedRow::write(
-                self.city,
-                author.key(),
-                device,
-                place,
-                &field.field,
-                stamp,
-                field.value.into_bytes(),
-            ));
+            let (bytes, content) = (field.value.len(), field.value.into_bytes());
+            let row = SealedRow::write(self.city, author.key(), device, place, &field.field, stamp, content);
+            if !row.is_well_formed() {
+                return Err(NodeError::Refused(format!(
+                    "{} of {} is {bytes} bytes; the most is {MOST_CONTENT_BYTES}: shorten it",
+                    field.field, field.person
+                )));
+            }
+            rows.push(row);
         }
         let mut events = Vec::new();
         let mut by_document: BTreeMap<DocumentId, (Vec<Run>, Option<Vec<u8>>)> = BTreeMap::new();
