@@ -17,6 +17,8 @@ use tracing_subscriber::EnvFilter;
 
 /// The store has so long to be closed.
 const CLOSING: Duration = Duration::from_secs(30);
+/// Signals that come so soon after each other are one.
+const SAME_SIGNAL: Duration = Duration::from_secs(2);
 const NOT_CLOSED: &str =
     "the store could not be closed (is the database away?); nothing that was saved is lost";
 
@@ -148,10 +150,19 @@ async fn serve(
         () = app::stopped() => Ok(()),
     };
     aborts.iter().for_each(AbortHandle::abort);
+    if let Err(error) = &served {
+        tracing::error!(%error, "closing the store");
+    }
+    // A task of its own: it may hold up whoever waits for it.
+    let closing = tokio::spawn(async move { node.close().await });
+    let asked_again = async {
+        tokio::time::sleep(SAME_SIGNAL).await;
+        app::stopped().await;
+    };
     tokio::select! {
-        () = node.close() => served,
+        _ = closing => served,
         () = tokio::time::sleep(CLOSING) => Err(NOT_CLOSED.into()),
-        () = app::stopped() => Err(NOT_CLOSED.into()),
+        () = asked_again => Err(NOT_CLOSED.into()),
     }
 }
 

@@ -51,6 +51,7 @@ pub struct Host {
     answers: RefCell<BTreeMap<u32, oneshot::Sender<Answer>>>,
     next_command: Cell<u32>,
     is_overtaken: Cell<bool>,
+    is_cleared: Cell<bool>,
     change_is_told: Cell<bool>,
     on_change: Box<dyn Fn()>,
 }
@@ -75,6 +76,7 @@ impl Host {
             answers: RefCell::new(BTreeMap::new()),
             next_command: Cell::new(0),
             is_overtaken: Cell::new(false),
+            is_cleared: Cell::new(false),
             change_is_told: Cell::new(false),
             on_change: Box::new(on_change),
         });
@@ -111,6 +113,9 @@ impl Host {
             let stored = self.store.put(&records, comes_again).await;
             if !comes_again {
                 self.is_overtaken.set(matches!(stored, Err(StoreError::Overtaken)));
+            }
+            if let Err(StoreError::Cleared) = stored {
+                self.is_cleared.set(true);
             }
             self.input(match stored {
                 Ok(()) => Input::Persisted(token),

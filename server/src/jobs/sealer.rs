@@ -2,7 +2,7 @@
 //! a segment.
 
 use crate::node::{Node, NodeError};
-use crate::store::Segment;
+use crate::store::{Segment, StoreError};
 use crate::sync::now;
 use client_core::event::DocumentId;
 use client_core::ids::SegmentId;
@@ -67,6 +67,15 @@ pub async fn run(node: Arc<Node>) {
     }
 }
 
+/// Whether it is no fault of the document that was being sealed.
+fn is_passing(error: &NodeError) -> bool {
+    match error {
+        NodeError::Store(error) => !matches!(error, StoreError::Damaged(_)),
+        NodeError::NotSaved(_) | NodeError::DiskFull(_) | NodeError::Stopping => true,
+        _ => false,
+    }
+}
+
 impl Sealer {
     /// Goes on where segments end.
     pub async fn open(node: Arc<Node>) -> Result<Self, NodeError> {
@@ -89,7 +98,7 @@ impl Sealer {
         for document in resting {
             match self.look_at(document, today).await {
                 Ok(()) => {}
-                Err(NodeError::Stopping) => return Err(NodeError::Stopping),
+                Err(error) if is_passing(&error) => return Err(error),
                 Err(error) => {
                     tracing::error!(%document, %error, "not joined or sealed: it is left alone for an hour");
                     self.failed.insert(document, LEFT_ALONE);

@@ -227,9 +227,10 @@ pub struct Trouble {
     pub text: String,
 }
 
-/// A clock this far from the upstream's is noted, in milliseconds.
+/// Of a reason that a peer may have worded so much is kept.
 const REASON_CHARS: usize = 300;
 
+/// A clock this far from the upstream's is noted, in milliseconds.
 const CLOCK_FAR_OFF: u64 = 10 * Millis::MINUTE.unsigned_abs();
 
 /// What waits is written to SQLite's file this often, in milliseconds: a write waits for the disk.

@@ -21,8 +21,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const SILENCE: Duration = Duration::from_secs(30);
 /// The file is read in pieces of this size.
 const PIECE_BYTES: usize = 64 * 1024;
-/// No list and no file is larger: a segment is 4 MiB of changes with what stands around each.
+/// No file is larger: a segment is 4 MiB of changes with what stands around each.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// No list is.
+const MOST_LIST_BYTES: u64 = 256 * 1024 * 1024;
 /// Of an answer that is none so much is read.
 const MOST_ANSWER: u64 = 4 * 1024;
 /// Runs are made durable together, about so many bytes of them.
@@ -163,7 +165,8 @@ impl Fetcher {
     /// held here, and goes on with those that were begun. Damaged ones are reported and left to the
     /// session; a broken line ends it, to be called again.
     pub async fn run(&mut self) -> Result<(), FetchError> {
-        let mut begun = self.begun().await?;
+        self.has_gained = false;
+        let (mut begun, mut not_now) = (self.begun().await?, None);
         if begun.is_empty() && self.node.follows_upstream().await? {
             return Ok(());
         }
@@ -178,6 +181,10 @@ impl Fetcher {
                         tracing::warn!(%error, document = %listed.document, "segment left out");
                         self.left_out.insert(listed.hash, error.to_string());
                     }
+                    Err(error @ FetchError::NotNow { .. }) => {
+                        not_now = Some(error);
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -187,7 +194,7 @@ impl Fetcher {
         for path in begun.into_values() {
             remove(&path).await?;
         }
-        Ok(())
+        not_now.map_or(Ok(()), Err)
     }
 
     async fn take(&mut self, listed: &ListedSegment, path: &Path) -> Result<(), FetchError> {
@@ -195,11 +202,10 @@ impl Fetcher {
             let answer = format!("{} bytes; the most is {MOST_BYTES}", listed.bytes);
             return Err(self.refused(&format!("segment {}", listed.hash), answer));
         }
-        let began_at = fs::metadata(path).await.map_or(0, |file| file.len());
-        self.download(listed, path).await?;
+        let went_on = self.download(listed, path).await?;
         match self.check(listed, path).await {
             // What was here may have been spoiled by a power cut.
-            Err(FetchError::WrongBytes { .. }) if began_at > 0 => {
+            Err(FetchError::WrongBytes { .. }) if went_on => {
                 remove(path).await?;
                 self.download(listed, path).await?;
                 self.check(listed, path).await?;
@@ -218,7 +224,7 @@ impl Fetcher {
         if !response.status().is_success() {
             return Err(self.answered(what, response).await);
         }
-        let list = self.read(response, MOST_BYTES).await?;
+        let list = self.read(response, MOST_LIST_BYTES).await?;
         let list: SegmentList =
             serde_json::from_slice(&list).map_err(|error| self.refused(what, error.to_string()))?;
         if list.city != self.node.city() {
@@ -240,16 +246,14 @@ impl Fetcher {
         Ok(begun)
     }
 
-    /// Brings the file to its full length, from the byte where it stands.
-    async fn download(&mut self, listed: &ListedSegment, path: &Path) -> Result<(), FetchError> {
+    /// Brings the file to its full length, from the byte where it stands; says whether any stood there.
+    async fn download(&mut self, listed: &ListedSegment, path: &Path) -> Result<bool, FetchError> {
         let failed = at(path);
-        let options = OpenOptions::new().create(true).append(true).open(path).await;
-        let mut file = options.map_err(&failed)?;
-        let mut have = file.metadata().await.map_err(&failed)?.len();
+        let began_at = fs::metadata(path).await.map_or(0, |file| file.len());
+        let mut have = began_at;
         if have >= listed.bytes {
-            return Ok(());
+            return Ok(true);
         }
-        let began_at = have;
         let hash = listed.hash;
         let response = self
             .ask(&format!("segments/{hash}"), &purpose_of(hash), |request| match have {
@@ -258,6 +262,11 @@ impl Fetcher {
             })
             .await?;
         let what = format!("segment {hash}");
+        if !response.status().is_success() {
+            return Err(self.answered(&what, response).await);
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path).await;
+        let mut file = file.map_err(&failed)?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {
                 let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
@@ -266,11 +275,10 @@ impl Fetcher {
                     return Err(self.refused(&what, format!("it sent {range:?} for bytes from {have} on")));
                 }
             }
-            StatusCode::OK => {
+            _ => {
                 file.set_len(0).await.map_err(&failed)?;
                 have = 0;
             }
-            _ => return Err(self.answered(&what, response).await),
         }
         let mut pieces = response.bytes_stream();
         let mut broke = None;
@@ -292,7 +300,7 @@ impl Fetcher {
         // A full disk says so only now.
         file.flush().await.map_err(&failed)?;
         self.has_gained |= have > began_at;
-        broke.map_or(Ok(()), Err)
+        broke.map_or(Ok(began_at > 0), Err)
     }
 
     /// The whole body, if it is not larger.

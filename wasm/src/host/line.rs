@@ -22,14 +22,20 @@ thread_local! {
     static WAKE: RefCell<Option<oneshot::Sender<()>>> = const { RefCell::new(None) };
 }
 
-/// Ends the wait for the next try.
+fn until_woken() -> oneshot::Receiver<()> {
+    let (sender, woken) = oneshot::channel();
+    WAKE.set(Some(sender));
+    woken
+}
+
+/// Ends the wait for the next try; the one after a try that fails, too.
 pub fn wake() {
     if let Some(sender) = WAKE.take() {
         let _ = sender.send(());
     }
 }
 
-/// Connects, carries messages until the line drops, waits, and so on for ever.
+/// Connects, carries messages until the line drops, waits, and so on.
 pub async fn keep_connected(host: Rc<Host>) {
     let woken = Closure::<dyn FnMut()>::new(wake);
     for moment in ["online", "focus"] {
@@ -37,14 +43,17 @@ pub async fn keep_connected(host: Rc<Host>) {
     }
     woken.forget();
     let mut backoff = Backoff::default();
-    loop {
+    // What comes could not be kept where the records are gone.
+    while !host.is_cleared.get() {
+        let mut woken = until_woken();
         let opened = carry(&host).await;
         let stood = opened.is_some_and(|since| now().0 - since.0 > STOOD_MILLIS);
         if host.with(Replica::take_carried) || stood {
             backoff.reset();
         }
-        let (sender, woken) = oneshot::channel();
-        WAKE.set(Some(sender));
+        if opened.is_some() {
+            woken = until_woken();
+        }
         future::select(TimeoutFuture::new(backoff.wait(random()[0]) as u32), woken).await;
     }
 }

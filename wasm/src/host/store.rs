@@ -51,6 +51,8 @@ struct StoredIdentity {
 pub enum StoreError {
     /// Another tab has written where this one wanted to: what this one holds is out of date.
     Overtaken,
+    /// The browser has cleared this page's records: nothing may be written any more.
+    Cleared,
     /// What the browser said when its storage failed.
     Browser(String),
 }
@@ -60,6 +62,9 @@ impl std::fmt::Display for StoreError {
         match self {
             Self::Overtaken => f.write_str(
                 "another tab of this page has written meanwhile; reload this page and do it again",
+            ),
+            Self::Cleared => f.write_str(
+                "the browser has cleared this page's records; reload it and enrol this device again",
             ),
             Self::Browser(said) => f.write_str(said),
         }
@@ -155,8 +160,7 @@ impl Store {
         let found = identity_in(&store).await?.map(|stored| stored.key);
         if found != self.device.get() {
             again.close();
-            let said = "the browser has cleared this page's records; reload it and enrol this device again";
-            return Err(StoreError::Browser(said.into()));
+            return Err(StoreError::Cleared);
         }
         self.database.replace(again);
         Ok(())
