@@ -82,7 +82,7 @@ try {
   for (const people of [22, 23]) {
     await order(second, people);
     const refusal = second.locator('[data-test="refusal"]');
-    await refusal.getByText("cleared").waitFor();
+    await refusal.getByText("清掉").waitFor();
     await refusal.getByRole("button").click();
   }
   step("nothing is saved where the records are gone");

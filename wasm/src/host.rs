@@ -151,9 +151,12 @@ impl Host {
             Effect::Answer { id, mut result } => {
                 if let Err((code, _)) = &mut result
                     && code == "not_saved"
-                    && self.is_overtaken.get()
                 {
-                    *code = "other_tab".into();
+                    match (self.is_cleared.get(), self.is_overtaken.get()) {
+                        (true, _) => *code = "cleared".into(),
+                        (false, true) => *code = "other_tab".into(),
+                        (false, false) => {}
+                    }
                 }
                 if let Some(sender) = self.answers.borrow_mut().remove(&id) {
                     // Whoever asked may have gone to another room.
