@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::store::Synchronous;
 use clap::{Parser, Subcommand, ValueEnum};
 use client_core::event::Role;
 use std::net::SocketAddr;
@@ -43,6 +44,9 @@ pub enum Task {
         /// The one-time code, on the first start.
         #[arg(long)]
         code: Option<String>,
+        /// Whether saving waits for the disk.
+        #[arg(long, value_enum, default_value = "full")]
+        synchronous: Synchronous,
     },
     /// Makes a one-time code for a device, through the running node.
     Code {

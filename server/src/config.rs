@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::keys;
 use crate::node::{EnrolAnswer, EnrolRequest, Kind, Node, Setup, Writer};
-use crate::store::Store;
+use crate::store::{Store, Synchronous};
 use crate::sync::now;
 use client_core::event::Role;
 use client_core::identity::{self, Certificate, Chain, SecretKey};
@@ -145,6 +145,7 @@ pub async fn open_branch(
     folder: &DataFolder,
     upstream: Option<&str>,
     code: Option<&str>,
+    synchronous: Synchronous,
 ) -> Result<(App, String), StartError> {
     if folder.0.join("city.key").exists() {
         return Err(StartError::Wrong(format!("{} belongs to the city node", folder.0.display())));
@@ -175,7 +176,7 @@ pub async fn open_branch(
         enrolment.upstream = upstream.to_owned();
         write_json(&path, &enrolment)?;
     }
-    let store = Store::open(&folder.database_url()).await?;
+    let store = Store::open_with(&folder.database_url(), synchronous).await?;
     let setup = Setup {
         kind: Kind::Branch,
         city_key: enrolment.city_key,

@@ -59,9 +59,10 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             ];
             serve(&folder, app, jobs, listen).await?;
         }
-        Task::Branch { data, listen, upstream, code } => {
+        Task::Branch { data, listen, upstream, code, synchronous } => {
             let folder = DataFolder::open(&data)?;
-            let (app, upstream) = config::open_branch(&folder, upstream.as_deref(), code.as_deref()).await?;
+            let (app, upstream) =
+                config::open_branch(&folder, upstream.as_deref(), code.as_deref(), synchronous).await?;
             let jobs = vec![
                 tokio::spawn(sync::upstream::run(app.node.clone(), upstream, folder.segments())),
                 tokio::spawn(jobs::sealer::run(app.node.clone())),

@@ -37,6 +37,15 @@ pub enum Engine {
     Postgres,
 }
 
+/// Whether a commit waits for the disk; SQLite's own words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Synchronous {
+    /// What was committed survives a power cut.
+    Full,
+    /// The end of the process takes nothing; a power cut takes what was committed in the last seconds.
+    Normal,
+}
+
 /// What went wrong in the store, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -169,6 +178,7 @@ pub struct Store {
     /// SQLite has one writer: this connection. The pool's others read beside it.
     writer: std::sync::Mutex<Option<FileWriter>>,
     engine: Engine,
+    synchronous: Synchronous,
     file: Option<PathBuf>,
     lock: Mutex<Option<Lock>>,
     given: Mutex<commit::Given>,
@@ -182,19 +192,24 @@ pub struct Store {
 impl Store {
     /// Opens or makes the store at `sqlite:///path/lianxiao.db` or `postgres://…` and brings it up to date.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_with(url, Synchronous::Full).await
+    }
+
+    /// The same, and says whether batches wait for the disk. People and codes always do.
+    pub async fn open_with(url: &str, synchronous: Synchronous) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         if let Some(path) = url.strip_prefix("sqlite://") {
-            Self::open_file(Path::new(path)).await
+            Self::open_file(Path::new(path), synchronous).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let lock = lock::lock_session(url).await?;
             let pool = AnyPoolOptions::new().max_connections(8).connect(url).await?;
-            Self::ready(pool, None, Engine::Postgres, None, lock).await
+            Self::ready(pool, None, Engine::Postgres, synchronous, None, lock).await
         } else {
             Err(StoreError::Address { url: url.to_owned() })
         }
     }
 
-    async fn open_file(path: &Path) -> Result<Self, StoreError> {
+    async fn open_file(path: &Path, synchronous: Synchronous) -> Result<Self, StoreError> {
         let lock = lock::lock_file(path)?;
         let address = format!("sqlite://{}?mode=rwc", path.display());
         // The writer first: a pool would try a damaged file again and again and then say that it is busy.
@@ -210,13 +225,14 @@ impl Store {
             })
             .connect(&address)
             .await?;
-        Self::ready(pool, Some(writer), Engine::Sqlite, Some(path.to_owned()), lock).await
+        Self::ready(pool, Some(writer), Engine::Sqlite, synchronous, Some(path.to_owned()), lock).await
     }
 
     async fn ready(
         pool: AnyPool,
         mut writer: Option<FileWriter>,
         engine: Engine,
+        synchronous: Synchronous,
         file: Option<PathBuf>,
         lock: Lock,
     ) -> Result<Self, StoreError> {
@@ -226,6 +242,7 @@ impl Store {
             pool,
             writer: std::sync::Mutex::new(writer),
             engine,
+            synchronous,
             file,
             lock: Mutex::new(Some(lock)),
             given: Mutex::default(),

@@ -44,7 +44,9 @@ async fn a_killed_branch_node_loses_no_acknowledged_event() {
             writer.await.unwrap();
         }
         both.line.heal();
-        both.start_branch(&[]).await;
+        // The end of a process takes nothing that does not wait for the disk either.
+        let more: &[&str] = if kill < KILLS / 2 { &[] } else { &["--synchronous", "normal"] };
+        both.start_branch(more).await;
     }
     both.converge().await;
     let acknowledged = acknowledged.lock().unwrap().clone();

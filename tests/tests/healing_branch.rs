@@ -138,6 +138,53 @@ async fn a_branch_node_replaced_by_an_empty_one_is_filled_and_its_devices_know_w
     assert!(town.journal(ONE).await.contains("store_put_back"));
 }
 
+/// What stands in the redo log alone is gone.
+fn power_cut(town: &Town, name: &str) {
+    let log = town.folder(name).join("lianxiao.redo");
+    let length = std::fs::metadata(&log).unwrap().len();
+    std::fs::write(&log, vec![0; length as usize]).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_node_that_does_not_wait_for_the_disk_gets_back_from_its_devices_what_a_power_cut_took() {
+    const SYNCHRONOUS: [&str; 2] = ["--synchronous", "normal"];
+    let mut town = Town::start(&[ONE], &[]).await;
+    let folder = town.safe_place();
+    Device::enrol(town.client(ONE), &folder).await;
+    town.kill(ONE).await;
+    town.start_with(ONE, &SYNCHRONOUS).await;
+    town.line(ONE).cut();
+    let mut names = Vec::new();
+    // Every five seconds all goes into the file: until a cut took something.
+    let held = loop {
+        assert!(names.len() < 20, "the power cut takes nothing");
+        let device = Device::on(&folder, town.client(ONE).address()).await;
+        device.act(&Command::SetProfile { registered: names.len() as u32 }).await;
+        names.push(format!("甲{}", names.len()));
+        town.record(ONE, &names[names.len() - 1]).await.unwrap();
+        device.wait_for("it is at the branch", |status| status.not_at_upstream == 0).await;
+        let held = town.status(ONE).await["changes"].as_u64().unwrap();
+        device.wait_for("the branch's change came here, too", |status| status.changes == held).await;
+        device.off().await;
+        town.kill(ONE).await;
+        power_cut(&town, ONE);
+        town.start_with(ONE, &SYNCHRONOUS).await;
+        if town.status(ONE).await["changes"].as_u64().unwrap() < held {
+            break held;
+        }
+    };
+    let device = Device::on(&folder, town.client(ONE).address()).await;
+    town.wait_for(ONE, "is supplied again", |status| status["changes"] == held).await;
+    town.line(ONE).heal();
+    town.converge().await;
+    device.wait_for("all is at the city", |status| status.not_at_city == 0).await;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    all_know(&town, &[CITY, ONE], &names).await;
+    town.record(ONE, "乙").await.unwrap();
+    town.converge().await;
+    all_know(&town, &[CITY, ONE], &["乙"]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_put_back_from_a_copy_gets_everything_back_and_writes_on_apart() {
     let town = Town::start(&[ONE], &[]).await;

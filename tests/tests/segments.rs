@@ -14,6 +14,7 @@ use lianxiao::client::Client;
 use lianxiao::config::{self, DataFolder};
 use lianxiao::jobs::sealer::Sealer;
 use lianxiao::node::{Actions, EnrolRequest, Node, SegmentFile, SegmentList, Writer};
+use lianxiao::store::Synchronous;
 use lianxiao::sync::segments::Fetcher;
 use lianxiao::sync::{now, upstream};
 use reqwest::StatusCode;
@@ -115,7 +116,7 @@ async fn enrolled(city: &Node, branch: &str) -> (SecretKey, Chain) {
 /// A branch node in this process, not connected.
 async fn branch_node(folder: &Path, upstream: &str, code: &str) -> App {
     let data = DataFolder::open(folder).unwrap();
-    config::open_branch(&data, Some(upstream), Some(code)).await.unwrap().0
+    config::open_branch(&data, Some(upstream), Some(code), Synchronous::Full).await.unwrap().0
 }
 
 /// Somebody who asks over HTTP and proves its certificate as the protocol's page says.

@@ -2,7 +2,7 @@
 
 use super::script::{Durable, Script};
 use super::writer::FileWriter;
-use super::{Engine, Store, StoreError};
+use super::{Engine, Store, StoreError, Synchronous};
 use crate::projection::CourseCount;
 use client_core::ids::{CityId, EventId};
 use client_core::log::{LogKey, Place, Run};
@@ -25,8 +25,8 @@ pub(super) struct Counters {
 pub(super) type Given = BTreeMap<CityId, Counters>;
 
 impl Store {
-    /// Takes a batch, whole or not at all, and has it durable, unless it comes again: the end of the
-    /// process may take that before [`Store::write_waiting`]. Returns the number of the run stored last.
+    /// Takes a batch, whole or not at all, and has it durable, as far as [`Synchronous`] says; what comes
+    /// again the end of the process may take before [`Store::write_waiting`]. Returns the number of the run stored last.
     pub async fn commit(
         &self,
         city: CityId,
@@ -39,7 +39,11 @@ impl Store {
             None => self.read_counters(city).await?,
         };
         let script = script_of(city, batch, counts, &mut counters)?;
-        let durable = if batch.comes_again { Durable::Later } else { Durable::AtOnce };
+        let durable = match self.synchronous {
+            _ if batch.comes_again => Durable::Later,
+            Synchronous::Full => Durable::AtOnce,
+            Synchronous::Normal => Durable::Soon,
+        };
         self.run(script, durable).await?;
         given.insert(city, counters);
         Ok(counters.feed)

@@ -25,7 +25,7 @@ pub struct Redo {
     cycle: [u8; CYCLE],
     /// Where the next record goes.
     at: usize,
-    /// Bytes there that were not waited for.
+    /// Bytes of the record there, until it is kept.
     written: usize,
 }
 
@@ -70,7 +70,7 @@ impl Redo {
         (self.at, self.written) = (0, 0);
     }
 
-    /// Writes a record; it stands there once [`Redo::wait`] has returned. `false` if there is no room for it.
+    /// Writes a record; it counts with [`Redo::keep`]. `false` if there is no room for it.
     pub fn write(&mut self, record: &[u8]) -> std::io::Result<bool> {
         if self.at + HEADER + record.len() > LENGTH {
             return Ok(false);
@@ -82,18 +82,25 @@ impl Redo {
         bytes.extend(record);
         self.put(&bytes)?;
         self.written = bytes.len();
-        begin_to_store(&self.file, self.at, bytes.len());
         Ok(true)
     }
 
-    /// Waits for the disk to hold the record written last.
-    pub fn wait(&mut self) -> std::io::Result<()> {
-        self.file.sync_data()?;
-        self.at += std::mem::take(&mut self.written);
-        Ok(())
+    /// The disk may begin with the record written last before anybody waits.
+    pub fn begin_to_store(&self) {
+        begin_to_store(&self.file, self.at, self.written);
     }
 
-    /// The record written last is not to count: it was not waited for.
+    /// Waits for the disk to hold what was written.
+    pub fn wait(&self) -> std::io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// The record written last counts; what was not waited for a power cut may take, and all after it.
+    pub fn keep(&mut self) {
+        self.at += std::mem::take(&mut self.written);
+    }
+
+    /// The record written last is not to count: it was not kept.
     pub fn take_back(&mut self) -> std::io::Result<()> {
         self.written = 0;
         self.put(&[0; HEADER])?;
@@ -106,7 +113,7 @@ impl Redo {
     }
 }
 
-/// The disk may begin with it before anybody waits. Linux begins with what is said not to be read again.
+/// Linux begins with what is said not to be read again.
 #[cfg(target_os = "linux")]
 fn begin_to_store(file: &File, at: usize, len: usize) {
     use rustix::fs::{Advice, fadvise};

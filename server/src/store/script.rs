@@ -91,7 +91,9 @@ struct Statement {
 pub enum Durable {
     /// Once it has ended.
     AtOnce,
-    /// With a later one.
+    /// Within seconds; the end of the process takes nothing.
+    Soon,
+    /// With a later one; the end of the process may take it.
     Later,
 }
 
@@ -146,7 +148,7 @@ impl Script {
     /// Runs all of it in one transaction, or nothing, on PostgreSQL.
     pub async fn commit(&self, pool: &AnyPool, durable: Durable) -> Result<(), StoreError> {
         let mut transaction = pool.begin().await?;
-        if durable == Durable::Later {
+        if durable != Durable::AtOnce {
             sqlx::query("SET LOCAL synchronous_commit TO OFF").execute(&mut *transaction).await?;
         }
         let named = sqlx::query("SELECT pg_current_xact_id()::text").fetch_one(&mut *transaction).await?;

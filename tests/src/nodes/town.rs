@@ -71,6 +71,11 @@ impl Town {
         self.start_node(name, &[], &[]).await;
     }
 
+    /// Starts a node again with more arguments.
+    pub async fn start_with(&mut self, name: &str, more: &[&str]) {
+        self.start_node(name, &[], more).await;
+    }
+
     /// Starts a node again through a program that sets its surroundings.
     pub async fn start_under(&mut self, name: &str, wrapper: &[&str]) {
         self.start_node(name, wrapper, &[]).await;

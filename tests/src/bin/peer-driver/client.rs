@@ -5,6 +5,7 @@ use client_core::event::Draft;
 use client_core::ids::{ActionId, BranchId, EventId};
 use client_core::time::Millis;
 use lianxiao::node::{Actions, Held, Node, Writer};
+use lianxiao::store::Synchronous;
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::path::Path;
@@ -31,9 +32,10 @@ struct Watched {
 
 impl Client {
     /// Opens the node over its folder.
-    pub async fn open(folder: &Path, name: &str) -> Result<Self, Failure> {
+    pub async fn open(folder: &Path, name: &str, synchronous: Synchronous) -> Result<Self, Failure> {
         let branch = place::branch(name);
-        let node = place::branch_node(folder, branch).await.map_err(|error| error.to_string())?;
+        let node = place::branch_node(folder, branch, synchronous).await;
+        let node = node.map_err(|error| error.to_string())?;
         let time = tokio::spawn(node.clone().keep_time());
         let (line, watched) = (Mutex::default(), Arc::default());
         Ok(Self { node, branch, line, watched, time })

@@ -3,6 +3,7 @@
 use crate::client::{Client, Failure};
 use crate::monotonic;
 use crate::rows::{self, Files};
+use lianxiao::store::Synchronous;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
@@ -35,15 +36,15 @@ struct Request {
     eid: String,
 }
 
-#[derive(Default)]
 struct Driver {
+    synchronous: Synchronous,
     clients: Mutex<BTreeMap<String, Arc<Client>>>,
     files: Mutex<Files>,
 }
 
 /// Answers requests until standard input closes. Requests overlap.
-pub async fn run() -> Result<(), Box<dyn Error>> {
-    let driver = Arc::new(Driver::default());
+pub async fn run(synchronous: Synchronous) -> Result<(), Box<dyn Error>> {
+    let driver = Arc::new(Driver { synchronous, clients: Mutex::default(), files: Mutex::default() });
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         let Ok(request) = serde_json::from_str::<Request>(&line) else { continue };
@@ -109,7 +110,7 @@ impl Driver {
     async fn open(&self, request: &Request) -> Result<String, Failure> {
         let t0 = monotonic();
         let name = request.reference.as_ref().or(request.name.as_ref()).ok_or("a document has a name")?;
-        let client = Client::open(&request.dir, name).await?;
+        let client = Client::open(&request.dir, name, self.synchronous).await?;
         let count = client.count().await?;
         self.clients.lock().await.insert(request.c.clone(), Arc::new(client));
         Ok(format!("\"ref\":{},\"count\":{count},\"t0\":{t0},\"t1\":{}", json!(name), monotonic()))

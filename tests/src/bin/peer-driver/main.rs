@@ -2,7 +2,8 @@
 //! request a line on standard input, one JSON answer a line on standard output.
 //!
 //! `peer-driver server` is a city node listening on the loopback port `PORT` over the folder
-//! `DATA_DIR`; `peer-driver driver` holds any number of branch nodes. An event file's `id` is the
+//! `DATA_DIR`; `peer-driver driver` holds any number of branch nodes, `peer-driver driver normal` such as
+//! do not wait for the disk. An event file's `id` is the
 //! event's id, its `ts` the stamp, the rest the body of `bench.recorded`.
 
 mod client;
@@ -11,6 +12,7 @@ mod place;
 mod rows;
 mod server;
 
+use lianxiao::store::Synchronous;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -19,10 +21,12 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let done = match std::env::args().nth(1).as_deref() {
-        Some("server") => runtime.block_on(server::run()),
-        Some("driver") => runtime.block_on(driver::run()),
-        _ => Err("say `peer-driver server` or `peer-driver driver`".into()),
+    let said: Vec<String> = std::env::args().skip(1).collect();
+    let done = match said.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["server"] => runtime.block_on(server::run()),
+        ["driver"] => runtime.block_on(driver::run(Synchronous::Full)),
+        ["driver", "normal"] => runtime.block_on(driver::run(Synchronous::Normal)),
+        _ => Err("say `peer-driver server` or `peer-driver driver [normal]`".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

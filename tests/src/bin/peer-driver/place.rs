@@ -6,7 +6,7 @@ use client_core::ids::{BranchId, DeviceId};
 use client_core::time::Millis;
 use lianxiao::keys;
 use lianxiao::node::{Kind, Node, Setup, Writer};
-use lianxiao::store::Store;
+use lianxiao::store::{Store, Synchronous};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::path::Path;
@@ -26,13 +26,23 @@ pub fn branch(name: &str) -> BranchId {
 pub async fn city(folder: &Path, database: Option<&str>) -> Result<Arc<Node>, Box<dyn Error>> {
     let arbiter = writer(folder, BranchId::CITY, Role::Arbiter)?;
     let kind = Kind::City(city_key());
-    open(folder, database, kind, arbiter).await
+    let store = Store::open(database.unwrap_or(&file(folder))).await?;
+    open(folder, store, kind, arbiter).await
 }
 
 /// Opens a branch's node over a folder.
-pub async fn branch_node(folder: &Path, branch: BranchId) -> Result<Arc<Node>, Box<dyn Error>> {
+pub async fn branch_node(
+    folder: &Path,
+    branch: BranchId,
+    synchronous: Synchronous,
+) -> Result<Arc<Node>, Box<dyn Error>> {
     let node = writer(folder, branch, Role::BranchNode)?;
-    open(folder, None, Kind::Branch, node).await
+    let store = Store::open_with(&file(folder), synchronous).await?;
+    open(folder, store, Kind::Branch, node).await
+}
+
+fn file(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("lianxiao.db").display())
 }
 
 fn writer(folder: &Path, branch: BranchId, role: Role) -> Result<(SecretKey, Certificate), Box<dyn Error>> {
@@ -46,12 +56,10 @@ fn writer(folder: &Path, branch: BranchId, role: Role) -> Result<(SecretKey, Cer
 
 async fn open(
     folder: &Path,
-    database: Option<&str>,
+    store: Store,
     kind: Kind,
     (key, certificate): (SecretKey, Certificate),
 ) -> Result<Arc<Node>, Box<dyn Error>> {
-    let file = format!("sqlite://{}", folder.join("lianxiao.db").display());
-    let store = Store::open(database.unwrap_or(&file)).await?;
     let setup = Setup {
         kind,
         city_key: city_key().public(),
