@@ -28,10 +28,14 @@ async function order(tab, people) {
   await tab.locator('.rail a[href="/courses"]').click();
   await at(tab, "order").first().click();
   await tab.locator("#people").fill(String(people));
-  await at(tab, "save-order").click();
+  // A second press adds nothing.
+  await at(tab, "save-order").dblclick();
 }
 
-const saved = (tab, badge) => at(tab, "toast").getByText(badge).waitFor();
+async function saved(tab, badge) {
+  await at(tab, "toast").getByText(badge).waitFor();
+  await tab.locator("#people").waitFor({ state: "detached" });
+}
 
 try {
   const first = await open(address.href);
@@ -50,7 +54,8 @@ try {
   await refusal.getByText("刷新本页").waitFor();
   if (!(await refusal.innerText()).includes("另一个标签页")) throw new Error("the refusal does not say why");
   await at(second, "unsent").getByText("0", { exact: true }).waitFor();
-  step("what would overwrite the other tab's is refused");
+  if ((await second.locator("#people").inputValue()) !== "23") throw new Error("what was typed is gone");
+  step("what would overwrite the other tab's is refused, and what was typed stays");
 
   await first.close();
   tabs.shift();

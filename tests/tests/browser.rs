@@ -18,7 +18,11 @@ async fn the_page_works_without_a_line_and_syncs_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_tabs_of_a_browser_without_locks_overwrite_nothing() {
-    let steps = ["open in two tabs", "what would overwrite the other tab's is refused", "nothing was lost"];
+    let steps = [
+        "open in two tabs",
+        "what would overwrite the other tab's is refused, and what was typed stays",
+        "nothing was lost",
+    ];
     let name = "two_tabs_of_a_browser_without_locks_overwrite_nothing";
     orders_arrive(name, "two_tabs.mjs", &steps, &[21, 22, 23]).await;
 }

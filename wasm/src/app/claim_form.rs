@@ -1,6 +1,6 @@
 //! A claim: one teacher at one time.
 
-use super::order_form::field;
+use super::order_form::{acts, field};
 use super::ui::Ui;
 use super::words;
 use client_core::command::Command;
@@ -53,8 +53,7 @@ pub fn ClaimForm(ui: Ui, teacher: PersonId) -> impl IntoView {
             branches_served: 1,
         };
         let when = words::slot(ui.lang, &slot);
-        ui.close_form();
-        ui.run(
+        ui.run_form(
             Command::LodgeClaim(claim),
             ui.say(format!("约课：{name} {when}"), format!("Claim: {name} {when}")),
         );
@@ -79,10 +78,7 @@ pub fn ClaimForm(ui: Ui, teacher: PersonId) -> impl IntoView {
                     {field(ui.say("人数", "People"), "claim-people", "number", people)}
                 </div>
                 <p class="err" role="alert">{move || problem.get()}</p>
-                <div class="acts">
-                    <button class="btn main" data-test="save-claim">{ui.say("存下约课", "Save claim")}</button>
-                    <button class="btn" type="button" on:click=move |_| ui.close_form()>{ui.say("返回", "Back")}</button>
-                </div>
+                {acts(ui, "save-claim", ui.say("存下约课", "Save claim"))}
             </form>
         </section>
     }

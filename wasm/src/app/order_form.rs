@@ -53,8 +53,10 @@ pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
             priority: 2,
             pre_consent: joint.get(),
         };
-        ui.close_form();
-        ui.run(Command::LodgeRequest(order), ui.say(format!("点单：{title}"), format!("Order: {title}")));
+        ui.run_form(
+            Command::LodgeRequest(order),
+            ui.say(format!("点单：{title}"), format!("Order: {title}")),
+        );
     };
     view! {
         <section class="panel form" aria-labelledby="order-title" data-test="order-form">
@@ -71,13 +73,21 @@ pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
                 <label class="check"><input type="checkbox" prop:checked=move || joint.get() on:change=move |event| joint.set(event_target_checked(&event)) />{ui.say("愿与别的分校合班，路程一小时内都行", "Joint class welcome, up to an hour's way")}</label>
                 <label class="check"><input type="checkbox" prop:checked=move || online.get() on:change=move |event| online.set(event_target_checked(&event)) />{ui.say("线上参加也行", "Joining online is fine")}</label>
                 <p class="err" role="alert">{move || problem.get()}</p>
-                <div class="acts">
-                    <button class="btn main" data-test="save-order">{ui.say("存下点单", "Save order")}</button>
-                    <button class="btn" type="button" on:click=move |_| ui.close_form()>{ui.say("返回", "Back")}</button>
-                </div>
+                {acts(ui, "save-order", ui.say("存下点单", "Save order"))}
                 <p class="small dim">{ui.say("存下就在本机，断网也算数；送到后由市校一轮一轮裁定。", "Saved on this device at once; the city decides round by round when it arrives.")}</p>
             </form>
         </section>
+    }
+}
+
+/// The buttons below a form: save it, or go back.
+pub fn acts(ui: Ui, test: &'static str, save: &'static str) -> impl IntoView {
+    let saving = move || ui.is_saving.get();
+    view! {
+        <div class="acts">
+            <button class="btn main" data-test=test disabled=saving>{move || if saving() { ui.say("正在存…", "Saving…") } else { save }}</button>
+            <button class="btn" type="button" on:click=move |_| ui.close_form()>{ui.say("返回", "Back")}</button>
+        </div>
     }
 }
 

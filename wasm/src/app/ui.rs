@@ -105,6 +105,8 @@ pub struct Ui {
     pub lang: Lang,
     pub room: RwSignal<Room>,
     pub form: RwSignal<Option<Form>>,
+    /// Whether what the open form says is being saved: a second press adds nothing.
+    pub is_saving: RwSignal<bool>,
     pub toast: RwSignal<Option<Toast>>,
 }
 
@@ -117,6 +119,7 @@ impl Ui {
             lang,
             room: RwSignal::new(Room::here()),
             form: RwSignal::new(None),
+            is_saving: RwSignal::new(false),
             toast: RwSignal::new(None),
         }
     }
@@ -179,26 +182,52 @@ impl Ui {
         if self.form.get_untracked().is_some()
             && let Ok(history) = window().history()
         {
+            self.form.set(None);
             let _ = history.back();
         }
     }
 
     /// Saves what a person did and says so; `what` names it.
     pub fn run(self, command: Command, what: String) {
+        spawn_local(async move {
+            // What is shown says how it went.
+            let _ = self.save(command, what).await;
+        });
+    }
+
+    /// The same for the open form: it closes once it is saved, and keeps what was typed if it is not.
+    pub fn run_form(self, command: Command, what: String) {
+        if self.is_saving.get_untracked() {
+            return;
+        }
+        self.is_saving.set(true);
+        let form = self.form.get_untracked();
+        spawn_local(async move {
+            let is_saved = self.save(command, what).await;
+            // In another language all is shown anew.
+            if is_saved && self.form.try_get_untracked() == Some(form) {
+                self.close_form();
+            }
+            self.is_saving.try_set(false);
+        });
+    }
+
+    /// Says whether it is saved.
+    async fn save(self, command: Command, what: String) -> bool {
         let host = self.host.with_value(Rc::clone);
         let can_take_back = matches!(
             command,
             Command::LodgeRequest(_) | Command::LodgeClaim(_) | Command::TakeAlternative { .. }
         );
-        spawn_local(async move {
-            let toast = match host.command(command).await {
-                Ok(events) => match events.first() {
-                    Some(event) => Toast::Saved { what, event: *event, can_take_back },
-                    None => return,
-                },
-                Err((code, text)) => Toast::Refused(super::words::refusal(self.lang, &code, &text)),
-            };
-            self.toast.set(Some(toast));
-        });
+        let saved = host.command(command).await;
+        let is_saved = saved.is_ok();
+        let toast = match saved {
+            Ok(events) => events.first().map(|event| Toast::Saved { what, event: *event, can_take_back }),
+            Err((code, text)) => Some(Toast::Refused(super::words::refusal(self.lang, &code, &text))),
+        };
+        if toast.is_some() {
+            self.toast.try_set(toast);
+        }
+        is_saved
     }
 }
