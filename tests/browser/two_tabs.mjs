@@ -55,6 +55,11 @@ try {
   if (!(await refusal.innerText()).includes("另一个标签页")) throw new Error("the refusal does not say why");
   await at(second, "unsent").getByText("0", { exact: true }).waitFor();
   if ((await second.locator("#people").inputValue()) !== "23") throw new Error("what was typed is gone");
+  // On a phone the form is the whole screen, and the refusal lies over it.
+  await second.setViewportSize({ width: 390, height: 844 });
+  await refusal.click({ trial: true });
+  if (shots) await second.screenshot({ path: `${shots}/refused-form.png` });
+  await second.setViewportSize({ width: 1280, height: 900 });
   step("what would overwrite the other tab's is refused, and what was typed stays");
 
   await first.close();
