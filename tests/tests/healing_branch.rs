@@ -185,6 +185,8 @@ async fn a_branch_node_that_does_not_wait_for_the_disk_gets_back_from_its_device
     town.record(ONE, "乙").await.unwrap();
     town.converge().await;
     all_know(&town, &[CITY, ONE], &["乙"]).await;
+    // What it wrote came back to it, as after a copy that was put back.
+    assert!(town.journal(ONE).await.contains("store_copied"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

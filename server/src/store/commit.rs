@@ -26,7 +26,8 @@ pub(super) type Given = BTreeMap<CityId, Counters>;
 
 impl Store {
     /// Takes a batch, whole or not at all, and has it durable, as far as [`Synchronous`] says; what comes
-    /// again the end of the process may take before [`Store::write_waiting`]. Returns the number of the run stored last.
+    /// again the end of the process may take before [`Store::write_waiting`]. Returns the number of the run
+    /// stored last.
     pub async fn commit(
         &self,
         city: CityId,

@@ -169,7 +169,7 @@ impl FileWriter {
         if done.is_err() {
             self.undo();
             // What stands in the redo log without having been waited for goes on waiting here.
-            let _ = or_the_file(self.redo.wait().map(|()| true));
+            self.wait_for_log();
             return done;
         }
         self.waiting.truncate(0);

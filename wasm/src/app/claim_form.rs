@@ -1,6 +1,6 @@
 //! A claim: one teacher at one time.
 
-use super::order_form::{acts, field};
+use super::parts::{field, save_or_back};
 use super::ui::Ui;
 use super::words;
 use client_core::command::Command;
@@ -78,7 +78,7 @@ pub fn ClaimForm(ui: Ui, teacher: PersonId) -> impl IntoView {
                     {field(ui.say("人数", "People"), "claim-people", "number", people)}
                 </div>
                 <p class="err" role="alert">{move || problem.get()}</p>
-                {acts(ui, "save-claim", ui.say("存下约课", "Save claim"))}
+                {save_or_back(ui, "save-claim", ui.say("存下约课", "Save claim"))}
             </form>
         </section>
     }

@@ -1,5 +1,6 @@
 //! An order: a course, how many people, between which days.
 
+use super::parts::{field, save_or_back};
 use super::ui::Ui;
 use super::words;
 use client_core::command::Command;
@@ -73,35 +74,9 @@ pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
                 <label class="check"><input type="checkbox" prop:checked=move || joint.get() on:change=move |event| joint.set(event_target_checked(&event)) />{ui.say("愿与别的分校合班，路程一小时内都行", "Joint class welcome, up to an hour's way")}</label>
                 <label class="check"><input type="checkbox" prop:checked=move || online.get() on:change=move |event| online.set(event_target_checked(&event)) />{ui.say("线上参加也行", "Joining online is fine")}</label>
                 <p class="err" role="alert">{move || problem.get()}</p>
-                {acts(ui, "save-order", ui.say("存下点单", "Save order"))}
+                {save_or_back(ui, "save-order", ui.say("存下点单", "Save order"))}
                 <p class="small dim">{ui.say("存下就在本机，断网也算数；送到后由市校一轮一轮裁定。", "Saved on this device at once; the city decides round by round when it arrives.")}</p>
             </form>
         </section>
-    }
-}
-
-/// The buttons below a form: save it, or go back.
-pub fn acts(ui: Ui, test: &'static str, save: &'static str) -> impl IntoView {
-    let saving = move || ui.is_saving.get();
-    view! {
-        <div class="acts">
-            <button class="btn main" data-test=test disabled=saving>{move || if saving() { ui.say("正在存…", "Saving…") } else { save }}</button>
-            <button class="btn" type="button" on:click=move |_| ui.close_form()>{ui.say("返回", "Back")}</button>
-        </div>
-    }
-}
-
-/// A labelled input bound to a text.
-pub fn field(
-    label: &'static str,
-    id: &'static str,
-    kind: &'static str,
-    text: RwSignal<String>,
-) -> impl IntoView {
-    view! {
-        <div class="field">
-            <label for=id>{label}</label>
-            <input id=id type=kind required prop:value=move || text.get() on:input=move |event| text.set(event_target_value(&event)) />
-        </div>
     }
 }

@@ -94,3 +94,29 @@ pub fn found_rows<R: Clone + PartialEq + Send + Sync + 'static>(
         .into_any(),
     }
 }
+
+/// The buttons below a form: save it, or go back.
+pub fn save_or_back(ui: Ui, test: &'static str, save: &'static str) -> impl IntoView {
+    let saving = move || ui.is_saving.get();
+    view! {
+        <div class="acts">
+            <button class="btn main" data-test=test disabled=saving>{move || if saving() { ui.say("正在存…", "Saving…") } else { save }}</button>
+            <button class="btn" type="button" on:click=move |_| ui.close_form()>{ui.say("返回", "Back")}</button>
+        </div>
+    }
+}
+
+/// A labelled input bound to a text.
+pub fn field(
+    label: &'static str,
+    id: &'static str,
+    kind: &'static str,
+    text: RwSignal<String>,
+) -> impl IntoView {
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <input id=id type=kind required prop:value=move || text.get() on:input=move |event| text.set(event_target_value(&event)) />
+        </div>
+    }
+}

@@ -1,6 +1,7 @@
 //! What if, for the city: a teacher away, a venue closed, one more order. Nothing is decided by asking.
 
-use super::order_form::{LONGEST_WAY_MINUTES, field};
+use super::order_form::LONGEST_WAY_MINUTES;
+use super::parts::field;
 use super::preview::{Shown, class, in_slices, unmet};
 use super::ui::Ui;
 use super::words;

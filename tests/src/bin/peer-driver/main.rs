@@ -3,8 +3,8 @@
 //!
 //! `peer-driver server` is a city node listening on the loopback port `PORT` over the folder
 //! `DATA_DIR`; `peer-driver driver` holds any number of branch nodes, `peer-driver driver normal` such as
-//! do not wait for the disk. An event file's `id` is the
-//! event's id, its `ts` the stamp, the rest the body of `bench.recorded`.
+//! do not wait for the disk. An event file's `id` is the event's id, its `ts` the stamp, the rest the body
+//! of `bench.recorded`.
 
 mod client;
 mod driver;
