@@ -7,9 +7,13 @@ mod alternatives;
 mod clock;
 mod displace;
 mod eligible;
+mod figures;
+mod occupancy;
+mod openings;
 mod recheck;
 mod round;
 pub mod timetable;
+mod turns;
 
 pub use alternatives::alternatives;
 pub use clock::{FarAhead, corrections, far_ahead};
@@ -23,6 +27,7 @@ use crate::fold::SharedViews;
 use crate::ids::{BranchId, ChangeHash, EventId, SubjectId};
 use crate::time::{Millis, Slot};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// One decision with the id it must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,44 +64,65 @@ const IMMEDIATE_HOURS: i64 = 72;
 
 /// Whether a claim waits for a round to be opened.
 pub fn needs_round(views: &SharedViews, now: Millis) -> bool {
-    unreceived(views).any(|(_, slot)| mode(views, &slot, now) == DecisionMode::Round)
+    unreceived(views).any(|(_, _, slot)| mode(views, &slot, now) == DecisionMode::Round)
 }
 
 /// Opens the next round.
 pub fn open_round(views: &SharedViews, now: Millis, round: SubjectId, seed: ChangeHash) -> Event {
     let last = views.requests.rounds.values().map(|round| round.opened.number).max().unwrap_or(0);
-    let open_minutes = i64::from(views.branches.policy.round_open_days) * 24 * 60;
+    let open_minutes = i64::from(views.branches.policy.round_open_days).saturating_mul(24 * 60);
     let seed_hash = ChangeHash(Sha256::digest(seed.0).into());
-    RoundOpened { round, number: last + 1, opened: now, closes: now.plus_minutes(open_minutes), seed_hash }
-        .into()
+    RoundOpened {
+        round,
+        number: last.saturating_add(1),
+        opened: now,
+        closes: now.plus_minutes(open_minutes),
+        seed_hash,
+    }
+    .into()
 }
 
-/// The city's receipt for every claim that has none. Claims that need a round wait for an open one.
+/// Open claims of one branch that one round or batch takes in, so that no branch makes it long for all.
+const CLAIMS_AT_ONCE: usize = 1_000;
+
+/// The city's receipt for claims that have none. Claims that need a round wait for an open one, and what a
+/// branch has too many of waits for the next round or batch.
 pub fn receipts(views: &SharedViews, now: Millis) -> Vec<Event> {
     let open = views.requests.open_round().map(|(id, _)| id);
-    unreceived(views)
-        .filter_map(|(claim, slot)| {
-            let mode = mode(views, &slot, now);
-            let round = match mode {
-                DecisionMode::Round => Some(open?),
-                DecisionMode::Daily | DecisionMode::Immediate => None,
-            };
-            Some(ClaimReceived { claim, at: now, mode, round }.into())
-        })
-        .collect()
+    let mut taken_in: BTreeMap<(BranchId, Option<SubjectId>), usize> = BTreeMap::new();
+    for (_, lodged, state) in views.requests.open_claims() {
+        if let Some(received) = &state.received {
+            let count = taken_in.entry((lodged.branch, received.round)).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    let mut receipts = Vec::new();
+    for (claim, branch, slot) in unreceived(views) {
+        let mode = mode(views, &slot, now);
+        let round = if mode == DecisionMode::Round { open } else { None };
+        if mode == DecisionMode::Round && round.is_none() {
+            continue;
+        }
+        let count = taken_in.entry((branch, round)).or_default();
+        if *count < CLAIMS_AT_ONCE {
+            *count = count.saturating_add(1);
+            receipts.push(ClaimReceived { claim, at: now, mode, round }.into());
+        }
+    }
+    receipts
 }
 
-fn unreceived(views: &SharedViews) -> impl Iterator<Item = (EventRef, Slot)> {
+fn unreceived(views: &SharedViews) -> impl Iterator<Item = (EventRef, BranchId, Slot)> {
     views
         .requests
         .open_claims()
         .filter(|(_, _, state)| state.received.is_none())
-        .map(|(id, lodged, _)| (*id, lodged.wish.slot))
+        .map(|(id, lodged, _)| (*id, lodged.branch, lodged.wish.slot))
 }
 
 fn mode(views: &SharedViews, slot: &Slot, now: Millis) -> DecisionMode {
-    let ahead = slot.start().0 - now.0;
-    if ahead > i64::from(views.branches.policy.round_lead_days) * Millis::DAY {
+    let ahead = slot.start().0.saturating_sub(now.0);
+    if ahead > i64::from(views.branches.policy.round_lead_days).saturating_mul(Millis::DAY) {
         DecisionMode::Round
     } else if ahead >= IMMEDIATE_HOURS * 60 * Millis::MINUTE {
         DecisionMode::Daily

@@ -1,6 +1,6 @@
 //! What is free instead of a wish that cannot be met: nearest first, each one held against the rules.
 
-use super::eligible::obstacles;
+use super::eligible::Pool;
 use crate::event::{Alternative, ClaimLodged};
 use crate::fold::{Booking, SharedViews};
 use crate::ids::{BranchId, PersonId};
@@ -21,10 +21,15 @@ pub fn alternatives(
     branch: BranchId,
     today: Day,
 ) -> Vec<Alternative> {
-    let free = |wish: &ClaimLodged| obstacles(views, bookings, wish, branch).is_empty();
+    free_ways(&Pool::new(views, bookings), wish, branch, today)
+}
+
+/// The same for many wishes of one pool.
+pub fn free_ways(pool: &Pool<'_>, wish: &ClaimLodged, branch: BranchId, today: Day) -> Vec<Alternative> {
+    let free = |wish: &ClaimLodged| pool.is_free(wish, branch);
     let same_teacher = slots(wish, today).map(|slot| ClaimLodged { slot, ..wish.clone() }).filter(free);
     let mut found: Vec<ClaimLodged> = same_teacher.take(MOST).collect();
-    let others = other_teachers(views, wish);
+    let others = other_teachers(pool.views, wish);
     let same_time = others.iter().map(|teacher| ClaimLodged { teacher: Some(*teacher), ..wish.clone() });
     if wish.slot.day >= today.plus(LEAD_DAYS)
         && let Some(swap) = same_time.into_iter().find(free)
@@ -37,23 +42,22 @@ pub fn alternatives(
         let both = slots(wish, today).flat_map(|slot| {
             others.iter().map(move |teacher| ClaimLodged { slot, teacher: Some(*teacher), ..wish.clone() })
         });
-        found.extend(both.filter(free).take(MOST - found.len()));
+        found.extend(both.filter(free).take(MOST.saturating_sub(found.len())));
     }
     found.iter().map(|w| Alternative { teacher: w.teacher, asset: w.asset, slot: w.slot }).collect()
 }
 
 /// Other times, nearest day first; on one day the wished start first.
 fn slots(wish: &ClaimLodged, today: Day) -> impl Iterator<Item = Slot> + '_ {
-    let days = (0..=DAYS_AROUND).flat_map(|away| if away == 0 { vec![0] } else { vec![away, -away] });
-    days.map(|away| wish.slot.day.plus(away)).filter(move |day| *day >= today.plus(LEAD_DAYS)).flat_map(
-        move |day| {
-            let starts = std::iter::once(wish.slot.start_minute)
-                .chain(OTHER_STARTS.into_iter().filter(|start| *start != wish.slot.start_minute));
-            starts
-                .map(move |start_minute| Slot { day, start_minute, ..wish.slot })
-                .filter(|slot| *slot != wish.slot)
-        },
-    )
+    let days = (0..=DAYS_AROUND).flat_map(|away| [Some(away), away.checked_neg().filter(|back| *back != 0)]);
+    let days = days.flatten().map(|away| wish.slot.day.plus(away));
+    days.filter(move |day| *day >= today.plus(LEAD_DAYS)).flat_map(move |day| {
+        let starts = std::iter::once(wish.slot.start_minute)
+            .chain(OTHER_STARTS.into_iter().filter(|start| *start != wish.slot.start_minute));
+        starts
+            .map(move |start_minute| Slot { day, start_minute, ..wish.slot })
+            .filter(|slot| *slot != wish.slot)
+    })
 }
 
 /// Teachers approved for the same course, nearest home branch first, then by id.

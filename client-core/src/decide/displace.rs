@@ -2,49 +2,72 @@
 //! knowing it. What counts first stays, the other claim has to move.
 
 use super::Decision;
-use super::alternatives::alternatives;
+use super::alternatives::free_ways;
+use super::eligible::Pool;
+use super::occupancy::Occupancy;
 use crate::event::{ClaimDisplaced, EventRef, Reason, ReasonCode};
 use crate::fold::{Booking, BookingKind, Outcome, SharedViews};
 use crate::ids::ChangeHash;
 use crate::time::Millis;
-use std::collections::BTreeSet;
 
 /// Moves every claim ahead that was confirmed against an earlier confirmation, or against an earlier
 /// answer of its own. What has begun stays an anomaly, and so does what the city did not decide itself.
 pub fn displace(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec<Decision> {
-    let mut moved = BTreeSet::new();
-    let mut decisions = Vec::new();
-    for (n, first) in views.bookings.iter().enumerate() {
-        for second in views.bookings[n + 1..].iter().take_while(|b| b.slot.day == first.slot.day) {
-            let Some(code) = clash(first, second).filter(|_| first.slot.start() > now) else { continue };
-            let (Some(a), Some(b)) = (outcome(views, first), outcome(views, second)) else { continue };
-            let (stays, goes) = if a.nth < b.nth { (first, second) } else { (second, first) };
-            let gone = moved.contains(&stays.source) || moved.contains(&goes.source);
-            if goes.kind != BookingKind::Claim || stays.source == goes.source || gone {
-                continue;
-            }
-            moved.insert(goes.source);
-            let reason = Reason { other: Some(stays.source), ..Reason::plain(code) };
-            decisions.extend(displaced(views, goes.source, reason, now, frontier));
-        }
-    }
+    let mut moving = excluded(views, now);
     for claim in &views.requests.undone {
         let Some(state) = views.requests.claims.get(claim) else { continue };
         let (Some(lodged), Some(first)) = (&state.lodged, &state.outcome) else { continue };
         if lodged.wish.slot.start() > now {
-            decisions.extend(displaced(views, *claim, first.reasons[0].clone(), now, frontier));
+            moving.extend(first.reasons.first().map(|reason| (*claim, reason.clone())));
         }
     }
-    decisions
+    if moving.is_empty() {
+        return Vec::new();
+    }
+    let pool = Pool::new(views, &views.bookings);
+    moving.into_iter().filter_map(|(claim, reason)| displaced(&pool, claim, reason, now, frontier)).collect()
 }
 
-fn clash(a: &Booking, b: &Booking) -> Option<ReasonCode> {
-    if !a.slot.overlaps(&b.slot) {
-        return None;
+/// Claims ahead that what was decided before them excludes, by the time of the clash.
+fn excluded(views: &SharedViews, now: Millis) -> Vec<(EventRef, Reason)> {
+    let ahead = views.bookings.iter().filter(|booking| booking.slot.start() > now);
+    let decided = ahead.filter_map(|booking| Some((outcome(views, booking)?.nth, booking)));
+    let mut decided: Vec<(u32, &Booking)> = decided.collect();
+    decided.sort_unstable();
+    let mut standing = Occupancy::new(views);
+    let mut moving = Vec::new();
+    for (_, booking) in decided {
+        let clash = clash(views, &standing, booking).filter(|_| booking.kind == BookingKind::Claim);
+        let Some((code, other)) = clash else {
+            standing.add(booking);
+            continue;
+        };
+        let slot = &booking.slot;
+        let own = (slot.start_minute, slot.duration_minutes, booking.kind, &booking.source);
+        let reason = Reason { other: Some(*other.3), ..Reason::plain(code) };
+        moving.push(((slot.day, own.min(other), own.max(other)), (booking.source, reason)));
     }
-    let teacher = (a.teacher.is_some() && a.teacher == b.teacher).then_some(ReasonCode::TeacherTaken);
-    let asset = || (a.asset.is_some() && a.asset == b.asset).then_some(ReasonCode::AssetTaken);
-    teacher.or_else(asset)
+    moving.sort_by_key(|(time, _)| *time);
+    moving.into_iter().map(|(_, moving)| moving).collect()
+}
+
+/// What a booking cannot be together with, of what stands.
+fn clash<'a>(
+    views: &SharedViews,
+    standing: &Occupancy<'a>,
+    booking: &Booking,
+) -> Option<(ReasonCode, super::occupancy::Precedence<'a>)> {
+    let slot = &booking.slot;
+    let classes = booking.teacher.into_iter().flat_map(|teacher| standing.of_teacher(teacher, slot.day));
+    let taught = classes.filter_map(|(_, classes)| classes.overlapping(slot)).min();
+    let taken = || {
+        let asset = booking.asset?;
+        let taken = standing.of_asset(asset, slot.day)?;
+        let quantity = views.resources.assets.get(&asset).map_or(1, |asset| asset.declared.quantity);
+        taken.overlapping(slot).filter(|_| taken.count(slot) >= quantity.max(1))
+    };
+    let teacher = taught.map(|other| (ReasonCode::TeacherTaken, other));
+    teacher.or_else(|| taken().map(|other| (ReasonCode::AssetTaken, other)))
 }
 
 /// The city's decision behind a booking; a branch's own class has none.
@@ -57,15 +80,15 @@ fn outcome<'a>(views: &'a SharedViews, booking: &Booking) -> Option<&'a Outcome>
 }
 
 fn displaced(
-    views: &SharedViews,
+    pool: &Pool<'_>,
     claim: EventRef,
     reason: Reason,
     now: Millis,
     frontier: ChangeHash,
 ) -> Option<Decision> {
-    let state = views.requests.claims.get(&claim)?;
+    let state = pool.views.requests.claims.get(&claim)?;
     let (lodged, outcome) = (state.lodged.as_ref()?, state.outcome.as_ref()?);
-    let alternatives = alternatives(views, &views.bookings, &lodged.wish, lodged.branch, now.day());
+    let alternatives = free_ways(pool, &lodged.wish, lodged.branch, now.day());
     let event = ClaimDisplaced { claim, reason, alternatives };
     let decision = Decision::new(&claim.to_string(), frontier, event);
     Some(Decision { supersedes: Some(outcome.decision), ..decision })

@@ -1,139 +1,188 @@
 //! What stands in the way of a wish: every rule of the pool, one obstacle each.
 
+use super::occupancy::{Occupancy, Precedence, periods_of};
+use super::openings::Openings;
 use crate::event::{AssetKind, ClaimLodged, Condition, EventRef, ReasonCode};
-use crate::fold::{Booking, SharedViews};
+use crate::fold::{Asset, Booking, BookingKind, SharedViews, Teacher};
 use crate::ids::{BranchId, PersonId, SubjectId};
 use crate::time::Slot;
+use std::collections::BTreeMap;
+use std::iter::once_with;
 
 /// One rule that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// Which rule.
     pub code: ReasonCode,
-    /// The claim, order or class in the way.
+    /// The claim, order or class in the way, the first of them.
     pub other: Option<EventRef>,
 }
 
-impl Obstacle {
-    fn plain(code: ReasonCode) -> Self {
-        Self { code, other: None }
-    }
-}
-
-/// Everything that stands in the way of a wish of `branch`, given these bookings by time; empty means free.
+/// Everything that stands in the way of a wish of `branch`, given these bookings; empty means free.
 pub fn obstacles(
     views: &SharedViews,
     bookings: &[Booking],
     wish: &ClaimLodged,
     branch: BranchId,
 ) -> Vec<Obstacle> {
-    let place = wish.asset.and_then(|asset| views.resources.assets.get(&asset)).map_or(branch, |a| a.branch);
-    let mut found = Vec::new();
-    if let Some(teacher) = wish.teacher {
-        teacher_obstacles(views, bookings, teacher, wish.course, &wish.slot, place, &mut found);
-    }
-    if let Some(asset) = wish.asset {
-        asset_obstacles(views, bookings, asset, wish, branch, &mut found);
-    }
-    found
+    Pool::new(views, bookings).obstacles(wish, branch).collect()
 }
 
-fn teacher_obstacles(
-    views: &SharedViews,
-    bookings: &[Booking],
-    teacher: PersonId,
-    course: Option<SubjectId>,
-    slot: &Slot,
-    place: BranchId,
-    found: &mut Vec<Obstacle>,
-) {
-    let id = views.teachers.resolve(teacher);
-    let Some(entry) = views.teachers.teachers.get(&id) else {
-        found.push(Obstacle::plain(ReasonCode::Unknown));
-        return;
-    };
-    if course.is_some_and(|course| !entry.approved.contains(&course)) {
-        found.push(Obstacle::plain(ReasonCode::NotApproved));
-    }
-    if !entry.is_offered(slot, &views.calendar) {
-        found.push(Obstacle::plain(ReasonCode::NotOffered));
-    }
-    if entry.is_away(slot.day) {
-        found.push(Obstacle::plain(ReasonCode::Unavailable));
-    }
-    let monday = slot.day.plus(-i32::from(slot.day.weekday()));
-    let week = within_days(bookings, monday.0, monday.0 + 6);
-    let own: Vec<&Booking> = week.iter().filter(|booking| booking.teacher == Some(id)).collect();
-    let mut periods = periods_of(slot);
-    for booking in own {
-        if booking.slot.overlaps(slot) {
-            found.push(Obstacle { code: ReasonCode::TeacherTaken, other: Some(booking.source) });
-        } else if booking.slot.day == slot.day && !can_travel(views, booking, slot, place) {
-            found.push(Obstacle { code: ReasonCode::TravelTooLong, other: Some(booking.source) });
+/// What the pool has, and what is taken of it: made once for many questions.
+pub struct Pool<'a> {
+    pub views: &'a SharedViews,
+    taken: Occupancy<'a>,
+    teachers: BTreeMap<PersonId, Openings>,
+    assets: BTreeMap<SubjectId, Openings>,
+}
+
+impl<'a> Pool<'a> {
+    /// The pool of these views with these bookings.
+    pub fn new(views: &'a SharedViews, bookings: &'a [Booking]) -> Self {
+        Self {
+            taken: Occupancy::of(views, bookings),
+            teachers: Openings::of_teachers(views),
+            assets: Openings::of_assets(views),
+            views,
         }
-        periods += periods_of(&booking.slot);
     }
-    if periods > u32::from(entry.weekly_cap_periods) {
-        found.push(Obstacle::plain(ReasonCode::OverWeeklyCap));
+
+    /// What stands in the way of a wish, looked for only as far as somebody asks.
+    pub fn obstacles<'p>(
+        &'p self,
+        wish: &'p ClaimLodged,
+        branch: BranchId,
+    ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
+        let place = self.place(wish, branch);
+        let teacher = wish.teacher.into_iter().flat_map(move |id| self.of_teacher(id, wish, place));
+        let asset = wish.asset.into_iter().flat_map(move |id| self.of_asset(id, wish, branch));
+        teacher.chain(asset)
+    }
+
+    /// Whether nothing does.
+    pub fn is_free(&self, wish: &ClaimLodged, branch: BranchId) -> bool {
+        self.obstacles(wish, branch).next().is_none()
+    }
+
+    /// Takes what a claim of a branch is granted.
+    pub fn grant(&mut self, claim: &'a EventRef, wish: &ClaimLodged, branch: BranchId) {
+        let teacher = wish.teacher.map(|teacher| self.views.teachers.resolve(teacher));
+        let place = self.place(wish, branch);
+        self.taken.take((teacher, place), wish.asset, &wish.slot, (BookingKind::Claim, claim));
+    }
+
+    fn place(&self, wish: &ClaimLodged, branch: BranchId) -> BranchId {
+        let asset = wish.asset.and_then(|asset| self.views.resources.assets.get(&asset));
+        asset.map_or(branch, |asset| asset.branch)
+    }
+
+    fn of_teacher<'p>(
+        &'p self,
+        teacher: PersonId,
+        wish: &'p ClaimLodged,
+        place: BranchId,
+    ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
+        let id = self.views.teachers.resolve(teacher);
+        let known = self.views.teachers.teachers.get(&id);
+        let unknown = plain(known.is_none(), ReasonCode::Unknown);
+        let rules = known.into_iter().flat_map(move |entry| self.of_known_teacher((id, entry), wish, place));
+        unknown.into_iter().chain(rules)
+    }
+
+    fn of_known_teacher<'p>(
+        &'p self,
+        (id, entry): (PersonId, &'p Teacher),
+        wish: &'p ClaimLodged,
+        place: BranchId,
+    ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
+        let slot = &wish.slot;
+        let openings = self.teachers.get(&id);
+        let approved = once_with(|| wish.course.is_none_or(|course| entry.approved.contains(&course)));
+        let offered = once_with(move || openings.is_some_and(|it| it.hold(slot, &self.views.calendar)));
+        let here = once_with(move || openings.is_some_and(|it| !it.is_shut(slot.day)));
+        let periods = once_with(move || {
+            let periods = self.taken.periods_in_week(id, slot.day).saturating_add(periods_of(slot));
+            periods <= u32::from(entry.weekly_cap_periods)
+        });
+        let broken = |code| move |holds: bool| plain(!holds, code);
+        approved
+            .filter_map(broken(ReasonCode::NotApproved))
+            .chain(offered.filter_map(broken(ReasonCode::NotOffered)))
+            .chain(here.filter_map(broken(ReasonCode::Unavailable)))
+            .chain(once_with(move || self.classes_in_the_way(id, slot, place)).flatten())
+            .chain(periods.filter_map(broken(ReasonCode::OverWeeklyCap)))
+    }
+
+    /// The first class of the teacher at that time, and the first from or to which the way is too long,
+    /// the earlier of the two first.
+    fn classes_in_the_way(
+        &self,
+        teacher: PersonId,
+        slot: &Slot,
+        place: BranchId,
+    ) -> impl Iterator<Item = Obstacle> + use<> {
+        let (mut taken, mut near) = (None, None);
+        for (at, classes) in self.taken.of_teacher(teacher, slot.day) {
+            let way = self.views.branches.policy.travel_minutes(at, place);
+            taken = earlier(taken, classes.overlapping(slot));
+            near = earlier(near, classes.too_near(slot, way));
+        }
+        let taken = taken.map(|first| (first, ReasonCode::TeacherTaken));
+        let near = near.map(|first| (first, ReasonCode::TravelTooLong));
+        let mut both = [taken, near];
+        both.sort_unstable();
+        let found =
+            both.map(|found| found.map(|((_, _, _, other), code)| Obstacle { code, other: Some(*other) }));
+        found.into_iter().flatten()
+    }
+
+    fn of_asset<'p>(
+        &'p self,
+        asset: SubjectId,
+        wish: &'p ClaimLodged,
+        branch: BranchId,
+    ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
+        let known = self.views.resources.assets.get(&asset);
+        let unknown = plain(known.is_none(), ReasonCode::Unknown);
+        let rules = known.into_iter().flat_map(move |entry| self.of_known_asset(asset, entry, wish, branch));
+        unknown.into_iter().chain(rules)
+    }
+
+    fn of_known_asset(
+        &self,
+        asset: SubjectId,
+        entry: &Asset,
+        wish: &ClaimLodged,
+        branch: BranchId,
+    ) -> impl Iterator<Item = Obstacle> + use<> {
+        let declared = &entry.declared;
+        let (slot, calendar) = (&wish.slot, &self.views.calendar);
+        let offered = || {
+            let openings = self.assets.get(&asset);
+            openings.is_some_and(|it| it.hold(slot, calendar) && !it.is_shut(slot.day))
+        };
+        let seats = declared.kind == AssetKind::Equipment || declared.capacity >= wish.headcount;
+        let found = [
+            plain(declared.condition == Condition::Broken, ReasonCode::Unavailable),
+            plain(entry.branch != branch && !offered(), ReasonCode::NotOffered),
+            plain(!seats, ReasonCode::TooSmall),
+            self.all_taken(asset, declared.quantity, slot),
+        ];
+        found.into_iter().flatten()
+    }
+
+    fn all_taken(&self, asset: SubjectId, quantity: u32, slot: &Slot) -> Option<Obstacle> {
+        let taken = self.taken.of_asset(asset, slot.day)?;
+        let (_, _, _, first) = taken.overlapping(slot)?;
+        let other = Some(*first);
+        (taken.count(slot) >= quantity.max(1)).then_some(Obstacle { code: ReasonCode::AssetTaken, other })
     }
 }
 
-fn asset_obstacles(
-    views: &SharedViews,
-    bookings: &[Booking],
-    asset: SubjectId,
-    wish: &ClaimLodged,
-    branch: BranchId,
-    found: &mut Vec<Obstacle>,
-) {
-    let Some(entry) = views.resources.assets.get(&asset) else {
-        found.push(Obstacle::plain(ReasonCode::Unknown));
-        return;
-    };
-    let declared = &entry.declared;
-    if declared.condition == Condition::Broken {
-        found.push(Obstacle::plain(ReasonCode::Unavailable));
-    }
-    if entry.branch != branch && !views.resources.is_offered(asset, &wish.slot, &views.calendar) {
-        found.push(Obstacle::plain(ReasonCode::NotOffered));
-    }
-    if declared.kind != AssetKind::Equipment && declared.capacity < wish.headcount {
-        found.push(Obstacle::plain(ReasonCode::TooSmall));
-    }
-    let taken: Vec<&Booking> = within_days(bookings, wish.slot.day.0, wish.slot.day.0)
-        .iter()
-        .filter(|booking| booking.asset == Some(asset) && booking.slot.overlaps(&wish.slot))
-        .collect();
-    if let Some(first) = taken.first().filter(|_| taken.len() >= declared.quantity.max(1) as usize) {
-        found.push(Obstacle { code: ReasonCode::AssetTaken, other: Some(first.source) });
-    }
+fn plain(broken: bool, code: ReasonCode) -> Option<Obstacle> {
+    broken.then_some(Obstacle { code, other: None })
 }
 
-/// Bookings between two days, both included; bookings stand in order of time.
-fn within_days(bookings: &[Booking], from: i32, to: i32) -> &[Booking] {
-    let begin = bookings.partition_point(|booking| booking.slot.day.0 < from);
-    let end = bookings.partition_point(|booking| booking.slot.day.0 <= to);
-    &bookings[begin..end]
-}
-
-/// Whether the teacher can get from one class of the day to the other.
-fn can_travel(views: &SharedViews, booking: &Booking, slot: &Slot, place: BranchId) -> bool {
-    let (earlier, later) = if booking.slot.start_minute < slot.start_minute {
-        (&booking.slot, slot)
-    } else {
-        (slot, &booking.slot)
-    };
-    let gap = later.start_minute.saturating_sub(earlier.end_minute());
-    views.branches.policy.travel_minutes(held_at(views, booking), place) <= gap
-}
-
-/// Where a booking takes place: at its venue's branch, else at the first branch that takes part.
-fn held_at(views: &SharedViews, booking: &Booking) -> BranchId {
-    let venue = booking.asset.and_then(|asset| views.resources.assets.get(&asset)).map(|asset| asset.branch);
-    venue.or_else(|| booking.branches.first().copied()).unwrap_or(BranchId::CITY)
-}
-
-/// Teaching periods of 45 minutes, begun ones counted whole.
-fn periods_of(slot: &Slot) -> u32 {
-    u32::from(slot.duration_minutes).div_ceil(45)
+fn earlier<'a>(one: Option<Precedence<'a>>, other: Option<Precedence<'a>>) -> Option<Precedence<'a>> {
+    one.into_iter().chain(other).min()
 }

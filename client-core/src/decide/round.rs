@@ -1,28 +1,17 @@
 //! Deciding claims. In a round the order of arrival plays no part.
 
 use super::Decision;
-use super::alternatives::alternatives;
-use super::eligible::obstacles;
+use super::alternatives::free_ways;
+use super::eligible::{Obstacle, Pool};
+use super::figures::Figures;
+use super::turns::{Open, Standing, Turns};
 use crate::event::{
-    ClaimConfirmed, ClaimLodged, ClaimRefused, DecisionMode, EventRef, Reason, ReasonCode, RoundDecided,
+    ClaimConfirmed, ClaimReceived, ClaimRefused, DecisionMode, EventRef, Reason, ReasonCode, RoundDecided,
 };
-use crate::fold::{Booking, BookingKind, Lodged, SharedViews};
-use crate::ids::{BranchId, ChangeHash, SubjectId};
-use crate::time::{Day, Millis};
+use crate::fold::SharedViews;
+use crate::ids::{ChangeHash, SubjectId};
+use crate::time::Millis;
 use sha2::{Digest, Sha256};
-use std::cmp::Reverse;
-
-const FAIRNESS_DAYS: i32 = 90;
-
-/// A claim in the order in which claims are granted: more branches served, fewer pool minutes per 100
-/// learners, the draw, identity.
-type Standing = (Reverse<u8>, u32, [u8; 32], EventRef);
-
-struct Open<'a> {
-    id: EventRef,
-    lodged: &'a Lodged<ClaimLodged>,
-    draw: [u8; 32],
-}
 
 /// Decides every claim of a round and closes it.
 pub fn decide_round(
@@ -33,7 +22,7 @@ pub fn decide_round(
     frontier: ChangeHash,
 ) -> Vec<Decision> {
     let claims = open_claims(views, &seed.0, |received| received.round == Some(round));
-    let mut decisions = grant_in_turn(views, claims, now, frontier);
+    let mut decisions = Granting::new(views, now, frontier).in_turn(claims);
     let decided = RoundDecided { round, seed, frontier };
     decisions.push(Decision::new(&round.to_hex(), frontier, decided));
     decisions
@@ -42,25 +31,25 @@ pub fn decide_round(
 /// Decides what no round decides: the day's claims as one batch, urgent ones by order of receipt.
 pub fn decide_now(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec<Decision> {
     let day = now.day().to_string();
-    let mut bookings = views.bookings.clone();
-    let mut decisions = Vec::new();
     let mut urgent = open_claims(views, day.as_bytes(), |received| received.mode == DecisionMode::Immediate);
     urgent.sort_by_key(|open| {
-        let received = views.requests.claims[&open.id].received.as_ref().map(|received| received.at);
-        (received, open.draw)
+        let received = views.requests.claims.get(open.id).and_then(|state| state.received.as_ref());
+        (received.map(|received| received.at), open.draw)
     });
-    for open in urgent {
-        decisions.extend(decide_one(views, &mut bookings, &open, &[], now, frontier));
-    }
     let daily = open_claims(views, day.as_bytes(), |received| received.mode == DecisionMode::Daily);
-    decisions.extend(grant_from(views, &mut bookings, daily, now, frontier));
+    if urgent.is_empty() && daily.is_empty() {
+        return Vec::new();
+    }
+    let mut granting = Granting::new(views, now, frontier);
+    let mut decisions: Vec<Decision> = urgent.iter().map(|open| granting.decide(open, None, None)).collect();
+    decisions.extend(granting.in_turn(daily));
     decisions
 }
 
 fn open_claims<'a>(
     views: &'a SharedViews,
     seed: &[u8],
-    wanted: impl Fn(&crate::event::ClaimReceived) -> bool,
+    wanted: impl Fn(&ClaimReceived) -> bool,
 ) -> Vec<Open<'a>> {
     views
         .requests
@@ -68,136 +57,77 @@ fn open_claims<'a>(
         .filter(|(_, _, state)| state.received.as_ref().is_some_and(&wanted))
         .map(|(id, lodged, _)| {
             let draw = Sha256::new().chain_update(seed).chain_update(id.to_string()).finalize().into();
-            Open { id: *id, lodged, draw }
+            Open { id, lodged, draw }
         })
         .collect()
 }
 
-fn grant_in_turn(
-    views: &SharedViews,
-    claims: Vec<Open<'_>>,
+/// Claims being decided, each against what is booked and granted by then.
+struct Granting<'a> {
+    views: &'a SharedViews,
+    pool: Pool<'a>,
+    figures: Figures<'a>,
     now: Millis,
     frontier: ChangeHash,
-) -> Vec<Decision> {
-    grant_from(views, &mut views.bookings.clone(), claims, now, frontier)
 }
 
-/// Takes the best standing claim again and again; standings are recomputed after each grant.
-fn grant_from(
-    views: &SharedViews,
-    bookings: &mut Vec<Booking>,
-    mut claims: Vec<Open<'_>>,
-    now: Millis,
-    frontier: ChangeHash,
-) -> Vec<Decision> {
-    let mut decisions = Vec::with_capacity(claims.len());
-    while !claims.is_empty() {
-        let standings: Vec<Standing> =
-            claims.iter().map(|open| standing(views, bookings, open, now.day())).collect();
-        let best = (0..claims.len()).min_by_key(|n| standings[*n]).expect("claims is not empty");
-        let open = claims.swap_remove(best);
-        let mut rivals: Vec<Standing> = standings
-            .iter()
-            .enumerate()
-            .filter(|(n, _)| *n != best)
-            .map(|(_, standing)| *standing)
-            .filter(|(_, _, _, id)| rival(views, &open, id))
-            .collect();
-        rivals.sort_unstable();
-        let own = std::iter::once(standings[best]);
-        let ranked: Vec<Standing> = own.chain(rivals).collect();
-        decisions.extend(decide_one(views, bookings, &open, &ranked, now, frontier));
+impl<'a> Granting<'a> {
+    fn new(views: &'a SharedViews, now: Millis, frontier: ChangeHash) -> Self {
+        let figures = Figures::new(views, now.day());
+        Self { views, pool: Pool::new(views, &views.bookings), figures, now, frontier }
     }
-    decisions
-}
 
-fn standing(views: &SharedViews, bookings: &[Booking], open: &Open<'_>, today: Day) -> Standing {
-    let figure = pool_minutes_per_100(views, bookings, open.lodged.branch, today);
-    (Reverse(open.lodged.wish.branches_served), figure, open.draw, open.id)
-}
-
-fn rival(views: &SharedViews, open: &Open<'_>, other: &EventRef) -> bool {
-    let Some(other) = views.requests.claims.get(other).and_then(|state| state.lodged.as_ref()) else {
-        return false;
-    };
-    let (a, b) = (&open.lodged.wish, &other.wish);
-    let resolve = |wish: &ClaimLodged| wish.teacher.map(|teacher| views.teachers.resolve(teacher));
-    a.slot.overlaps(&b.slot)
-        && ((a.teacher.is_some() && resolve(a) == resolve(b)) || (a.asset.is_some() && a.asset == b.asset))
-}
-
-/// Pool minutes a branch received over 90 days, and will receive from what is firm, per 100 learners.
-pub(super) fn pool_minutes_per_100(
-    views: &SharedViews,
-    bookings: &[Booking],
-    branch: BranchId,
-    today: Day,
-) -> u32 {
-    let minutes: u32 = bookings
-        .iter()
-        .filter(|booking| booking.kind != BookingKind::Own && booking.teacher.is_some())
-        .filter(|booking| {
-            booking.slot.day >= today.plus(-FAIRNESS_DAYS) && booking.branches.contains(&branch)
-        })
-        .map(|booking| u32::from(booking.slot.duration_minutes))
-        .sum();
-    let registered = views.branches.branches.get(&branch).map_or(0, |branch| branch.registered);
-    let learners = if registered == 0 { 100 } else { registered };
-    minutes.saturating_mul(100) / learners
-}
-
-/// Confirms or refuses one claim against what is booked by now. `ranked`: its own standing, then its rivals'.
-fn decide_one(
-    views: &SharedViews,
-    bookings: &mut Vec<Booking>,
-    open: &Open<'_>,
-    ranked: &[Standing],
-    now: Millis,
-    frontier: ChangeHash,
-) -> Option<Decision> {
-    let wish = &open.lodged.wish;
-    let subject = open.id.to_string();
-    let branch = open.lodged.branch;
-    let in_the_way = obstacles(views, bookings, wish, branch);
-    if let Some(obstacle) = in_the_way.first() {
-        let mut reason = Reason { other: obstacle.other, ..Reason::plain(obstacle.code) };
-        reason.own_figure = ranked.first().map(|(_, figure, _, _)| *figure);
-        reason.other_figure = obstacle.other.and_then(|other| figure_of(views, bookings, other, now.day()));
-        let alternatives = alternatives(views, bookings, wish, branch, now.day());
-        let refused = ClaimRefused { claim: open.id, reason, alternatives };
-        return Some(Decision::new(&subject, frontier, refused));
+    /// Takes the best standing claim again and again; a grant alters its branch's standing.
+    fn in_turn(&mut self, claims: Vec<Open<'a>>) -> Vec<Decision> {
+        let mut decisions = Vec::with_capacity(claims.len());
+        let mut turns = Turns::new(self.views, claims, &self.figures);
+        while let Some((open, standing)) = turns.next() {
+            decisions.push(self.decide(&open, Some(standing), Some(&turns)));
+            turns.compete(open.lodged.branch, &self.figures);
+        }
+        decisions
     }
-    let booking = Booking {
-        slot: wish.slot,
-        kind: BookingKind::Claim,
-        source: open.id,
-        session: None,
-        course: wish.course,
-        teacher: wish.teacher.map(|teacher| views.teachers.resolve(teacher)),
-        asset: wish.asset,
-        branches: vec![branch],
-        headcount: wish.headcount,
-    };
-    let at = bookings.partition_point(|other| *other < booking);
-    bookings.insert(at, booking);
-    let confirmed = ClaimConfirmed { claim: open.id, reason: why_granted(ranked) };
-    Some(Decision::new(&subject, frontier, confirmed))
+
+    /// Confirms or refuses one claim.
+    fn decide(&mut self, open: &Open<'a>, own: Option<Standing>, turns: Option<&Turns<'_>>) -> Decision {
+        let (wish, branch) = (&open.lodged.wish, open.lodged.branch);
+        let subject = open.id.to_string();
+        if let Some(obstacle) = self.pool.obstacles(wish, branch).next() {
+            let reason = self.why_refused(obstacle, own);
+            let alternatives = free_ways(&self.pool, wish, branch, self.now.day());
+            let refused = ClaimRefused { claim: *open.id, reason, alternatives };
+            return Decision::new(&subject, self.frontier, refused);
+        }
+        let rival = turns.and_then(|turns| turns.strongest_rival(open, &self.figures));
+        let confirmed = ClaimConfirmed { claim: *open.id, reason: why_granted(own, rival) };
+        self.pool.grant(open.id, wish, branch);
+        self.figures.grant(branch, wish);
+        Decision::new(&subject, self.frontier, confirmed)
+    }
+
+    fn why_refused(&self, obstacle: Obstacle, own: Option<Standing>) -> Reason {
+        Reason {
+            other: obstacle.other,
+            own_figure: own.map(|(_, figure, _, _)| figure),
+            other_figure: obstacle.other.and_then(|other| self.figure_before(&other)),
+            ..Reason::plain(obstacle.code)
+        }
+    }
+
+    /// The figure the other claim's branch had before it was granted.
+    fn figure_before(&self, claim: &EventRef) -> Option<u32> {
+        let lodged = self.views.requests.claims.get(claim)?.lodged.as_ref()?;
+        Some(self.figures.without(lodged.branch, &lodged.wish))
+    }
 }
 
 /// The first point in which the winner stands before its strongest rival.
-fn why_granted(ranked: &[Standing]) -> Reason {
-    let [own, rival, ..] = ranked else { return Reason::plain(ReasonCode::Unopposed) };
+fn why_granted(own: Option<Standing>, rival: Option<Standing>) -> Reason {
+    let (Some(own), Some(rival)) = (own, rival) else { return Reason::plain(ReasonCode::Unopposed) };
     let code = match () {
         () if own.0 != rival.0 => ReasonCode::MoreBranches,
         () if own.1 != rival.1 => ReasonCode::FewerPoolHours,
         () => ReasonCode::Draw,
     };
     Reason { code, other: Some(rival.3), own_figure: Some(own.1), other_figure: Some(rival.1) }
-}
-
-/// The figure the other claim had before it was granted.
-fn figure_of(views: &SharedViews, bookings: &[Booking], claim: EventRef, today: Day) -> Option<u32> {
-    let branch = views.requests.claims.get(&claim)?.lodged.as_ref()?.branch;
-    let before: Vec<Booking> = bookings.iter().filter(|booking| booking.source != claim).cloned().collect();
-    Some(pool_minutes_per_100(views, &before, branch, today))
 }

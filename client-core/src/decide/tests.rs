@@ -5,6 +5,9 @@ use crate::given::{Given, HOME, TEACHER, branch, claim, offered, slot, teacher};
 use crate::ids::PersonId;
 use proptest::prelude::*;
 
+mod against_oracle;
+mod oracle;
+
 const ROUND: SubjectId = SubjectId([50; 16]);
 const SEED: ChangeHash = ChangeHash([51; 32]);
 const FRONTIER: ChangeHash = ChangeHash([52; 32]);

@@ -4,7 +4,7 @@
 
 use super::grid::{Cell, Grid};
 use super::pins::{Pin, pins};
-use crate::decide::round::pool_minutes_per_100;
+use crate::decide::figures::Figures;
 use crate::event::{AssetKind, Condition, CourseListed, EventRef, RequestLodged};
 use crate::fold::{Lodged, Offer, SharedViews};
 use crate::ids::{BranchId, SubjectId};
@@ -88,11 +88,11 @@ impl<'a> Sketch<'a> {
         let known = views.branches.branches.keys().copied();
         let all: BTreeSet<BranchId> =
             known.chain(homes).chain(places).chain(booked).chain(asking).chain([BranchId::CITY]).collect();
-        let figure = |branch| pool_minutes_per_100(views, &views.bookings, branch, at.day());
+        let all_figures = Figures::new(views, at.day());
         let asking: BTreeSet<BranchId> =
             views.requests.open_orders().map(|(_, lodged)| lodged.branch).collect();
         let figures: BTreeMap<BranchId, u32> =
-            asking.into_iter().map(|branch| (branch, figure(branch))).collect();
+            asking.into_iter().map(|branch| (branch, all_figures.of(branch))).collect();
         let most = figures.values().copied().max().unwrap_or_default().max(1);
         let credit =
             |figure: u32| u64::from(rules.fairness_points) * u64::from(most - figure) / u64::from(most);

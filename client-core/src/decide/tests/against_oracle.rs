@@ -1,0 +1,134 @@
+//! Today's decisions against those of the plain algorithm, on random claims.
+
+use super::oracle;
+use super::*;
+use crate::event::{BranchProfile, ClaimLodged, SessionAnnounced, TeacherApproved, TravelTime};
+use crate::given::{COURSE, room};
+use crate::time::Slot;
+
+/// One thing somebody writes.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    who: u8,
+    teacher: u8,
+    asset: u8,
+    day: i32,
+    half_hour: u16,
+    half_hours: u16,
+    headcount: u32,
+    branches_served: u8,
+}
+
+fn written() -> impl Strategy<Value = Written> {
+    let time = (0..40_i32, 0..20_u16, 0..6_u16);
+    (1..5_u8, 0..4_u8, 0..4_u8, time, 0..60_u32, 0..3_u8).prop_map(
+        |(who, teacher, asset, (day, half_hour, half_hours), headcount, branches_served)| {
+            // Most of it within two days, so that it meets.
+            let day = if day > 20 { day - 10 } else { day % 2 + 14 };
+            Written { who, teacher, asset, day, half_hour, half_hours, headcount, branches_served }
+        },
+    )
+}
+
+impl Written {
+    fn slot(&self) -> Slot {
+        let day = crate::given::day("2026-11-30").plus(self.day);
+        Slot { day, start_minute: 480 + self.half_hour * 30, duration_minutes: self.half_hours * 30 }
+    }
+
+    fn teacher(&self) -> Option<PersonId> {
+        [Some(TEACHER), Some(SECOND), Some(STRANGER), None][usize::from(self.teacher)]
+    }
+
+    fn asset(&self, rooms: [SubjectId; 2]) -> Option<SubjectId> {
+        [None, None, Some(rooms[0]), Some(rooms[1])][usize::from(self.asset)]
+    }
+
+    fn claim(&self, rooms: [SubjectId; 2]) -> ClaimLodged {
+        ClaimLodged {
+            teacher: self.teacher(),
+            asset: self.asset(rooms),
+            course: Some(COURSE),
+            slot: self.slot(),
+            headcount: self.headcount,
+            branches_served: self.branches_served,
+        }
+    }
+
+    fn class(&self, session: u8, rooms: [SubjectId; 2]) -> SessionAnnounced {
+        SessionAnnounced {
+            session: SubjectId([session; 16]),
+            course: COURSE,
+            teacher: self.teacher(),
+            venue: self.asset(rooms),
+            slot: self.slot(),
+            headcount: self.headcount,
+        }
+    }
+}
+
+const SECOND: PersonId = PersonId([8; 16]);
+const STRANGER: PersonId = PersonId([99; 16]);
+
+/// Two teachers with a small weekly limit, a room, three kits, ways that differ, figures that differ.
+fn a_city() -> (Given, [SubjectId; 2]) {
+    let mut given = Given::a_shared_teacher();
+    for id in [TEACHER, SECOND] {
+        let proposed = crate::event::TeacherProposed { weekly_cap_periods: 9, ..teacher(id, "示例") };
+        given.write(HOME, proposed);
+        given.write(HOME, offered(id));
+        given.city(TeacherApproved { teacher: id, courses: vec![COURSE] });
+    }
+    let hall = room(&mut given, branch(1), 40);
+    let kit = room(&mut given, branch(2), 1);
+    let declared = given.views().resources.assets[&kit].declared.clone();
+    let kind = crate::event::AssetKind::Equipment;
+    given.write(branch(2), crate::event::AssetDeclared { kind, quantity: 2, ..declared });
+    for n in 1..4 {
+        given.write(branch(n), BranchProfile { name: format!("分校{n}"), registered: 70 * u32::from(n) });
+    }
+    let travel = |a, b, minutes| TravelTime { a: branch(a), b: branch(b), minutes };
+    given.city(crate::event::PolicyPublished {
+        travel: vec![travel(1, 2, 20), travel(1, 3, 95), travel(2, 3, 45)],
+        default_travel_minutes: 30,
+        round_lead_days: 14,
+        round_open_days: 5,
+    });
+    (given, [hall, kit])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn rounds_and_batches_grant_what_the_plain_algorithm_grants(
+        own in prop::collection::vec(written(), 0..8),
+        early in prop::collection::vec(written(), 0..6),
+        claims in prop::collection::vec(written(), 1..24),
+    ) {
+        let (mut given, rooms) = a_city();
+        for (n, class) in (200..).zip(&own) {
+            given.write(branch(class.who), class.class(n, rooms));
+        }
+        for wish in &early {
+            let claim = given.write(branch(wish.who), wish.claim(rooms));
+            given.city(confirmed(claim));
+        }
+        for wish in &claims {
+            given.write(branch(wish.who), wish.claim(rooms));
+        }
+        let opened = open_round(&given.views(), given.now, ROUND, SEED);
+        given.city(opened);
+        for receipt in receipts(&given.views(), given.now) {
+            given.city(receipt);
+        }
+        let views = given.views();
+        prop_assert_eq!(
+            decide_round(&views, ROUND, SEED, given.now, FRONTIER),
+            oracle::decide_round(&views, ROUND, SEED, given.now, FRONTIER)
+        );
+        prop_assert_eq!(
+            decide_now(&views, given.now, FRONTIER),
+            oracle::decide_now(&views, given.now, FRONTIER)
+        );
+    }
+}
