@@ -2,6 +2,11 @@
 //!
 //! Everything here is pure, so a preview runs where the branch is and anyone can replay a decision:
 //! the same views, the same frontier and the same seed give the same decisions under the same ids.
+//!
+//! Decisions are total over whatever the views hold: an overflow would end the node that decides, and every
+//! node that previews.
+
+#![deny(clippy::arithmetic_side_effects)]
 
 mod alternatives;
 mod clock;
@@ -141,4 +146,5 @@ fn short_hash(parts: &[&[u8]]) -> [u8; 16] {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests;

@@ -28,7 +28,7 @@ pub use instance::{
 pub use objective::Objective;
 pub use planner::{Budget, Planner, Progress, Timetable, check, plan};
 pub use reading::Refusal;
-pub(crate) use reading::build;
+pub(crate) use reading::{MOST_TOWNS, build};
 pub(crate) use rules::admit;
 pub use rules::{Rule, Violation, Wishes};
 

@@ -16,7 +16,8 @@ impl Millis {
 
     /// The city's own date at this moment (Asia/Shanghai, UTC+8 without summer time).
     pub fn day(self) -> Day {
-        Day(self.0.saturating_add(CITY_OFFSET_MILLIS).div_euclid(Self::DAY) as i32)
+        let day = self.0.saturating_add(CITY_OFFSET_MILLIS).div_euclid(Self::DAY);
+        Day(day.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
     }
 
     /// Minutes since midnight in the city.
@@ -80,7 +81,7 @@ impl HybridClock {
     /// Before the first contact the time is that of the certificate's issue and what has passed since.
     pub fn enrolled(&mut self, issued: Millis, now: Millis) {
         if self.upstream_offset.is_none() {
-            self.upstream_offset = Some(issued.0 - now.0);
+            self.upstream_offset = Some(issued.0.saturating_sub(now.0));
             self.last = self.last.max(Stamp::at(issued));
         }
     }
@@ -93,7 +94,7 @@ impl HybridClock {
     /// A stamp greater than every stamp before it, at most five minutes off the upstream's time
     /// unless the persisted clock already is ahead.
     pub fn tick(&mut self, now: Millis) -> Stamp {
-        self.last = Stamp::at(now.min(self.bound(now))).max(Stamp(self.last.0 + 1));
+        self.last = Stamp::at(now.min(self.bound(now))).max(Stamp(self.last.0.saturating_add(1)));
         self.last
     }
 
@@ -152,7 +153,12 @@ impl Day {
 
     /// 0 = Monday … 6 = Sunday.
     pub fn weekday(self) -> u8 {
-        (self.0 + 3).rem_euclid(7) as u8
+        ((self.0.rem_euclid(7) + 3) % 7) as u8
+    }
+
+    /// The Monday of its week.
+    pub fn monday(self) -> Self {
+        Self(self.0.saturating_sub(self.weekday().into()))
     }
 
     /// The first moment of this day in the city.

@@ -40,7 +40,9 @@ pub fn far_ahead(run: &Run, changes: &Changes, now: Millis) -> Vec<FarAhead> {
                 (stretch.to, stretch.stamp) = (hash, stretch.stamp.max(stamp));
             }
             // The clock was put right: what is before it on the line was written before it.
-            Some(stretch) => stretch.arrived = stretch.arrived.min(Millis(stamp.millis().0 - 1)),
+            Some(stretch) => {
+                stretch.arrived = stretch.arrived.min(Millis(stamp.millis().0.saturating_sub(1)))
+            }
             None if is_ahead(&stamp) => {
                 found.push(FarAhead { key: run.key(), from: hash, to: hash, stamp, arrived: now });
             }
@@ -55,7 +57,7 @@ pub fn far_ahead(run: &Run, changes: &Changes, now: Millis) -> Vec<FarAhead> {
 pub fn corrections(far_ahead: &[FarAhead], rulings: &Rulings) -> Vec<Event> {
     let open = far_ahead.iter().filter(|it| !rulings.correct(&it.key, it.from, it.to));
     open.map(|it| {
-        let offset_millis = it.arrived.0 - it.stamp.millis().0;
+        let offset_millis = it.arrived.0.saturating_sub(it.stamp.millis().0);
         let LogKey { document, actor } = it.key;
         ClockCorrected { document, actor, from: it.from, to: it.to, offset_millis }.into()
     })
@@ -67,6 +69,7 @@ fn stamp_of(puts: &[Put]) -> Stamp {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use crate::event::{BranchProfile, EventRef};

@@ -60,7 +60,7 @@ impl<'a> Occupancy<'a> {
     ) {
         if let Some(teacher) = teacher {
             self.teachers.entry((teacher, slot.day, place)).or_default().add(slot, first);
-            let week = self.weeks.entry((teacher, monday(slot.day))).or_default();
+            let week = self.weeks.entry((teacher, slot.day.monday())).or_default();
             *week = week.saturating_add(periods_of(slot));
         }
         if let Some(asset) = asset {
@@ -82,7 +82,7 @@ impl<'a> Occupancy<'a> {
 
     /// Teaching periods of a teacher in the week of a day.
     pub fn periods_in_week(&self, teacher: PersonId, day: Day) -> u32 {
-        self.weeks.get(&(teacher, monday(day))).copied().unwrap_or_default()
+        self.weeks.get(&(teacher, day.monday())).copied().unwrap_or_default()
     }
 }
 
@@ -143,10 +143,6 @@ fn gap_minutes(booked: &Slot, slot: &Slot) -> u16 {
 fn held_at(views: &SharedViews, booking: &Booking) -> BranchId {
     let venue = booking.asset.and_then(|asset| views.resources.assets.get(&asset)).map(|asset| asset.branch);
     venue.or_else(|| booking.branches.first().copied()).unwrap_or(BranchId::CITY)
-}
-
-fn monday(day: Day) -> Day {
-    day.plus(-i32::from(day.weekday()))
 }
 
 /// Teaching periods of 45 minutes, begun ones counted whole.

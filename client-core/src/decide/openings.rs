@@ -86,6 +86,7 @@ impl Spans {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use crate::given::{Given, day, slot};

@@ -5,9 +5,11 @@
 //! once more from the history, [`WhatIf`] plans a change that has not happened.
 
 mod draw;
+mod entering;
 mod grid;
 mod pins;
 mod replay;
+mod sheet;
 mod what_if;
 
 pub use replay::{Replay, ReplayError, replay};
@@ -144,7 +146,7 @@ impl Planning {
 
     /// Goes on to the end; `progress` is told a hundred times.
     pub fn complete(mut self, mut progress: impl FnMut(Progress)) -> Proposal {
-        let part = self.progress().budget / 100 + 1;
+        let part = (self.progress().budget / 100).saturating_add(1);
         while !self.progress().done {
             progress(self.run(part));
         }
@@ -168,14 +170,19 @@ impl Planning {
             .chain(self.drawn.unplannable.iter().map(|order| answers.unplannable(*order)))
             .collect();
         unmet.sort_by_key(|unmet| unmet.request);
-        let minutes_saved = classes.iter().map(|proposed| minutes_saved(&proposed.class)).sum();
+        let minutes_saved = added_up(classes.iter().map(|proposed| minutes_saved(&proposed.class)));
         Proposal { at: self.at, steps: timetable.steps, plan, a, b, classes, unmet, minutes_saved }
     }
 }
 
 /// Teaching minutes that joining saves: a class of n orders stands for n − 1 others.
 fn minutes_saved(class: &JointConfirmed) -> u32 {
-    (class.parts.len() as u32).saturating_sub(1) * u32::from(class.slot.duration_minutes)
+    let others = u32::try_from(class.parts.len()).unwrap_or(u32::MAX).saturating_sub(1);
+    others.saturating_mul(class.slot.duration_minutes.into())
+}
+
+fn added_up(minutes: impl Iterator<Item = u32>) -> u32 {
+    minutes.fold(0, u32::saturating_add)
 }
 
 impl Proposal {
@@ -393,4 +400,5 @@ fn outcomes(proposal: &Proposal) -> BTreeMap<EventRef, Option<&JointConfirmed>> 
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests;

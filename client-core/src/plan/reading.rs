@@ -38,7 +38,7 @@ const MOST_PERIODS: usize = 24;
 /// Periods of the longest class.
 const MOST_DURATION: u32 = 4;
 /// Towns of the largest map.
-const MOST_TOWNS: usize = 5_000;
+pub(crate) const MOST_TOWNS: usize = 5_000;
 
 impl Instance {
     /// Reads `jts-1`. Nothing is repaired: what is malformed or contradicts itself is refused.

@@ -2,15 +2,18 @@
 //!
 //! Only offered time is planned; all other time stays with its branch, which books it without asking.
 
-use super::grid::{Cell, Grid};
-use super::pins::{Pin, pins};
+use super::entering;
+use super::grid::Grid;
+use super::pins::{Pin, Pins, Shut, pins};
+use super::sheet::Sheet;
 use crate::decide::figures::Figures;
+use crate::decide::openings::Openings;
 use crate::event::{AssetKind, Condition, CourseListed, EventRef, RequestLodged};
-use crate::fold::{Lodged, Offer, SharedViews};
+use crate::fold::{Asset, Lodged, SharedViews};
 use crate::ids::{BranchId, SubjectId};
 use crate::plan::{
-    Instance, RawBranch, RawCourse, RawInstance, RawPeriod, RawRequest, RawTeacher, RawVenue, RawWeights,
-    RawWindow, Refusal, admit, build,
+    Instance, MOST_TOWNS, RawBranch, RawCourse, RawInstance, RawPeriod, RawRequest, RawTeacher, RawVenue,
+    RawWeights, RawWindow, Refusal, admit, build,
 };
 use crate::time::{Day, HalfDay, Millis};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +24,7 @@ const STREAM: &str = "直播设备";
 /// How a course is taught (教学方式) that goes to an on-site point.
 const ON_SITE: &str = "现场教学";
 /// Stands for no limit: the largest number of the format.
-const UNLIMITED: u32 = 1_000_000;
+pub const UNLIMITED: u32 = 1_000_000;
 
 /// An instance and what its ids stand for.
 pub struct Drawn {
@@ -39,16 +42,16 @@ pub fn draw(views: &SharedViews, at: Millis, released: &BTreeSet<SubjectId>) -> 
     let grid = Grid::new(&views.planning.0, at.day());
     let sketch = Sketch::new(views, &grid, at);
     let published: Vec<Pin> = released.iter().filter_map(|class| Pin::joint(views, &grid, *class)).collect();
-    let (mut pinned, mut blocked) = pins(views, &grid, released);
-    let (raw, unplannable) = sketch.instance(&pinned, &published, &blocked);
+    let Pins { mut pinned, mut shut, .. } = pins(views, &grid, released);
+    let (raw, unplannable) = sketch.instance(&pinned, &published, &shut);
     let mut instance = build(raw)?;
-    let demoted = admit(&instance).demoted;
+    let demoted: BTreeSet<u32> = admit(&instance).demoted.iter().map(|(at, _)| *at).collect();
     if !demoted.is_empty() {
         // What clashes stays as it is, for a person to rule on; nothing else is planned over it.
-        for (at, _) in demoted.iter().rev() {
-            blocked.push(pinned.remove(*at as usize));
-        }
-        instance = build(sketch.instance(&pinned, &published, &blocked).0)?;
+        let (out, stay): (Vec<_>, Vec<_>) = (0u32..).zip(pinned).partition(|(at, _)| demoted.contains(at));
+        shut.extend(out.into_iter().map(|(_, pin)| pin.into_shut()));
+        pinned = stay.into_iter().map(|(_, pin)| pin).collect();
+        instance = build(sketch.instance(&pinned, &published, &shut).0)?;
     }
     let joinable = pinned.iter().filter(|pin| pin.open).flat_map(|pin| {
         let orders = pin.requests.iter().filter_map(|request| request.id.parse().ok());
@@ -72,6 +75,9 @@ struct Sketch<'a> {
     views: &'a SharedViews,
     grid: &'a Grid,
     towns: BTreeMap<BranchId, u32>,
+    /// The orders that are planned.
+    open: Vec<(EventRef, &'a Lodged<RequestLodged>)>,
+    venues: Vec<(SubjectId, &'a Asset)>,
     last_plan: Option<Millis>,
     credit: BTreeMap<BranchId, u32>,
     /// Orders of priority 3 beyond what a branch has of them.
@@ -80,55 +86,55 @@ struct Sketch<'a> {
 
 impl<'a> Sketch<'a> {
     fn new(views: &'a SharedViews, grid: &'a Grid, at: Millis) -> Self {
-        let rules = &views.planning.0;
-        let homes = views.teachers.teachers.values().map(|teacher| teacher.home);
-        let places = views.resources.assets.values().map(|asset| asset.branch);
-        let booked = views.bookings.iter().flat_map(|booking| booking.branches.iter().copied());
-        let asking = views.requests.open_orders().map(|(_, lodged)| lodged.branch);
-        let known = views.branches.branches.keys().copied();
-        let all: BTreeSet<BranchId> =
-            known.chain(homes).chain(places).chain(booked).chain(asking).chain([BranchId::CITY]).collect();
-        let all_figures = Figures::new(views, at.day());
-        let asking: BTreeSet<BranchId> =
-            views.requests.open_orders().map(|(_, lodged)| lodged.branch).collect();
-        let figures: BTreeMap<BranchId, u32> =
-            asking.into_iter().map(|branch| (branch, all_figures.of(branch))).collect();
-        let most = figures.values().copied().max().unwrap_or_default().max(1);
-        let credit =
-            |figure: u32| u64::from(rules.fairness_points) * u64::from(most - figure) / u64::from(most);
-        let even = figures.values().all(|figure| *figure == 0);
-        let credit =
-            figures.iter().map(|(branch, figure)| (*branch, if even { 0 } else { credit(*figure) as u32 }));
-        let mut important: BTreeMap<BranchId, Vec<(Millis, EventRef)>> = BTreeMap::new();
-        for (id, lodged) in views.requests.open_orders().filter(|(_, lodged)| lodged.wish.priority >= 3) {
-            important.entry(lodged.branch).or_default().push((lodged.at, *id));
-        }
-        let less_important = important.into_values().flat_map(|mut orders| {
-            orders.sort_unstable();
-            orders.into_iter().skip(usize::from(rules.important_orders)).map(|(_, id)| id)
-        });
+        let open = entering::orders(views);
         Self {
-            towns: all.into_iter().zip(0..).collect(),
+            towns: towns(views),
+            venues: entering::venues(views),
             last_plan: views.requests.plans.values().map(|plan| plan.at).max(),
-            credit: credit.collect(),
-            less_important: less_important.collect(),
+            credit: credit(views, grid, &open, at.day()),
+            less_important: less_important(grid, &open),
+            open,
             views,
             grid,
         }
     }
 
     /// The instance around what is booked, and the orders that cannot be planned at all.
-    fn instance(&self, pinned: &[Pin], published: &[Pin], blocked: &[Pin]) -> (RawInstance, Vec<EventRef>) {
-        let rules = &self.views.planning.0;
-        let mut raw = RawInstance {
+    fn instance(
+        &self,
+        pinned: &[Pin],
+        published: &[Pin],
+        shut: &BTreeSet<Shut>,
+    ) -> (RawInstance, Vec<EventRef>) {
+        let mut sheet = Sheet::new(self.empty(pinned, published));
+        let mut unplannable = Vec::new();
+        let again = published.iter().flat_map(|pin| &pin.requests).filter_map(|request| {
+            let id = request.id.parse().ok()?;
+            Some((id, self.views.requests.orders.get(&id)?.lodged.as_ref()?))
+        });
+        for (id, lodged) in self.open.iter().copied().chain(again) {
+            match self.order(&id, lodged, &mut sheet) {
+                Some(request) => sheet.raw.requests.push(request),
+                None => unplannable.push(id),
+            }
+        }
+        shut.iter().for_each(|shut| sheet.shut(shut));
+        pinned.iter().for_each(|pin| sheet.pin(pin, self.town(pin.town)));
+        (sheet.raw, unplannable)
+    }
+
+    /// What is there before any order.
+    fn empty(&self, pinned: &[Pin], published: &[Pin]) -> RawInstance {
+        let rules = &self.grid.rules;
+        let period = |period: &crate::event::TeachingPeriod| RawPeriod {
+            start: period.start_minute.into(),
+            end: period.end_minute.into(),
+        };
+        RawInstance {
             format: "jts-1".to_owned(),
             name: format!("{} +{}", self.grid.first_day, self.grid.days),
             days: self.grid.days,
-            periods: rules
-                .periods
-                .iter()
-                .map(|period| RawPeriod { start: period.start_minute.into(), end: period.end_minute.into() })
-                .collect(),
+            periods: rules.periods.iter().map(period).collect(),
             starts: self.grid.starts.iter().map(|(length, at)| (length.to_string(), at.clone())).collect(),
             travel: self.travel(),
             branches: self
@@ -137,52 +143,31 @@ impl<'a> Sketch<'a> {
                 .map(|(id, town)| RawBranch { id: id.to_hex(), town: *town })
                 .collect(),
             courses: self.courses(),
-            teachers: self.teachers(),
+            teachers: self.teachers(pinned),
             venues: self.venues(),
             requests: Vec::new(),
             pinned: Vec::new(),
             previous: published.iter().map(|pin| pin.class.clone()).collect(),
             weights: weights(rules),
             earliest: self.grid.earliest,
-        };
-        let mut unplannable = Vec::new();
-        let open = self.views.requests.open_orders().map(|(id, lodged)| (*id, lodged));
-        let again = published.iter().flat_map(|pin| &pin.requests).filter_map(|request| {
-            let id = request.id.parse().ok()?;
-            Some((id, self.views.requests.orders.get(&id)?.lodged.as_ref()?))
-        });
-        for (id, lodged) in open.chain(again) {
-            match self.order(&id, lodged, &mut raw) {
-                Some(request) => raw.requests.push(request),
-                None => unplannable.push(id),
-            }
         }
-        for pin in blocked {
-            let (day, span) = (pin.cell.day as usize, pin.cell.span());
-            let teacher = raw.teachers.iter_mut().filter(|teacher| teacher.id == pin.class.teacher);
-            teacher.for_each(|teacher| teacher.avail[day] &= !span);
-            let venue = raw.venues.iter_mut().filter(|venue| venue.id == pin.class.venue);
-            venue.for_each(|venue| venue.avail[day] &= !span);
-        }
-        for pin in pinned {
-            self.occupy(&mut raw, pin);
-            raw.requests.extend(pin.requests.iter().cloned());
-            raw.pinned.push(pin.raw());
-        }
-        (raw, unplannable)
+    }
+
+    /// The town of a branch, which every branch of these views has.
+    fn town(&self, branch: BranchId) -> u32 {
+        self.towns.get(&branch).copied().unwrap_or_default()
     }
 
     fn travel(&self) -> Vec<Vec<u32>> {
+        let places: Vec<BranchId> = self.towns.keys().copied().take(MOST_TOWNS).collect();
         let minutes = |a: &BranchId, b: &BranchId| self.views.branches.policy.travel_minutes(*a, *b).into();
-        self.towns.keys().map(|a| self.towns.keys().map(|b| minutes(a, b)).collect()).collect()
+        places.iter().map(|a| places.iter().map(|b| minutes(a, b)).collect()).collect()
     }
 
     fn courses(&self) -> Vec<RawCourse> {
         let library = &self.views.courses;
         let plannable = library.courses.keys().filter(|id| self.length(**id).is_some());
-        plannable
-            .map(|id| self.course(id.to_hex(), *id, self.views.planning.0.groups_a_class.into()))
-            .collect()
+        plannable.map(|id| self.course(id.to_hex(), *id, self.grid.rules.groups_a_class.into())).collect()
     }
 
     /// Periods of a course that can be planned: on the list, and of a length that classes have.
@@ -205,78 +190,77 @@ impl<'a> Sketch<'a> {
     }
 
     fn on_site_points(&self) -> Vec<String> {
-        let assets = self.views.resources.assets.iter();
-        let points = assets.filter(|(_, asset)| asset.declared.kind == AssetKind::OnSitePoint);
+        let points = self.venues.iter().filter(|(_, asset)| asset.declared.kind == AssetKind::OnSitePoint);
         points.map(|(id, _)| id.to_hex()).collect()
     }
 
-    fn teachers(&self) -> Vec<RawTeacher> {
+    /// Those who teach something that can be planned, or something that is pinned.
+    fn teachers(&self, pinned: &[Pin]) -> Vec<RawTeacher> {
+        let booked: BTreeSet<&str> = pinned.iter().map(|pin| pin.class.teacher.as_str()).collect();
         let real = self.views.teachers.teachers.iter().filter(|(_, teacher)| teacher.merged_into.is_none());
         let weeks = self.grid.days / 7;
-        real.map(|(id, teacher)| {
+        real.filter_map(|(id, teacher)| {
             let plannable = teacher.approved.iter().filter(|course| self.length(**course).is_some());
-            let cap = u32::from(teacher.weekly_cap_periods);
-            RawTeacher {
-                id: id.to_hex(),
-                town: self.towns[&teacher.home],
-                skills: plannable.map(|course| (course.to_hex(), 0)).collect(),
-                reach: UNLIMITED,
-                max_day: self.views.planning.0.teacher_periods_a_day.into(),
-                max_week: cap,
-                target: cap * weeks / 2,
-                avail: self.free(&teacher.offers, &[], |day| teacher.is_away(day)),
+            let skills: BTreeMap<String, u32> = plannable.map(|course| (course.to_hex(), 0)).collect();
+            let id = id.to_hex();
+            if skills.is_empty() && !booked.contains(id.as_str()) {
+                return None;
             }
+            let cap = u32::from(teacher.weekly_cap_periods);
+            let openings = Openings::new(&teacher.offers, &teacher.away);
+            Some(RawTeacher {
+                id,
+                town: self.town(teacher.home),
+                skills,
+                reach: UNLIMITED,
+                max_day: self.grid.rules.teacher_periods_a_day.into(),
+                max_week: cap,
+                target: cap.saturating_mul(weeks) / 2,
+                avail: self.free(&openings, &[]),
+            })
         })
         .collect()
     }
 
     fn venues(&self) -> Vec<RawVenue> {
         let resources = &self.views.resources;
-        let places = resources.assets.iter().filter(|(_, asset)| asset.declared.kind != AssetKind::Equipment);
-        places
-            .map(|(id, asset)| {
-                let declared = &asset.declared;
-                let offers = resources.offers.get(id).map(Vec::as_slice).unwrap_or_default();
-                let broken = declared.condition == Condition::Broken;
-                let stream = declared.features.iter().any(|feature| feature == STREAM);
-                RawVenue {
-                    id: id.to_hex(),
-                    town: self.towns[&asset.branch],
-                    capacity: declared.capacity.min(UNLIMITED),
-                    equip: if stream { vec!["stream".to_owned()] } else { Vec::new() },
-                    lecture: declared.kind == AssetKind::Room,
-                    avail: self.free(offers, &declared.open, |day| broken || resources.is_blocked(*id, day)),
-                }
-            })
-            .collect()
+        let venue = |(id, asset): &(SubjectId, &Asset)| {
+            let declared = &asset.declared;
+            let offers = resources.offers.get(id).map(Vec::as_slice).unwrap_or_default();
+            let blocked = resources.blocked.get(id).map(Vec::as_slice).unwrap_or_default();
+            let offers = if declared.condition == Condition::Broken { &[] } else { offers };
+            let stream = declared.features.iter().any(|feature| feature == STREAM);
+            RawVenue {
+                id: id.to_hex(),
+                town: self.town(asset.branch),
+                capacity: declared.capacity.min(UNLIMITED),
+                equip: if stream { vec!["stream".to_owned()] } else { Vec::new() },
+                lecture: declared.kind == AssetKind::Room,
+                avail: self.free(&Openings::new(offers, blocked), &declared.open),
+            }
+        };
+        self.venues.iter().map(venue).collect()
     }
 
     /// Masks by day of what is offered within the opening half-days; no half-day named means always open.
-    fn free(&self, offers: &[Offer], open: &[HalfDay], shut: impl Fn(Day) -> bool) -> Vec<u32> {
-        let mask = |weekday: u8, windows: &[HalfDay]| {
-            let of_day = windows.iter().filter(|window| window.weekday == weekday);
-            of_day.fold(0, |mask, window| mask | self.grid.half_days[usize::from(window.afternoon)])
+    fn free(&self, openings: &Openings, open: &[HalfDay]) -> Vec<u32> {
+        let open: BTreeSet<(u8, bool)> = open.iter().map(|it| (it.weekday, it.afternoon)).collect();
+        let held = |date: Day, weekday: u8, afternoon: bool| {
+            (open.is_empty() || open.contains(&(weekday, afternoon)))
+                && openings.is_offered(date, weekday, afternoon)
         };
-        (0..self.grid.days)
-            .map(|day| {
-                let date = self.grid.date(day);
-                let Some(weekday) = self.views.calendar.weekday(date).filter(|_| !shut(date)) else {
-                    return 0;
-                };
-                let held = offers.iter().filter(|offer| (offer.from..=offer.to).contains(&date));
-                let offered = held.fold(0, |offered, offer| offered | mask(weekday, &offer.windows));
-                if open.is_empty() { offered } else { offered & mask(weekday, open) }
-            })
-            .collect()
+        let of_day = |day: u32| {
+            let date = self.grid.date(day);
+            let weekday = self.views.calendar.weekday(date).filter(|_| !openings.is_shut(date));
+            let half_days = weekday.map(|weekday| [false, true].map(|half| held(date, weekday, half)));
+            let named = half_days.unwrap_or_default().into_iter().zip(self.grid.half_days);
+            named.fold(0, |mask, (held, half_day)| if held { mask | half_day } else { mask })
+        };
+        (0..self.grid.days).map(of_day).collect()
     }
 
     /// An order as the planner takes it; what it wants for itself alone becomes courses of its own.
-    fn order(
-        &self,
-        id: &EventRef,
-        lodged: &Lodged<RequestLodged>,
-        raw: &mut RawInstance,
-    ) -> Option<RawRequest> {
+    fn order(&self, id: &EventRef, lodged: &Lodged<RequestLodged>, sheet: &mut Sheet) -> Option<RawRequest> {
         let wish = &lodged.wish;
         let wanted: BTreeSet<SubjectId> =
             wish.courses.iter().copied().filter(|course| self.length(*course).is_some()).collect();
@@ -287,15 +271,12 @@ impl<'a> Sketch<'a> {
             wish.pre_consent || self.views.requests.orders.get(id).is_some_and(|order| order.consented);
         if !consents {
             for course in &wanted {
-                raw.courses.push(self.course(alone(*course, id), *course, 1));
-                let hex = course.to_hex();
-                for teacher in raw.teachers.iter_mut().filter(|teacher| teacher.skills.contains_key(&hex)) {
-                    teacher.skills.insert(alone(*course, id), 0);
-                }
+                let for_one = self.course(alone(*course, id), *course, 1);
+                sheet.add_course_like(&course.to_hex(), for_one);
             }
         }
         let late = self.last_plan.is_some_and(|last| lodged.at < last);
-        let late = if late { self.views.planning.0.late_points } else { 0 };
+        let late = if late { self.grid.rules.late_points } else { 0 };
         let fair = self.credit.get(&lodged.branch).copied().unwrap_or_default();
         let priority = if self.less_important.contains(id) { 2 } else { wish.priority.clamp(1, 3).into() };
         Some(RawRequest {
@@ -311,93 +292,84 @@ impl<'a> Sketch<'a> {
             max_travel: wish.max_travel_minutes.into(),
             online: wish.online,
             prefer: "any".to_owned(),
-            credit: fair + late,
+            credit: fair.saturating_add(late),
             priority,
         })
     }
 
     /// Days with the same hours in one window.
     fn windows(&self, wish: &RequestLodged) -> Vec<RawWindow> {
+        let mut named: BTreeMap<u8, u32> = BTreeMap::new();
+        for half_day in &wish.half_days {
+            *named.entry(half_day.weekday).or_default() |=
+                self.grid.half_days[usize::from(half_day.afternoon)];
+        }
         let mut windows: Vec<RawWindow> = Vec::new();
         for day in self.grid.earliest..self.grid.days {
             let date = self.grid.date(day);
             let Some(weekday) = self.views.calendar.weekday(date) else { continue };
-            let half_days = wish.half_days.iter().filter(|half_day| half_day.weekday == weekday);
-            let named =
-                half_days.fold(0, |mask, half| mask | self.grid.half_days[usize::from(half.afternoon)]);
             let mask = match wish.half_days.is_empty() {
-                true => (1 << self.grid.periods.len()) - 1,
-                false => named,
+                true => self.grid.whole_day(),
+                false => named.get(&weekday).copied().unwrap_or_default(),
             };
             if mask == 0 || !(wish.from..=wish.to).contains(&date) {
                 continue;
             }
             match windows.last_mut() {
-                Some(last) if last.to + 1 == day && last.mask == mask => last.to = day,
+                Some(last) if last.to.checked_add(1) == Some(day) && last.mask == mask => last.to = day,
                 _ => windows.push(RawWindow { from: day, to: day, dow: (0..7).collect(), mask, pref: true }),
             }
         }
         windows
     }
+}
 
-    /// Gives a booking its time at its teacher and its venue, offered or not, and adds what stands for either.
-    fn occupy(&self, raw: &mut RawInstance, pin: &Pin) {
-        let (day, span) = (pin.cell.day as usize, pin.cell.span());
-        match raw.teachers.iter_mut().find(|teacher| teacher.id == pin.class.teacher) {
-            Some(teacher) => {
-                teacher.avail[day] |= span;
-                if pin.stands_in {
-                    teacher.skills.insert(pin.class.course.clone(), 0);
-                }
-            }
-            None => raw.teachers.push(self.nobody(pin)),
-        }
-        match raw.venues.iter_mut().find(|venue| venue.id == pin.class.venue) {
-            Some(venue) => venue.avail[day] |= span,
-            None => raw.venues.push(self.nowhere(pin)),
-        }
-        if pin.stands_in {
-            raw.courses.push(RawCourse {
-                id: pin.class.course.clone(),
-                duration: pin.cell.length,
-                max_groups: 1,
-                needs: Vec::new(),
-                sites: Some(vec![pin.class.venue.clone()]),
-                online_ok: false,
-                offered: false,
-            });
-        }
-    }
+/// A town for every branch that anything names. Those beyond the largest map share the last one.
+fn towns(views: &SharedViews) -> BTreeMap<BranchId, u32> {
+    let homes = views.teachers.teachers.values().map(|teacher| teacher.home);
+    let places = views.resources.assets.values().map(|asset| asset.branch);
+    let booked = views.bookings.iter().flat_map(|booking| booking.branches.iter().copied());
+    let orders = views.requests.orders.values().filter(|order| !order.cancelled);
+    let asking = orders.filter(|order| order.outcome.as_ref().is_none_or(|outcome| outcome.class.is_some()));
+    let asking = asking.filter_map(|order| order.lodged.as_ref()).map(|lodged| lodged.branch);
+    let known = views.branches.branches.keys().copied();
+    let all: BTreeSet<BranchId> =
+        known.chain(homes).chain(places).chain(booked).chain(asking).chain([BranchId::CITY]).collect();
+    let last = (MOST_TOWNS as u32).saturating_sub(1);
+    all.into_iter().zip((0u32..).map(|town| town.min(last))).collect()
+}
 
-    /// Stands for a teacher who is not of the pool.
-    fn nobody(&self, pin: &Pin) -> RawTeacher {
-        RawTeacher {
-            id: pin.class.teacher.clone(),
-            town: self.towns[&pin.town],
-            skills: [(pin.class.course.clone(), 0)].into(),
-            reach: UNLIMITED,
-            max_day: UNLIMITED,
-            max_week: UNLIMITED,
-            target: UNLIMITED,
-            avail: self.only(pin.cell),
-        }
-    }
+/// Points for the orders of branches that had less of the pool than others who ask.
+fn credit(
+    views: &SharedViews,
+    grid: &Grid,
+    open: &[(EventRef, &Lodged<RequestLodged>)],
+    today: Day,
+) -> BTreeMap<BranchId, u32> {
+    let all = Figures::new(views, today);
+    let figures: BTreeMap<BranchId, u32> =
+        open.iter().map(|(_, lodged)| (lodged.branch, all.of(lodged.branch))).collect();
+    let most = figures.values().copied().max().unwrap_or_default();
+    let points = u64::from(grid.rules.fairness_points);
+    let credit = |figure: u32| {
+        let in_proportion = points.saturating_mul(most.saturating_sub(figure).into());
+        // Nobody had anything: nobody is behind.
+        u32::try_from(in_proportion.checked_div(most.into()).unwrap_or_default()).unwrap_or(u32::MAX)
+    };
+    figures.iter().map(|(branch, figure)| (*branch, credit(*figure))).collect()
+}
 
-    /// Stands for a place nobody shares.
-    fn nowhere(&self, pin: &Pin) -> RawVenue {
-        RawVenue {
-            id: pin.class.venue.clone(),
-            town: self.towns[&pin.town],
-            capacity: UNLIMITED,
-            equip: Vec::new(),
-            lecture: false,
-            avail: self.only(pin.cell),
-        }
+/// Orders of priority 3 beyond what a branch has of them.
+fn less_important(grid: &Grid, open: &[(EventRef, &Lodged<RequestLodged>)]) -> BTreeSet<EventRef> {
+    let mut important: BTreeMap<BranchId, Vec<(Millis, EventRef)>> = BTreeMap::new();
+    for (id, lodged) in open.iter().filter(|(_, lodged)| lodged.wish.priority >= 3) {
+        important.entry(lodged.branch).or_default().push((lodged.at, *id));
     }
-
-    fn only(&self, cell: Cell) -> Vec<u32> {
-        (0..self.grid.days).map(|day| if day == cell.day { cell.span() } else { 0 }).collect()
-    }
+    let beyond = important.into_values().flat_map(|mut orders| {
+        orders.sort_unstable();
+        orders.into_iter().skip(grid.rules.important_orders.into()).map(|(_, id)| id)
+    });
+    beyond.collect()
 }
 
 fn weights(rules: &crate::event::PlanningPublished) -> RawWeights {

@@ -1,6 +1,7 @@
 //! Days and periods of the planner against dates and minutes.
 
 use crate::event::{PlanningPublished, TeachingPeriod};
+use crate::fold::Planning;
 use crate::time::{Day, Slot};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ pub struct Cell {
 
 /// The horizon: whole weeks from the Monday of this week on.
 pub struct Grid {
+    /// The rules it goes by: those given, or the presets where those cannot be meant.
+    pub rules: PlanningPublished,
     pub first_day: Day,
     pub days: u32,
     /// The first day of the horizon for which something may be planned.
@@ -28,41 +31,51 @@ pub struct Grid {
 
 impl Grid {
     pub fn new(rules: &PlanningPublished, today: Day) -> Self {
+        let rules = if rules.fault().is_none() { rules.clone() } else { Planning::default().0 };
         let weekday = u32::from(today.weekday());
         let half_day = |afternoon| {
             let half_day = crate::time::HalfDay { weekday: 0, afternoon };
             let held = |period: &TeachingPeriod| half_day.holds(period.start_minute, period.end_minute);
             mask((0..).zip(&rules.periods).filter(|(_, period)| held(period)).map(|(n, _)| n))
         };
-        let starts = rules
-            .starts
-            .iter()
+        let possible =
+            rules.starts.iter().filter(|starts| usize::from(starts.periods) <= rules.periods.len());
+        let starts = possible
             .map(|starts| (u32::from(starts.periods), starts.at.iter().map(|at| u32::from(*at)).collect()));
         Self {
-            first_day: today.plus(-(weekday as i32)),
-            days: (weekday + u32::from(rules.horizon_days)).next_multiple_of(7),
-            earliest: weekday + u32::from(rules.lead_days),
+            first_day: today.monday(),
+            days: weekday.saturating_add(rules.horizon_days.into()).next_multiple_of(7),
+            earliest: weekday.saturating_add(rules.lead_days.into()),
             periods: rules.periods.clone(),
             starts: starts.collect(),
             half_days: [half_day(false), half_day(true)],
+            rules,
         }
+    }
+
+    /// Mask of all periods of a day.
+    pub fn whole_day(&self) -> u32 {
+        mask((0..).zip(&self.periods).map(|(n, _)| n))
     }
 
     /// The date of a day of the horizon.
     pub fn date(&self, day: u32) -> Day {
-        self.first_day.plus(day as i32)
+        self.first_day.plus(i32::try_from(day).unwrap_or(i32::MAX))
     }
 
     /// The day of the horizon of a date.
     pub fn day(&self, date: Day) -> Option<u32> {
-        u32::try_from(date.0 - self.first_day.0).ok().filter(|day| *day < self.days)
+        let after = date.0.checked_sub(self.first_day.0)?;
+        u32::try_from(after).ok().filter(|day| *day < self.days)
     }
 
     /// The hours of a class.
     pub fn slot(&self, cell: Cell) -> Slot {
+        let last = cell.period.saturating_add(cell.length).saturating_sub(1);
         let start_minute = self.periods[cell.period as usize].start_minute;
-        let end_minute = self.periods[(cell.period + cell.length - 1) as usize].end_minute;
-        Slot { day: self.date(cell.day), start_minute, duration_minutes: end_minute - start_minute }
+        let end_minute = self.periods[last as usize].end_minute;
+        let duration_minutes = end_minute.saturating_sub(start_minute);
+        Slot { day: self.date(cell.day), start_minute, duration_minutes }
     }
 
     /// Every place in a day that a class may have.
@@ -87,7 +100,7 @@ impl Grid {
         let mut open = mask((0..).zip(&self.periods).filter(|(_, period)| touched(period)).map(|(n, _)| n));
         let (mut cells, mut uncovered) = (Vec::new(), Vec::new());
         while open != 0 {
-            let first: u32 = 1 << open.trailing_zeros();
+            let first = open & open.wrapping_neg();
             let fitting = self.cells(day).filter(|cell| cell.span() & first != 0);
             let covers = |cell: &Cell| (cell.span() & open).count_ones();
             match fitting.max_by_key(|cell| (covers(cell), Reverse(cell.length), Reverse(*cell))) {
@@ -113,13 +126,12 @@ impl Cell {
 }
 
 fn mask(periods: impl Iterator<Item = u32>) -> u32 {
-    periods.fold(0, |mask, period| mask | 1 << period)
+    periods.fold(0, |mask, period| mask | 1u32.checked_shl(period).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::Planning;
     use crate::given::{day, slot};
 
     fn cells(slot: &Slot) -> Vec<(u32, u32)> {

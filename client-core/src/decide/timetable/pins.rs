@@ -3,16 +3,20 @@
 //!
 //! A joint class that others may join is pinned as it is. Any other booking is pinned under a course, an
 //! order and, where it names none, a teacher and a venue that merely stand for it: it takes their time and
-//! counts towards a teacher's limits, and nothing can be added to it.
+//! counts towards a teacher's limits, and nothing can be added to it. Of bookings that would take just the
+//! same of the same teacher and venue one is pinned; the others could only clash with it.
 
-use super::draw::{streams, suits};
+use super::draw::{UNLIMITED, streams, suits};
 use super::grid::{Cell, Grid};
-use crate::event::{AssetKind, JointConfirmed, JointPart, Mode};
+use crate::event::{AssetKind, EventRef, JointConfirmed, JointPart, Mode};
 use crate::fold::{Booking, BookingKind, SharedViews};
-use crate::ids::{BranchId, SubjectId};
+use crate::ids::{BranchId, PersonId, SubjectId};
 use crate::plan::{RawClass, RawPart, RawPinned, RawRequest, RawWindow};
 use crate::time::Stamp;
 use std::collections::BTreeSet;
+
+/// Orders of pinned classes in one instance; what is booked beyond that is only kept free.
+const MOST_PINNED: usize = 50_000;
 
 /// One pinned class with the orders in it.
 pub struct Pin {
@@ -29,9 +33,46 @@ pub struct Pin {
     pub stands_in: bool,
 }
 
+/// Time of a teacher and a venue that nothing is planned in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shut {
+    pub teacher: String,
+    pub venue: String,
+    pub cell: Cell,
+}
+
+/// Everything booked in the horizon.
+#[derive(Default)]
+pub struct Pins {
+    pub pinned: Vec<Pin>,
+    pub shut: BTreeSet<Shut>,
+    /// How many orders are pinned.
+    orders: usize,
+    named: BTreeSet<(EventRef, usize)>,
+    taken: BTreeSet<StandIn>,
+}
+
+/// What one stretch of a booking takes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct StandIn {
+    /// A teacher of the pool.
+    teacher: Option<PersonId>,
+    /// A room or a point.
+    venue: Option<SubjectId>,
+    town: BranchId,
+    cell: Cell,
+    /// Set where the city granted what is neither: it clashes with nothing.
+    granted: Option<EventRef>,
+}
+
 impl Pin {
     pub fn raw(&self) -> RawPinned {
         RawPinned { class: self.class.clone(), open: self.open }
+    }
+
+    /// What it keeps free where it cannot be pinned.
+    pub fn into_shut(self) -> Shut {
+        Shut { teacher: self.class.teacher, venue: self.class.venue, cell: self.cell }
     }
 
     /// A joint class as it was confirmed; `None` where it is not in the horizon or names something gone.
@@ -39,8 +80,9 @@ impl Pin {
         let joint = views.requests.joint.get(&class)?;
         let cell = grid.cell(&joint.slot)?;
         let town = views.resources.assets.get(&joint.venue)?.branch;
+        let mut seen = BTreeSet::new();
         let taking_part = joint.parts.iter().filter(|part| views.requests.takes_part(part, class));
-        let parts: Vec<&JointPart> = taking_part.collect();
+        let parts: Vec<&JointPart> = taking_part.filter(|part| seen.insert(part.request)).collect();
         let requests = parts.iter().map(|part| {
             let lodged = views.requests.orders.get(&part.request)?.lodged.as_ref()?;
             Some(RawRequest {
@@ -48,7 +90,7 @@ impl Pin {
                 branch: lodged.branch.to_hex(),
                 group: lodged.wish.group.clone(),
                 courses: vec![joint.course.to_hex()],
-                headcount: lodged.wish.headcount,
+                headcount: lodged.wish.headcount.min(UNLIMITED),
                 windows: vec![only(cell)],
                 max_travel: lodged.wish.max_travel_minutes.into(),
                 online: lodged.wish.online,
@@ -58,6 +100,10 @@ impl Pin {
             })
         });
         let requests: Vec<RawRequest> = requests.collect::<Option<_>>()?;
+        let raw_part = |part: &&JointPart| RawPart {
+            request: part.request.to_string(),
+            mode: part.mode.word().to_owned(),
+        };
         (!requests.is_empty()).then(|| Self {
             class: RawClass {
                 course: joint.course.to_hex(),
@@ -65,13 +111,7 @@ impl Pin {
                 venue: joint.venue.to_hex(),
                 day: cell.day,
                 period: cell.period,
-                parts: parts
-                    .iter()
-                    .map(|part| RawPart {
-                        request: part.request.to_string(),
-                        mode: part.mode.word().to_owned(),
-                    })
-                    .collect(),
+                parts: parts.iter().map(raw_part).collect(),
             },
             open: true,
             session: class,
@@ -81,20 +121,92 @@ impl Pin {
             town,
         })
     }
+}
 
-    /// What stands for one stretch of a booking.
-    fn stand_in(views: &SharedViews, booking: &Booking, piece: usize, cell: Cell) -> Self {
-        let id = format!("booked:{}:{piece}", booking.source);
+/// Everything booked in the horizon but these joint classes. What lies in periods in which no class may lie
+/// can only be kept free.
+pub fn pins(views: &SharedViews, grid: &Grid, but: &BTreeSet<SubjectId>) -> Pins {
+    let booked = views.bookings.iter().filter(|booking| grid.day(booking.slot.day).is_some());
+    let mut booked: Vec<&Booking> = booked
+        .filter(|booking| booking.teacher.is_some() || booking.asset.is_some())
+        .filter(|booking| {
+            let joint = booking.kind == BookingKind::Joint;
+            !(joint && booking.session.is_some_and(|session| but.contains(&session)))
+        })
+        .collect();
+    booked.sort_by_cached_key(|booking| standing(views, booking));
+    let mut pins = Pins::default();
+    for booking in booked {
+        let joint = booking.session.and_then(|session| views.requests.joint.get(&session));
+        let joint = joint.filter(|joint| may_be_joined(views, grid, joint));
+        match joint.and_then(|joint| Pin::joint(views, grid, joint.session)) {
+            Some(pin) => pins.pin_joint(booking, pin),
+            None => pins.stand_in(views, grid, booking),
+        }
+    }
+    pins
+}
+
+impl Pins {
+    fn pin_joint(&mut self, booking: &Booking, pin: Pin) {
+        let orders = self.orders.saturating_add(pin.requests.len());
+        if orders > MOST_PINNED || !self.named.insert((booking.source, 0)) {
+            self.shut.insert(pin.into_shut());
+            return;
+        }
+        self.orders = orders;
+        self.pinned.push(pin);
+    }
+
+    /// Pins what stands for a booking, stretch by stretch.
+    fn stand_in(&mut self, views: &SharedViews, grid: &Grid, booking: &Booking) {
+        let (cells, uncovered) = grid.covering(&booking.slot);
+        for (piece, cell) in cells.into_iter().enumerate() {
+            let stand_in = StandIn::of(views, booking, cell);
+            let full = self.orders >= MOST_PINNED;
+            let new = self.taken.insert(stand_in) && self.named.insert((booking.source, piece));
+            if full || !new {
+                self.shut.extend(stand_in.shut());
+                continue;
+            }
+            self.orders = self.orders.saturating_add(1);
+            self.pinned.push(stand_in.pin(booking, piece));
+        }
+        let uncovered = uncovered.into_iter().map(|cell| StandIn::of(views, booking, cell));
+        self.shut.extend(uncovered.filter_map(|stand_in| stand_in.shut()));
+    }
+}
+
+impl StandIn {
+    fn of(views: &SharedViews, booking: &Booking, cell: Cell) -> Self {
         let asset = booking.asset.and_then(|asset| Some((asset, views.resources.assets.get(&asset)?)));
         let venue = asset.filter(|(_, asset)| asset.declared.kind != AssetKind::Equipment);
         let first = booking.branches.first().copied().unwrap_or(BranchId::CITY);
         let town = venue.map_or(first, |(_, asset)| asset.branch);
-        let known = booking.teacher.filter(|teacher| views.teachers.teachers.contains_key(teacher));
-        Self {
+        let teacher = booking.teacher.filter(|teacher| views.teachers.teachers.contains_key(teacher));
+        let clashes = teacher.is_some() || venue.is_some() || booking.kind == BookingKind::Own;
+        let granted = (!clashes).then_some(booking.source);
+        Self { teacher, venue: venue.map(|(venue, _)| venue), town, cell, granted }
+    }
+
+    /// What it keeps free; `None` if that is nobody's time.
+    fn shut(&self) -> Option<Shut> {
+        let named = self.teacher.is_some() || self.venue.is_some();
+        named.then(|| Shut {
+            teacher: self.teacher.map(|teacher| teacher.to_hex()).unwrap_or_default(),
+            venue: self.venue.map(|venue| venue.to_hex()).unwrap_or_default(),
+            cell: self.cell,
+        })
+    }
+
+    fn pin(&self, booking: &Booking, piece: usize) -> Pin {
+        let id = format!("booked:{}:{piece}", booking.source);
+        let Self { teacher, venue, town, cell, .. } = *self;
+        Pin {
             class: RawClass {
                 course: id.clone(),
-                teacher: known.map_or_else(|| id.clone(), |teacher| teacher.to_hex()),
-                venue: venue.map_or_else(|| id.clone(), |(venue, _)| venue.to_hex()),
+                teacher: teacher.map_or_else(|| id.clone(), |teacher| teacher.to_hex()),
+                venue: venue.map_or_else(|| id.clone(), |venue| venue.to_hex()),
                 day: cell.day,
                 period: cell.period,
                 parts: vec![RawPart { request: id.clone(), mode: Mode::Host.word().to_owned() }],
@@ -119,34 +231,6 @@ impl Pin {
             town,
         }
     }
-}
-
-/// Everything booked in the horizon but these joint classes; and apart, what lies in periods in which no
-/// class may lie, so that it can only be kept free.
-pub fn pins(views: &SharedViews, grid: &Grid, but: &BTreeSet<SubjectId>) -> (Vec<Pin>, Vec<Pin>) {
-    let booked = views.bookings.iter().filter(|booking| grid.day(booking.slot.day).is_some());
-    let mut booked: Vec<&Booking> = booked
-        .filter(|booking| booking.teacher.is_some() || booking.asset.is_some())
-        .filter(|booking| {
-            let joint = booking.kind == BookingKind::Joint;
-            !(joint && booking.session.is_some_and(|session| but.contains(&session)))
-        })
-        .collect();
-    booked.sort_by_key(|booking| standing(views, booking));
-    let (mut pinned, mut blocked) = (Vec::new(), Vec::new());
-    for booking in booked {
-        let joint = booking.session.and_then(|session| views.requests.joint.get(&session));
-        let joint = joint.filter(|joint| may_be_joined(views, grid, joint));
-        if let Some(pin) = joint.and_then(|joint| Pin::joint(views, grid, joint.session)) {
-            pinned.push(pin);
-            continue;
-        }
-        let (cells, uncovered) = grid.covering(&booking.slot);
-        let stand_in = |(piece, cell)| Pin::stand_in(views, booking, piece, cell);
-        pinned.extend(cells.into_iter().enumerate().map(stand_in));
-        blocked.extend(uncovered.into_iter().enumerate().map(stand_in));
-    }
-    (pinned, blocked)
 }
 
 /// Decisions by their number, then announcements by their stamp.

@@ -86,12 +86,13 @@ pub fn replay(
     let made = proposal.decisions(recorded.plan.round, &recorded.known, ChangeHash([0; 32]));
     let mut left: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for decision in &made {
-        *left.entry(decision.event.encode_body()).or_default() += 1;
+        let left = left.entry(decision.event.encode_body()).or_default();
+        *left = left.saturating_add(1);
     }
     let mut differing = Vec::new();
     for (reference, body) in &recorded.outcomes {
         match left.get_mut(body).filter(|left| **left > 0) {
-            Some(left) => *left -= 1,
+            Some(left) => *left = left.saturating_sub(1),
             None => differing.push(*reference),
         }
     }
@@ -102,7 +103,7 @@ pub fn replay(
         planner: (recorded.plan.planner, VERSION),
         steps: proposal.steps,
         lines: held,
-        same: recorded.outcomes.len() - differing.len(),
+        same: recorded.outcomes.len().saturating_sub(differing.len()),
         unrecorded: left.values().sum(),
         minutes_saved: proposal.minutes_saved,
         differing,

@@ -149,8 +149,8 @@ impl WhatIfPlanning {
     pub fn progress(&self) -> Progress {
         let (one, other) = (self.without.progress(), self.with.progress());
         Progress {
-            steps: one.steps + other.steps,
-            budget: one.budget + other.budget,
+            steps: one.steps.saturating_add(other.steps),
+            budget: one.budget.saturating_add(other.budget),
             best: other.best,
             done: one.done && other.done,
         }
@@ -178,7 +178,7 @@ impl WhatIfPlanning {
             }
         }
         WhatIfAnswer {
-            untouched: self.views.requests.joint.len() - self.released.len(),
+            untouched: self.views.requests.joint.len().saturating_sub(self.released.len()),
             in_the_way: self.claims_hit,
             minutes_saved: (
                 saved(&self.views, &without, &BTreeSet::new()),
@@ -270,5 +270,5 @@ fn saved(views: &SharedViews, proposal: &Proposal, released: &BTreeSet<SubjectId
         .chain(released.iter().copied())
         .collect();
     let stay = views.requests.joint.values().filter(|class| !renewed.contains(&class.session));
-    stay.map(super::minutes_saved).sum::<u32>() + proposal.minutes_saved
+    super::added_up(stay.map(super::minutes_saved).chain([proposal.minutes_saved]))
 }
