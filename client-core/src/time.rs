@@ -391,6 +391,23 @@ mod tests {
     }
 
     #[test]
+    fn days_and_moments_that_nobody_can_mean_are_days_and_moments() {
+        let extremes = [i32::MIN, i32::MIN + 1, -1, 0, i32::MAX - 1, i32::MAX];
+        for day in extremes.map(Day) {
+            assert!(day.weekday() < 7 && day.monday() <= day);
+            assert_eq!(day.start().day(), day, "days of 32 bits are moments of 64");
+            let _ = (day.to_string(), Quarter::of(day), day.plus(i32::MIN), day.plus(i32::MAX));
+            let slot = Slot { day, start_minute: u16::MAX, duration_minutes: u16::MAX };
+            assert!(slot.start() > day.start() && slot.end_minute() == u16::MAX && !slot.overlaps(&slot));
+        }
+        assert_eq!((Millis(i64::MIN).day(), Millis(i64::MAX).day()), (Day(i32::MIN), Day(i32::MAX)));
+        let mut clock = HybridClock::resume(Stamp(u64::MAX));
+        clock.enrolled(Millis(i64::MAX), Millis(i64::MIN));
+        clock.tick(Millis(i64::MIN));
+        assert_eq!(Day(-1).weekday(), 2, "1969-12-31 was a Wednesday");
+    }
+
+    #[test]
     fn an_old_word_of_the_city_does_not_turn_a_right_clock_back() {
         let mut clock = HybridClock::default();
         clock.hear_upstream(RIGHT, RIGHT);

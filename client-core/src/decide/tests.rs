@@ -6,11 +6,19 @@ use crate::ids::PersonId;
 use proptest::prelude::*;
 
 mod against_oracle;
+mod limits;
 mod oracle;
+mod total;
 
 const ROUND: SubjectId = SubjectId([50; 16]);
 const SEED: ChangeHash = ChangeHash([51; 32]);
 const FRONTIER: ChangeHash = ChangeHash([52; 32]);
+
+/// As many cases as usual, or as the environment says.
+fn cases(usual: u32) -> ProptestConfig {
+    let said = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(said.unwrap_or(usual))
+}
 
 /// The city opens a round, takes all claims into it and closes it.
 fn close_round(given: &mut Given) {

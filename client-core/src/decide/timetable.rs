@@ -160,13 +160,14 @@ impl Planning {
         let plan = ChangeHash(Sha256::digest(text).into());
         let Objective { a, b } = timetable.objective;
         let answers = Answers { drawn: &self.drawn, views: &self.views, plan, at: self.at };
+        let planned: BTreeMap<_, &Class> = timetable.classes.iter().map(|it| (it.key(), it)).collect();
         let mut classes: Vec<ProposedClass> =
             timetable.classes.iter().filter_map(|class| answers.class(class)).collect();
         classes.sort_by_key(|proposed| (proposed.class.slot, proposed.class.session));
         let mut unmet: Vec<RequestUnmet> = timetable
             .unmet
             .iter()
-            .filter_map(|unmet| answers.unmet(unmet, &timetable.classes))
+            .filter_map(|unmet| answers.unmet(unmet, &planned))
             .chain(self.drawn.unplannable.iter().map(|order| answers.unplannable(*order)))
             .collect();
         unmet.sort_by_key(|unmet| unmet.request);
@@ -224,6 +225,9 @@ impl Proposal {
         classes.chain(unmet).chain(inputs).chain([decided]).collect()
     }
 }
+
+/// What identifies a class of a plan.
+type ClassKey = (u32, u32, u32, u32, u32);
 
 /// From ranks of the instance to what people and events name.
 struct Answers<'a> {
@@ -304,11 +308,11 @@ impl Answers<'_> {
         })
     }
 
-    fn unmet(&self, unmet: &plan::Unmet, classes: &[Class]) -> Option<RequestUnmet> {
+    fn unmet(&self, unmet: &plan::Unmet, planned: &BTreeMap<ClassKey, &Class>) -> Option<RequestUnmet> {
         let alternative = unmet.alternative.as_ref().and_then(|alternative| {
             let class = &alternative.class;
             let part = class.parts.iter().find(|part| part.order == unmet.order)?;
-            let joined = classes.iter().find(|it| it.key() == class.key());
+            let joined = planned.get(&class.key());
             Some(OrderAlternative {
                 give_up: given_up(alternative.give_up),
                 mode: mode_of(part.mode),

@@ -123,7 +123,7 @@ pub fn plan(
     mut progress: impl FnMut(Progress),
 ) -> Timetable {
     let mut planner = Planner::new(instance, budget);
-    let part = planner.budget / 100 + 1;
+    let part = (planner.budget / 100).saturating_add(1);
     while !planner.progress().done {
         progress(planner.run(part));
     }

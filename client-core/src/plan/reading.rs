@@ -37,6 +37,12 @@ const MOST_DAYS: u32 = 2_000;
 const MOST_PERIODS: usize = 24;
 /// Periods of the longest class.
 const MOST_DURATION: u32 = 4;
+/// Elements of the longest list, so that sums over them stay far from overflowing, too.
+const MOST_ELEMENTS: usize = 200_000;
+/// Courses of the longest list; no sum goes over them.
+const MOST_COURSES: usize = 1_000_000;
+/// Periods of all days of everybody in a list: they are counted with 32 bits.
+const MOST_CELLS: u64 = 1 << 31;
 /// Towns of the largest map.
 pub(crate) const MOST_TOWNS: usize = 5_000;
 
@@ -55,6 +61,7 @@ pub(crate) fn build(mut raw: RawInstance) -> Checked<Instance> {
     hold(raw.earliest <= MOST, "earliest", || too_large(raw.earliest))?;
     let frame =
         Frame { days: raw.days, periods: periods(&raw.periods)?, starts: starts(&raw)?, towns: towns(&raw)? };
+    elements(&raw)?;
     raw.branches.sort_by(|one, other| one.id.cmp(&other.id));
     raw.courses.sort_by(|one, other| one.id.cmp(&other.id));
     raw.teachers.sort_by(|one, other| one.id.cmp(&other.id));
@@ -128,6 +135,30 @@ pub(crate) fn build(mut raw: RawInstance) -> Checked<Instance> {
         pinned,
         previous,
     })
+}
+
+/// No list is longer than the planner can count.
+fn elements(raw: &RawInstance) -> Checked<()> {
+    let lists = [
+        ("branches", raw.branches.len(), MOST_ELEMENTS),
+        ("courses", raw.courses.len(), MOST_COURSES),
+        ("teachers", raw.teachers.len(), MOST_ELEMENTS),
+        ("venues", raw.venues.len(), MOST_ELEMENTS),
+        ("requests", raw.requests.len(), MOST_ELEMENTS),
+        ("pinned", raw.pinned.len(), MOST_ELEMENTS),
+        ("previous", raw.previous.len(), MOST_ELEMENTS),
+    ];
+    for (list, count, most) in lists {
+        hold(count <= most, list, || format!("{count} of them, more than {most}"))?;
+    }
+    let each = u64::from(raw.days).saturating_mul(raw.periods.len() as u64);
+    for (list, count) in
+        [("teachers", raw.teachers.len()), ("venues", raw.venues.len()), ("requests", raw.requests.len())]
+    {
+        let cells = each.saturating_mul(count as u64);
+        hold(cells <= MOST_CELLS, list, || format!("{count} of them with {each} periods each"))?;
+    }
+    Ok(())
 }
 
 fn too_large(number: u32) -> String {

@@ -98,7 +98,7 @@ fn a_city() -> (Given, [SubjectId; 2]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(cases(96))]
     #[test]
     fn rounds_and_batches_grant_what_the_plain_algorithm_grants(
         own in prop::collection::vec(written(), 0..8),

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 const ORDERS_AT_ONCE: usize = 500;
 /// Courses that these orders name, each order's counted apart: a place is looked for in each.
 const COURSES_AT_ONCE: usize = 5_000;
-/// Open orders in one plan, so that it stays within what the planner takes.
+/// The same in one plan, so that it stays within what the planner takes.
 const ORDERS_IN_ALL: usize = 50_000;
+const COURSES_IN_ALL: usize = 500_000;
 /// Rooms and points of one branch in one plan.
 const VENUES_AT_ONCE: usize = 200;
 
-/// What one branch brings into a plan.
-#[derive(Default)]
+/// What one branch brings into a plan, or all of them.
+#[derive(Clone, Copy, Default)]
 struct Brought {
     orders: usize,
     courses: usize,
@@ -23,15 +24,28 @@ struct Brought {
 
 /// The open orders of one plan, by identity. The others stay open and wait for the next.
 pub fn orders(views: &SharedViews) -> Vec<(EventRef, &Lodged<RequestLodged>)> {
-    let mut brought: BTreeMap<BranchId, Brought> = BTreeMap::new();
+    let mut of_branch: BTreeMap<BranchId, Brought> = BTreeMap::new();
+    let mut of_all = Brought::default();
     let open = views.requests.open_orders().filter(|(_, lodged)| {
-        let brought = brought.entry(lodged.branch).or_default();
-        brought.orders = brought.orders.saturating_add(1);
-        brought.courses = brought.courses.saturating_add(lodged.wish.courses.len());
-        // Who brings one order always may, however many courses it names.
-        brought.orders == 1 || (brought.orders <= ORDERS_AT_ONCE && brought.courses <= COURSES_AT_ONCE)
+        let own = of_branch.entry(lodged.branch).or_default();
+        *own = own.and(&lodged.wish);
+        // Who brings one order may, however many courses it names.
+        if own.orders > 1 && (own.orders > ORDERS_AT_ONCE || own.courses > COURSES_AT_ONCE) {
+            return false;
+        }
+        of_all = of_all.and(&lodged.wish);
+        of_all.orders <= ORDERS_IN_ALL && of_all.courses <= COURSES_IN_ALL
     });
-    open.take(ORDERS_IN_ALL).map(|(id, lodged)| (*id, lodged)).collect()
+    open.map(|(id, lodged)| (*id, lodged)).collect()
+}
+
+impl Brought {
+    fn and(self, wish: &RequestLodged) -> Self {
+        Self {
+            orders: self.orders.saturating_add(1),
+            courses: self.courses.saturating_add(wish.courses.len()),
+        }
+    }
 }
 
 /// The rooms and points of one plan, by identity.

@@ -89,10 +89,8 @@ impl<'a> Looking<'a> {
         let mut best = None;
         let wanted = &self.ground.instance.orders[self.order as usize].courses;
         if wishes.course {
-            let courses = 0..self.ground.courses.len() as u32;
-            courses
-                .filter(|course| self.is_other(wanted, *course))
-                .for_each(|course| self.join(course, wishes, &mut best));
+            let others = self.ground.offered.iter().filter(|course| !wanted.contains(course));
+            others.for_each(|course| self.join(*course, wishes, &mut best));
         } else {
             wanted.iter().for_each(|course| self.join(*course, wishes, &mut best));
         }
@@ -100,10 +98,6 @@ impl<'a> Looking<'a> {
             self.open(wishes, &mut best);
         }
         best
-    }
-
-    fn is_other(&self, wanted: &[u32], course: u32) -> bool {
-        !wanted.contains(&course) && self.ground.instance.courses[course as usize].offered
     }
 
     /// Classes of a course that are there.
@@ -164,7 +158,8 @@ impl<'a> Looking<'a> {
             let mode = if home { Mode::Host } else { Mode::Travel };
             let here = &ground.courses_at[venue as usize];
             if wishes.course {
-                let others = here.iter().filter(|course| self.is_other(wanted, **course));
+                let here = &ground.offered_at[venue as usize];
+                let others = here.iter().filter(|course| !wanted.contains(course));
                 others.for_each(|course| self.open_at((minutes, venue, mode), *course, wishes, best));
             } else {
                 let known = wanted.iter().filter(|course| here.binary_search(course).is_ok());

@@ -167,15 +167,15 @@ fn taken(ground: &Ground, board: &Board, order: u32) -> Cause {
             let mut possible = accepted[(word - from) as usize]
                 & ground.teacher_starts[length].of(place.teacher)[at]
                 & ground.venue_starts[length].of(place.venue)[at];
-            all += possible.count_ones();
+            all = all.saturating_add(possible.count_ones());
             let mut hold = |free: u64, blocked: &mut u32| {
-                *blocked += (possible & !free).count_ones();
+                *blocked = blocked.saturating_add((possible & !free).count_ones());
                 possible &= free;
             };
             hold(board.group_free.of(facts.group)[at], &mut group);
             hold(board.teacher_free[length].of(place.teacher)[at], &mut teacher);
             hold(board.venue_free[length].of(place.venue)[at], &mut venue);
-            way += possible.count_ones();
+            way = way.saturating_add(possible.count_ones());
         }
     }
     Cause::Taken { places: all, teacher, venue, group, way }

@@ -94,6 +94,9 @@ pub(in crate::plan) struct Ground {
     pub venues_of: Vec<Vec<u32>>,
     /// Courses that a venue suits.
     pub courses_at: Vec<Vec<u32>>,
+    /// Those of them that are offered to orders that did not ask for them, and all such courses.
+    pub offered_at: Vec<Vec<u32>>,
+    pub offered: Vec<u32>,
     /// Orders that accept a course.
     pub by_course: Vec<Vec<u32>>,
     accepted: Vec<u64>,
@@ -165,6 +168,8 @@ impl Ground {
             teachers_of: Vec::new(),
             venues_of: Vec::new(),
             courses_at: vec![Vec::new(); instance.venues.len()],
+            offered_at: vec![Vec::new(); instance.venues.len()],
+            offered: Vec::new(),
             accepted: Vec::new(),
             preferred: Vec::new(),
             a_weight: 2 * instance.weights.open_period + 1,
@@ -222,8 +227,10 @@ impl Ground {
             facts.skills.keys().for_each(|course| teachers_of[*course as usize].push(teacher));
         }
         let all_venues = 0..instance.venues.len() as u32;
-        let suiting = |course: u32| {
-            all_venues.clone().filter(|venue| instance.suits(course, *venue)).collect::<Vec<u32>>()
+        // Sites are in order, as all venues are.
+        let suiting = |course: u32| match &instance.courses[course as usize].sites {
+            Some(sites) => sites.clone(),
+            None => all_venues.clone().filter(|venue| instance.suits(course, *venue)).collect::<Vec<u32>>(),
         };
         let venues_of: Vec<Vec<u32>> = (0..instance.courses.len() as u32).map(suiting).collect();
         for (rank, order) in (0u32..).zip(&instance.orders) {
@@ -269,6 +276,10 @@ impl Ground {
         }
         for (course, venues) in (0u32..).zip(&venues_of) {
             venues.iter().for_each(|venue| self.courses_at[*venue as usize].push(course));
+            if instance.courses[course as usize].offered {
+                venues.iter().for_each(|venue| self.offered_at[*venue as usize].push(course));
+                self.offered.push(course);
+            }
         }
         (self.teachers_of, self.venues_of) = (teachers_of, venues_of);
     }
