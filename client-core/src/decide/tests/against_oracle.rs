@@ -3,6 +3,7 @@
 use super::oracle;
 use super::*;
 use crate::event::{BranchProfile, ClaimLodged, SessionAnnounced, TeacherApproved, TravelTime};
+use crate::fold::{Booking, BookingKind};
 use crate::given::{COURSE, room};
 use crate::time::Slot;
 
@@ -97,8 +98,51 @@ fn a_city() -> (Given, [SubjectId; 2]) {
     (given, [hall, kit])
 }
 
+/// Granted claims ahead that what was granted before them excludes.
+fn excluded(views: &SharedViews, now: Millis) -> Vec<EventRef> {
+    let nth = |it: &Booking| views.requests.claims[&it.source].outcome.as_ref().unwrap().nth;
+    let granted = views.bookings.iter().filter(|it| it.kind == BookingKind::Claim && it.slot.start() > now);
+    let granted: Vec<&Booking> = granted.collect();
+    let is_excluded = |one: &Booking| {
+        let before = granted.iter().filter(|it| nth(it) < nth(one) && it.slot.overlaps(&one.slot));
+        let teaching = before.clone().filter(|it| one.teacher.is_some() && it.teacher == one.teacher).count();
+        let taking = before.filter(|it| one.asset.is_some() && it.asset == one.asset).count();
+        let asset = one.asset.and_then(|asset| views.resources.assets.get(&asset));
+        teaching > 0 || asset.is_some_and(|asset| taking >= asset.declared.quantity as usize)
+    };
+    granted.iter().filter(|it| is_excluded(it)).map(|it| it.source).collect()
+}
+
 proptest! {
     #![proptest_config(cases(96))]
+    /// Whatever came back after a restore: what was decided first stays, and nothing moves that need not.
+    #[test]
+    fn what_clashes_moves_and_what_was_decided_first_stays(
+        granted in prop::collection::vec(written(), 1..12),
+    ) {
+        let (mut given, rooms) = a_city();
+        for wish in &granted {
+            let claim = given.write(branch(wish.who), wish.claim(rooms));
+            given.city(confirmed(claim));
+        }
+        let views = given.views();
+        let decisions = displace(&views, given.now, FRONTIER);
+        prop_assert_eq!(decisions.is_empty(), excluded(&views, given.now).is_empty());
+        let nth = |claim: &EventRef| views.requests.claims[claim].outcome.as_ref().unwrap().nth;
+        let mut moved = Vec::new();
+        for Decision { id, event, supersedes } in decisions {
+            let Event::ClaimDisplaced(displaced) = &event else { panic!("{event:?}") };
+            let stays = displaced.reason.other.unwrap();
+            prop_assert!(nth(&stays) < nth(&displaced.claim));
+            moved.push((displaced.claim, stays));
+            let draft = Draft { id: Some(id), supersedes, ..Draft::new(BranchId::CITY, event) };
+            given.draft(BranchId::CITY, draft);
+        }
+        prop_assert!(moved.iter().all(|(_, stays)| moved.iter().all(|(claim, _)| claim != stays)));
+        prop_assert_eq!(excluded(&given.views(), given.now), []);
+        prop_assert!(displace(&given.views(), given.now, FRONTIER).is_empty());
+    }
+
     #[test]
     fn rounds_and_batches_grant_what_the_plain_algorithm_grants(
         own in prop::collection::vec(written(), 0..8),

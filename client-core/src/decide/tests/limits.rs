@@ -125,3 +125,20 @@ fn a_plan_around_many_classes_at_one_hour_is_the_plan_around_one() {
     };
     assert_eq!(plan(1), plan(20));
 }
+
+#[test]
+fn rooms_that_nobody_offers_do_not_crowd_out_those_that_are_offered() {
+    let mut given = Given::a_shared_teacher();
+    let hall = crate::given::room(&mut given, branch(100), 100);
+    let declared = given.views().resources.assets[&hall].declared.clone();
+    let spare = (0..250_u8).map(|n| {
+        let mut id = [0; 16];
+        id[1] = n;
+        crate::event::AssetDeclared { asset: SubjectId(id), ..declared.clone() }.into()
+    });
+    lodge(&mut given, 100, spare.collect());
+    given.write(branch(100), order(20));
+    let planning = Planning::new(given.views(), given.now, Budget { steps: Some(1_000) }).unwrap();
+    let proposal = planning.complete(|_| {});
+    assert_eq!(proposal.classes.iter().map(|it| it.class.venue).collect::<Vec<_>>(), [hall]);
+}

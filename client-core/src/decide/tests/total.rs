@@ -204,7 +204,12 @@ fn of_the_city(dice: &mut Dice, claims: &[EventRef], orders: &[EventRef]) -> Opt
     let claim = (!claims.is_empty()).then(|| dice.one_of(claims));
     let asked = (!orders.is_empty()).then(|| dice.one_of(orders));
     let reason = Reason::plain(ReasonCode::Unopposed);
-    Some(match dice.below(10) {
+    Some(match dice.below(13) {
+        10 | 11 => {
+            let (mode, round) = (dice.one_of(DecisionMode::ALL), Some(ROUND).filter(|_| dice.below(2) == 0));
+            ClaimReceived { claim: claim?, at: dice.moment(), mode, round }.into()
+        }
+        12 => sound_class(dice, asked?).into(),
         0 | 1 => ClaimConfirmed { claim: claim?, reason }.into(),
         2 => ClaimRefused { claim: claim?, reason, alternatives: Vec::new() }.into(),
         3 | 4 => {
@@ -236,6 +241,21 @@ fn of_the_city(dice: &mut Dice, claims: &[EventRef], orders: &[EventRef]) -> Opt
         }
         .into(),
     })
+}
+
+/// A class that others may join, if its order agreed to that.
+fn sound_class(dice: &mut Dice, request: EventRef) -> JointConfirmed {
+    let mode = if request.document.branch == branch(1) { Mode::Host } else { Mode::Travel };
+    let day = crate::given::day("2026-12-07").plus(dice.below(5) as i32);
+    JointConfirmed {
+        session: SubjectId([dice.below(3) as u8 + 50; 16]),
+        course: COURSE,
+        teacher: TEACHER,
+        venue: SubjectId([101; 16]),
+        slot: Slot { day, ..slot("2026-12-07", 540) },
+        parts: vec![JointPart { request, mode }; 1 + dice.below(2)],
+        reason: Reason::plain(ReasonCode::Joint),
+    }
 }
 
 fn mode(request: EventRef) -> Mode {
@@ -288,6 +308,11 @@ fn random_city(dice: &mut Dice, events: usize) -> Given {
         let written = given.write(branch(1 + dice.below(3) as u8), event);
         claims.extend(claim.then_some(written));
         orders.extend(order.then_some(written));
+    }
+    if dice.below(3) > 0 {
+        for receipt in receipts(&given.views(), given.now) {
+            given.city(receipt);
+        }
     }
     given
 }

@@ -48,15 +48,17 @@ impl Brought {
     }
 }
 
-/// The rooms and points of one plan, by identity.
+/// The rooms and points of one plan: of each branch those it offers first, by identity.
 pub fn venues(views: &SharedViews) -> Vec<(SubjectId, &Asset)> {
-    let mut brought: BTreeMap<BranchId, usize> = BTreeMap::new();
     let assets = views.resources.assets.iter();
     let venues = assets.filter(|(_, asset)| asset.declared.kind != AssetKind::Equipment);
-    let entering = venues.filter(|(_, asset)| {
+    let (offered, others): (Vec<_>, Vec<_>) =
+        venues.map(|(id, asset)| (*id, asset)).partition(|(id, _)| views.resources.offers.contains_key(id));
+    let mut brought: BTreeMap<BranchId, usize> = BTreeMap::new();
+    let entering = offered.into_iter().chain(others).filter(|(_, asset)| {
         let count = brought.entry(asset.branch).or_default();
         *count = count.saturating_add(1);
         *count <= VENUES_AT_ONCE
     });
-    entering.map(|(id, asset)| (*id, asset)).collect()
+    entering.collect()
 }
