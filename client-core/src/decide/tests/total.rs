@@ -100,7 +100,7 @@ impl Dice {
     }
 
     fn moment(&mut self) -> Millis {
-        match self.below(4) {
+        match self.below(8) {
             0 => Millis(self.one_of(&[i64::MIN, i64::MAX, 0])),
             1 => Millis(self.word() as i64),
             _ => crate::given::day("2026-11-23").plus(self.below(20) as i32).start(),
@@ -204,12 +204,12 @@ fn of_the_city(dice: &mut Dice, claims: &[EventRef], orders: &[EventRef]) -> Opt
     let claim = (!claims.is_empty()).then(|| dice.one_of(claims));
     let asked = (!orders.is_empty()).then(|| dice.one_of(orders));
     let reason = Reason::plain(ReasonCode::Unopposed);
-    Some(match dice.below(13) {
+    Some(match dice.below(16) {
         10 | 11 => {
             let (mode, round) = (dice.one_of(DecisionMode::ALL), Some(ROUND).filter(|_| dice.below(2) == 0));
             ClaimReceived { claim: claim?, at: dice.moment(), mode, round }.into()
         }
-        12 => sound_class(dice, asked?).into(),
+        12..=15 => sound_class(dice, asked?).into(),
         0 | 1 => ClaimConfirmed { claim: claim?, reason }.into(),
         2 => ClaimRefused { claim: claim?, reason, alternatives: Vec::new() }.into(),
         3 | 4 => {
@@ -343,7 +343,8 @@ fn decide_everything(views: &SharedViews, now: Millis, whole: bool) {
 
 /// Puts into the views what no event may say.
 fn stretch(views: &mut SharedViews, dice: &mut Dice) {
-    let mut far = |slot: &mut Slot| match dice.below(5) {
+    let wildness = dice.one_of(&[5, 20, 100]);
+    let mut far = |slot: &mut Slot| match dice.below(wildness) {
         0 => slot.day = Day(dice.one_of(&[i32::MIN, i32::MAX, i32::MAX - 3])),
         1 => slot.start_minute = dice.within(0..=65_535) as u16,
         2 => slot.duration_minutes = dice.within(0..=65_535) as u16,
@@ -385,7 +386,7 @@ fn stretch(views: &mut SharedViews, dice: &mut Dice) {
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(160))]
     #[test]
     fn extremes_that_events_may_hold_are_decided_and_planned(
         drawn in prop::collection::vec(any::<u64>(), 64..200), events in 5..60_usize,
