@@ -6,6 +6,7 @@
 mod asset;
 mod branch;
 mod course;
+mod owner;
 mod request;
 mod ruling;
 mod session;
@@ -15,9 +16,9 @@ use crate::event::{
     Accepted, AssetDeclared, CalendarPublished, ClaimLodged, CourseListed, DocumentId, Draft, EventRef,
     PlanningPublished, PolicyPublished, RequestLodged, Role,
 };
-use crate::event::{CheckIn, SessionAnnounced, TeacherProposed};
-use crate::fold::SharedViews;
-use crate::ids::{ActorId, BranchId, ChangeHash, DeviceId, PersonId, SubjectId};
+use crate::event::{CheckIn, KnownLines, Owned, SessionAnnounced, TeacherProposed, is_hidden};
+use crate::fold::{Named, SharedViews};
+use crate::ids::{ActorId, BranchId, ChangeHash, DeviceId, PersonId, PublicKey, SubjectId, id_of_unit};
 use crate::log::LogKey;
 use crate::time::{Day, HalfDay, Millis};
 use serde::{Deserialize, Serialize};
@@ -168,6 +169,9 @@ pub enum Command {
     RevokeDevice {
         /// The device.
         device: DeviceId,
+        /// Its key; needed only where several are certified under the id.
+        #[serde(default)]
+        key: Option<PublicKey>,
         /// Why.
         reason: String,
         /// What is accepted of it; all that is held at this moment if left out.
@@ -205,6 +209,29 @@ pub enum Command {
         /// Where the lines end that count, the one that goes on first; all held at this moment if empty.
         #[serde(default)]
         keep: Vec<ChangeHash>,
+    },
+    /// The city records whose a thing is that several units declared.
+    RecordOwner {
+        /// What sort of thing.
+        sort: Owned,
+        /// The thing.
+        subject: SubjectId,
+        /// Whose it is.
+        unit: BranchId,
+    },
+    /// The city gives a thing to another unit.
+    TransferOwner {
+        /// What sort of thing.
+        sort: Owned,
+        /// The thing.
+        subject: SubjectId,
+        /// Whose it is from now on.
+        unit: BranchId,
+        /// Up to where the word of the owner before it counts; all that is held at this moment if left out.
+        #[serde(default)]
+        accepted: Option<Vec<KnownLines>>,
+        /// Why.
+        reason: String,
     },
     /// A roll call: who was there.
     CheckIn {
@@ -297,6 +324,19 @@ pub fn draft(
     views: &SharedViews,
     new_id: &mut dyn FnMut() -> [u8; 16],
 ) -> Result<Vec<Draft>, CommandError> {
+    let drafts = events_of(command, asker, views, new_id)?;
+    for draft in &drafts {
+        draft.event.bounds().map_err(|out| invalid(out.field, out.limit.to_string()))?;
+    }
+    Ok(drafts)
+}
+
+fn events_of(
+    command: &Command,
+    asker: &Asker,
+    views: &SharedViews,
+    new_id: &mut dyn FnMut() -> [u8; 16],
+) -> Result<Vec<Draft>, CommandError> {
     match command {
         Command::AdmitBranch { name } => branch::admit(asker, views, name, new_id),
         Command::SetProfile { registered } => branch::profile(asker, views, *registered),
@@ -331,8 +371,14 @@ pub fn draft(
             session::record_taught(asker, views, *session, *headcount, *online)
         }
         Command::CancelSession { session, reason } => session::cancel(asker, views, *session, reason),
-        Command::RevokeDevice { device, reason, accepted } => {
-            ruling::revoke(asker, views, *device, reason, accepted.as_deref())
+        Command::RevokeDevice { device, key, reason, accepted } => {
+            let named = Named { device: *device, key: *key };
+            ruling::revoke(asker, views, named, reason, accepted.as_deref())
+        }
+        Command::RecordOwner { sort, subject, unit } => owner::record(asker, views, *sort, *subject, *unit),
+        Command::TransferOwner { sort, subject, unit, accepted, reason } => {
+            let accepted = accepted.as_deref().unwrap_or_default();
+            owner::transfer(asker, views, (*sort, *subject), *unit, accepted, reason)
         }
         Command::ReleaseQuarantine { document, actor, from, to } => {
             let key = LogKey { document: *document, actor: *actor };
@@ -371,6 +417,11 @@ impl Asker {
         }
     }
 
+    /// An id for something new of the asking unit, which proves whose it is.
+    fn new_id(&self, random: &mut dyn FnMut() -> [u8; 16]) -> [u8; 16] {
+        id_of_unit(self.branch, random())
+    }
+
     fn not_past(&self, day: Day) -> Result<(), CommandError> {
         if day < self.today { Err(CommandError::Past { day, earliest: self.today }) } else { Ok(()) }
     }
@@ -388,6 +439,8 @@ fn filled(field: &'static str, text: &str) -> Result<(), CommandError> {
     const LONGEST: usize = 200;
     if text.trim().is_empty() {
         Err(invalid(field, "must not be empty"))
+    } else if text.chars().any(|c| c.is_control() || is_hidden(c)) {
+        Err(invalid(field, "holds characters that nobody can see; type it anew"))
     } else if text.chars().count() > LONGEST {
         Err(invalid(field, format!("has more than {LONGEST} characters")))
     } else {

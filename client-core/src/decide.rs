@@ -19,6 +19,7 @@ mod recheck;
 mod round;
 pub mod timetable;
 mod turns;
+mod upkeep;
 
 pub use alternatives::alternatives;
 pub use clock::{FarAhead, corrections, far_ahead};
@@ -26,6 +27,7 @@ pub use displace::displace;
 pub use eligible::{Obstacle, obstacles};
 pub use recheck::{Recheck, recheck};
 pub use round::{decide_now, decide_round};
+pub use upkeep::{basis, closings, needs_newer, upkeep};
 
 use crate::event::{ClaimReceived, DecisionMode, Draft, Event, EventRef, RoundOpened};
 use crate::fold::SharedViews;

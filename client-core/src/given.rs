@@ -1,5 +1,8 @@
 //! A small made-up city for unit tests: one course, one shared teacher, branches that write.
 
+pub mod samples;
+pub mod tree;
+
 use crate::author::Author;
 use crate::event::*;
 use crate::fold::{History, SharedViews};
@@ -40,6 +43,11 @@ impl Change {
     /// Its own hash.
     pub fn hash(&self) -> ChangeHash {
         self.run().0.last_hash
+    }
+
+    /// Where the next change of its line stands.
+    pub fn end(&self) -> Position {
+        self.run().0.end()
     }
 
     fn run(&self) -> (Run, Changes) {
@@ -149,6 +157,15 @@ impl Given {
         let mut history = History::default();
         self.changes.iter().for_each(|change| change.put_into(&mut history));
         history
+    }
+
+    /// Puts bytes into the log that no program of ours would write, on the line of the branch.
+    pub fn write_raw(&mut self, branch: BranchId, document: DocumentId, puts: Vec<(EventId, Vec<u8>)>) {
+        let (_, author) = self.certificate(branch);
+        let actor = ActorId([branch.0[0]; 16]);
+        let own = |change: &&Change| (change.document, change.actor) == (document, actor);
+        let at = self.changes.iter().rev().find(own).map_or(Position::START, Change::end);
+        self.changes.push(Change { document, actor, author, at, events: puts });
     }
 
     pub fn views(&self) -> SharedViews {

@@ -165,6 +165,24 @@ pub fn time_ordered(now: crate::time::Millis, random: [u8; 10]) -> [u8; 16] {
     bytes
 }
 
+/// An id for something new that a unit owns: eight random bytes, and eight that follow from them and from
+/// the unit. So the id itself proves whose the thing is, before and without its declaration.
+pub fn id_of_unit(unit: BranchId, random: [u8; 16]) -> [u8; 16] {
+    let mut id = random;
+    id[8..].copy_from_slice(&proof_of_unit(unit, &random[..8]));
+    id
+}
+
+/// Whether the id was made for this unit. An id of another unit passes once in 2⁶⁴.
+pub fn is_of_unit(id: &[u8; 16], unit: BranchId) -> bool {
+    id[8..] == proof_of_unit(unit, &id[..8])
+}
+
+fn proof_of_unit(unit: BranchId, nonce: &[u8]) -> [u8; 8] {
+    let hash = Sha256::new().chain_update("lianxiao-subject-1").chain_update(unit.0).chain_update(nonce);
+    hash.finalize()[..8].try_into().expect("8 of 32 bytes")
+}
+
 /// Random bytes handed in from outside, stretched by SHA-256 into as many as one action needs.
 #[derive(Clone)]
 pub struct Entropy {
@@ -208,6 +226,14 @@ mod tests {
         let packed = rmp_serde::to_vec(&id).unwrap();
         assert_eq!(packed.len(), 18);
         assert_eq!(rmp_serde::from_slice::<DeviceId>(&packed).unwrap(), id);
+    }
+
+    #[test]
+    fn an_id_proves_its_unit_and_no_other() {
+        let (one, other) = (BranchId([1; 16]), BranchId([2; 16]));
+        let id = id_of_unit(one, [7; 16]);
+        assert!(is_of_unit(&id, one) && !is_of_unit(&id, other));
+        assert!(!is_of_unit(&[7; 16], one), "a random id proves nothing");
     }
 
     #[test]

@@ -17,14 +17,14 @@ pub(crate) mod tests;
 pub use batch::{Batch, Placed};
 
 use crate::door::{Admitted, City};
-use crate::event::DocumentId;
+use crate::event::{DocumentId, Scope};
 use crate::fold::Rulings;
-use crate::identity::{self, Certificate, SecretKey};
+use crate::identity::{self, Certificate, Chain, SecretKey};
 use crate::ids::DeviceId;
 use crate::log::{Head, Ledger, LogKey, Run, SegmentRun, Shelf};
 use crate::sealed::{SealedBatch, SealedRow};
 use crate::sync::{CityStatement, Cursor, Here, Local, Output, Pace, Reach, Reached, Session, Side};
-use crate::time::Millis;
+use crate::time::{Millis, Quarter};
 use admission::Admissions;
 use reports::Reports;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -135,7 +135,12 @@ pub enum Effect {
         outcome: Result<usize, String>,
     },
     /// Sealed rows are durable here.
-    RowsKept(Vec<SealedRow>),
+    RowsKept {
+        /// The rows.
+        rows: Vec<SealedRow>,
+        /// The chains of their authors, who may have written no event yet.
+        authors: Vec<Chain>,
+    },
     /// Answer with [`Input::RowsLoaded`] or [`Input::RowsNotLoaded`]: rows for the peer after this offset.
     /// `None`: the upstream.
     LoadRows {
@@ -216,6 +221,7 @@ enum Then {
     RowsStored {
         connection: Connection,
         rows: Vec<SealedRow>,
+        authors: Vec<Chain>,
         upto: u64,
     },
     SegmentGoesOn {
@@ -541,9 +547,11 @@ impl Peer {
             }
             Output::AdmitRows(batch) => {
                 let upto = batch.upto;
-                let (rows, _) = batch.verified(self.city.id, self.city.key);
+                let period = Quarter::of(now.day());
+                let is_kept = |branch| self.local.may_keep(&DocumentId::new(Scope::Private, branch, period));
+                let (rows, authors) = batch.verified(self.city.id, self.city.key, is_kept);
                 let batch = Batch { rows: rows.clone(), ..Batch::default() };
-                self.persist(batch, Vec::new(), Then::RowsStored { connection, rows, upto });
+                self.persist(batch, Vec::new(), Then::RowsStored { connection, rows, authors, upto });
             }
             Output::RowsDelivered(upto) => {
                 self.cursor.rows_sent = upto;

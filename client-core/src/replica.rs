@@ -398,7 +398,7 @@ impl Replica {
                 }
             }
             peer::Effect::UpstreamRenewed | peer::Effect::Reported(_) => {} // of use to nodes alone
-            peer::Effect::RowsKept(rows) => self.keep_rows(rows),
+            peer::Effect::RowsKept { rows, .. } => self.keep_rows(rows),
             peer::Effect::LoadRows { .. } => {} // a device writes no sealed rows yet
             peer::Effect::Live { .. } => self.line.refused.clear(),
             peer::Effect::UpstreamTime(time) => self.author.clock_mut().hear_upstream(time, now),

@@ -2,17 +2,28 @@
 //!
 //! The content is not encrypted yet; the shape already is that of a ciphertext under a person's key.
 
+use crate::event::Role;
 use crate::identity::{self, Chain, SecretKey};
-use crate::ids::{BranchId, ChangeHash, CityId, DeviceId, PersonId, Signature};
+use crate::ids::{BranchId, ChangeHash, CityId, DeviceId, PersonId, PublicKey, Signature};
 use crate::time::Stamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// The longest name of a field.
 const MOST_FIELD_BYTES: usize = 64;
 
 /// The most one row seals.
 pub const MOST_CONTENT_BYTES: usize = 64 * 1024;
+
+/// Chains of one batch that are looked at.
+const MOST_AUTHORS: usize = 1_000;
+
+/// Keys under one device's id that are looked at.
+const MOST_KEYS: usize = 4;
+
+/// No clock gives a greater stamp before 2300: one that did would win for ever.
+const LAST_STAMP: Stamp = Stamp(10_413_792_000_000 << 16);
 
 /// One sealed field of one person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,12 +82,12 @@ impl SealedRow {
         self.field.len() <= MOST_FIELD_BYTES
             && !self.field.chars().any(char::is_control)
             && self.content.len() <= MOST_CONTENT_BYTES
-            && self.stamp <= Stamp(i64::MAX as u64)
+            && self.stamp <= LAST_STAMP
     }
 
-    /// Whether it is well formed and a certified author of this branch signed it.
+    /// Whether it is well formed and a certified author of this branch, or the city's importer, signed it.
     pub fn holds(&self, city: CityId, author: &identity::Certificate) -> bool {
-        let entitled = author.branch == self.branch || author.branch == BranchId::CITY;
+        let entitled = author.branch == self.branch || author.role == Role::Importer;
         self.is_well_formed()
             && entitled
             && author.device == self.author
@@ -114,22 +125,33 @@ pub struct SealedBatch {
 }
 
 impl SealedBatch {
-    /// The rows that a certified author signed; the number of others is returned beside them.
-    pub fn verified(self, city: CityId, city_key: crate::ids::PublicKey) -> (Vec<SealedRow>, usize) {
-        let authors: std::collections::BTreeMap<_, _> = self
-            .authors
-            .iter()
-            .filter_map(|chain| identity::verify_chain(city_key, chain).ok())
-            .map(|certificate| (certificate.device, certificate))
-            .collect();
-        let all = self.rows.len();
-        let good: Vec<_> = self
-            .rows
-            .into_iter()
-            .filter(|row| authors.get(&row.author).is_some_and(|author| row.holds(city, author)))
-            .collect();
-        let refused = all - good.len();
-        (good, refused)
+    /// The rows that a certified author signed and that are kept here, with the chains of those authors.
+    pub fn verified(
+        self,
+        city: CityId,
+        city_key: PublicKey,
+        is_kept: impl Fn(BranchId) -> bool,
+    ) -> (Vec<SealedRow>, Vec<Chain>) {
+        // Two keys may be certified under one device's id: either may have signed. What is made up costs no
+        // more than a check each, and never a check of every row against every chain.
+        let mut authors: BTreeMap<DeviceId, BTreeMap<PublicKey, &Chain>> = BTreeMap::new();
+        for chain in self.authors.iter().take(MOST_AUTHORS) {
+            let Some(last) = chain.last() else { continue };
+            let keys = authors.entry(last.device).or_default();
+            if keys.len() < MOST_KEYS && identity::verify_chain(city_key, chain).is_ok() {
+                keys.entry(last.key).or_insert(chain);
+            }
+        }
+        let (mut rows, mut signers) = (Vec::new(), BTreeMap::new());
+        for row in self.rows.into_iter().filter(|row| is_kept(row.branch)) {
+            let mut chains = authors.get(&row.author).into_iter().flat_map(BTreeMap::values);
+            let holds = |chain: &&&Chain| chain.last().is_some_and(|author| row.holds(city, author));
+            if let Some(chain) = chains.find(holds) {
+                signers.insert(chain.last().map(|author| author.key), (*chain).clone());
+                rows.push(row);
+            }
+        }
+        (rows, signers.into_values().collect())
     }
 }
 
@@ -149,7 +171,27 @@ mod tests {
             row.holds(city, &certificate)
         };
         assert!(holds("name", 1, MOST_CONTENT_BYTES));
-        assert!(!holds("name", 1 << 63, 1) && !holds("na\0me", 1, 1));
+        assert!(!holds("name", 1 << 63, 1) && !holds("name", LAST_STAMP.0 + 1, 1));
+        assert!(!holds("na\0me", 1, 1));
         assert!(!holds(&"n".repeat(MOST_FIELD_BYTES + 1), 1, 1) && !holds("name", 1, MOST_CONTENT_BYTES + 1));
+    }
+
+    #[test]
+    fn only_chains_that_hold_and_signed_a_row_come_out_of_a_batch() {
+        let given = Given::nothing();
+        let (key, certificate) = given.certificate(branch(1));
+        let (city, place) = (certificate.city, (branch(1), TEACHER));
+        let row =
+            |stamp| SealedRow::write(city, &key, certificate.device, place, "name", Stamp(stamp), vec![1]);
+        // The same device and key, signed by nobody.
+        let made_up = identity::Certificate { signature: Signature([0; 64]), ..certificate.clone() };
+        let silent = given.certificate(branch(2)).1;
+        let chains = [vec![made_up], vec![silent], vec![certificate.clone()], vec![certificate.clone()]];
+        let batch = SealedBatch { rows: vec![row(1), row(2)], authors: chains.to_vec(), upto: 2 };
+        let city_key = given.city_key.public();
+        let (rows, authors) = batch.clone().verified(city, city_key, |_| true);
+        assert_eq!((rows.len(), authors), (2, vec![vec![certificate]]));
+        let (rows, authors) = batch.verified(city, city_key, |branch| branch != place.0);
+        assert!(rows.is_empty() && authors.is_empty());
     }
 }

@@ -32,6 +32,7 @@ use crate::sync::outbox::Outbox;
 use arbitration::{STANDING, Standing};
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::command::{self, Asker, Command, CommandError};
+use client_core::decide;
 use client_core::event::{DocumentId, Draft, EventRef, Scope};
 use client_core::fold::{CourseAttendance, History};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
@@ -212,10 +213,12 @@ impl Node {
         }
         let mut chains = BTreeMap::new();
         for introduction in store.introductions(city).await?.into_values() {
-            chains.extend(introduction.chain.last().map(|last| (last.device, introduction.chain.clone())));
+            let last = introduction.chain.last().map(|last| (last.device, last.key));
+            chains.extend(last.map(|last| (last, introduction.chain.clone())));
         }
         for author in authors.values() {
-            chains.insert(author.certificate().device, author.chain().clone());
+            let Certificate { device, key, .. } = author.certificate();
+            chains.insert((*device, *key), author.chain().clone());
         }
         let branch = chain.last().map_or(BranchId::CITY, |certificate| certificate.branch);
         let local = match &setup.kind {
@@ -234,6 +237,8 @@ impl Node {
         let runtime = tokio::runtime::Handle::current();
         let feed_head = store.feed_head(city).await?;
         let sealed = store.segments(city).await?.into_iter().map(|segment| (segment.document, segment.upto));
+        let private = stored.ledger.iter().filter(|(key, _)| is_city && key.document.scope == Scope::Private);
+        let forked = private.filter(|(_, log)| log.lines().len() > 1).map(|(key, _)| *key).collect();
         let mut peer = Peer::open(local, city_key, stored);
         peer.follow(shared.rulings());
         let core = Core {
@@ -255,6 +260,7 @@ impl Node {
             upstream_live: None,
             city_heard: None,
             far_ahead: Vec::new(),
+            forked,
             chains,
             refused: VecDeque::new(),
             senders: BTreeMap::new(),
@@ -427,20 +433,22 @@ impl Node {
             let certificate = core.authors[&Writer::Node].certificate();
             let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
             let views = core.views();
-            let command = command.as_of(core.peer.ledger(), core.shared.rulings());
+            let command = command.as_of(core.peer.ledger(), &core.shared)?;
             let drafts = command::draft(&command, &asker, &views, &mut || entropy.next_id())?;
             Ok(Actions { drafts: vec![(ActionId(entropy.next_id()), drafts)], ..Actions::default() })
         });
         self.write(Writer::Node, user, draft).await
     }
 
-    /// Appends drafts that were decided elsewhere (the arbiter), as one action.
-    pub async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<EventRef>, NodeError> {
-        self.write_actions(
-            Writer::Node,
-            Actions { drafts: vec![(ActionId(crate::keys::random_id()), drafts)], ..Actions::default() },
-        )
-        .await
+    /// Appends drafts that were decided elsewhere (the arbiter), as one action with what they are made on.
+    pub async fn append(&self, mut drafts: Vec<Draft>) -> Result<Vec<EventRef>, NodeError> {
+        let action = ActionId(crate::keys::random_id());
+        let draft: Drafting = Box::new(move |core, _| {
+            let basis = decide::basis(&core.shared, &drafts);
+            drafts.extend(basis);
+            Ok(Actions { drafts: vec![(action, drafts)], ..Actions::default() })
+        });
+        self.write(Writer::Node, UserId([0; 16]), draft).await
     }
 
     /// Writes actions in order, one change each and document, in one transaction.

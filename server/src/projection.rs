@@ -30,7 +30,8 @@ pub struct CourseProjection {
 
 impl CourseProjection {
     /// What a batch changes. An event counts once however often it comes: where ids may be known
-    /// already, all of that actor's events in the document are folded anew.
+    /// already, all of that actor's events in the document are folded anew. Runs without records of this
+    /// projection cost no more than a look at their kinds.
     pub fn of(
         &mut self,
         batch: &Batch,
@@ -48,10 +49,13 @@ impl CourseProjection {
                 None => greatest(&key)?,
             };
             let (first, last) = placed.id_range().unzip();
+            self.greatest.insert(key, known.max(last));
+            if !placed.changes.iter().flatten().any(|put| is_record(&put.value)) {
+                continue;
+            }
             if known.is_some() && first <= known {
                 again.insert(key);
             }
-            self.greatest.insert(key, known.max(last));
             runs.entry(key).or_default().push(placed);
         }
         let mut counts = Vec::new();
@@ -77,6 +81,11 @@ impl CourseProjection {
     pub fn forget(&mut self, batch: &Batch) {
         self.greatest.retain(|key, _| batch.runs.iter().all(|placed| placed.run.key() != *key));
     }
+}
+
+/// Whether an event is of the one kind that this projection counts: its name leads the envelope.
+fn is_record(value: &[u8]) -> bool {
+    value.get(1..).is_some_and(|rest| rest.starts_with(b"\xaebench.recorded"))
 }
 
 /// All stored changes of one actor in a document.

@@ -294,6 +294,13 @@ fn aside(reason: &str) -> (String, String) {
         }
         "rejected" => ("已裁定不计", "it was ruled that it does not count"),
         "closed" => ("该记录线已关闭", "its line was closed"),
+        "out_of_bounds" => ("内容超出允许的范围", "a field lies outside its bounds"),
+        "wrong_period" => ("记在了别的季度的文档里", "it lies in a document of another quarter"),
+        "contested" => (
+            "同一编号有两种内容，等待市校裁定",
+            "its id holds other bytes on another line; the city rules on it",
+        ),
+        "not_entitled" => ("说的是别家的事，不起作用", "it speaks of what another unit owns"),
         other => (other, other),
     };
     (zh.to_owned(), en.to_owned())

@@ -114,10 +114,10 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "if self.superseding < usize::MAX {",
     },
     Mutation {
-        breaks: "lets the larger of two doublets count",
-        file: "client-core/src/fold/history.rs",
-        find: "if (existing.5, existing) <= (rank.5, rank) {",
-        replace: "if (existing.5, existing) >= (rank.5, rank) {",
+        breaks: "takes the first bytes that came where lines are parallel",
+        file: "client-core/src/fold/history/chain.rs",
+        find: "if firsts.iter().all(|first| first.hash == one.hash) {",
+        replace: "if firsts.iter().any(|first| first.hash == one.hash) {",
     },
     Mutation {
         breaks: "keeps what it heard of the time only with its own writing",

@@ -66,21 +66,25 @@ pub fn decide(world: &mut World, city: NodeId, life: u32) {
     }
     let open_to_all = |document: &client_core::event::DocumentId| document.scope != Scope::Private;
     let frontier = shell.peer.ledger().heads(open_to_all).digest(id);
-    let views = shell.views();
-    let mut drafts = drafts_of(decide::displace(views, now, frontier));
+    let views = shell.views().clone();
+    let mut upkeep = decide::upkeep(&shell.shared, &views, shell.peer.ledger());
+    upkeep.extend(decide::closings(&shell.private, shell.peer.ledger()));
+    let mut drafts: Vec<Draft> = upkeep.into_iter().map(|event| Draft::new(BranchId::CITY, event)).collect();
+    drafts.extend(drafts_of(decide::displace(&views, now, frontier)));
     for (teacher, entry) in &views.teachers.teachers {
         let courses: Vec<_> = entry.proposed.difference(&entry.approved).copied().collect();
         if !courses.is_empty() {
             drafts.push(Draft::new(BranchId::CITY, TeacherApproved { teacher: *teacher, courses }));
         }
     }
-    let receipts = decide::receipts(views, now);
+    let receipts = decide::receipts(&views, now);
     drafts.extend(receipts.into_iter().map(|event| Draft::new(BranchId::CITY, event)));
     if drafts.is_empty() {
-        drafts = drafts_of(decide::decide_now(views, now, frontier));
+        drafts = drafts_of(decide::decide_now(&views, now, frontier));
     }
     if !drafts.is_empty() {
         let kinds: Vec<String> = drafts.iter().map(|draft| format!("{:?}", draft.event)).collect();
+        drafts.extend(decide::basis(&shell.shared, &drafts));
         shell.write(drafts, entropy, now);
         world.note(|| format!("decides {kinds:?}"));
         wake(world, city, 30);

@@ -125,8 +125,8 @@ fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &Shar
         }
         82..88 => {
             let branch = world.nodes[node].branch;
-            let own = known.sessions.sessions.iter().filter(|(_, session)| session.branch == branch);
-            let sessions: Vec<SubjectId> = own.map(|(id, _)| *id).collect();
+            let own = known.sessions.iter().filter(|(_, unit, _)| *unit == branch);
+            let sessions: Vec<SubjectId> = own.map(|(id, _, _)| id).collect();
             world.dice.pick(&sessions).map_or(profile, |session| Command::RecordTaught {
                 session: *session,
                 headcount: 20,

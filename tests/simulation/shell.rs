@@ -308,7 +308,7 @@ impl Shell {
                 }
             }
             Effect::Live { .. } => self.acts.push_back(Act::Live),
-            Effect::RowsKept(_)
+            Effect::RowsKept { .. }
             | Effect::CityHeard(_)
             | Effect::Refused { .. }
             | Effect::SegmentTaken { .. }

@@ -247,7 +247,7 @@ async fn an_administrator_releases_the_arbiter_and_is_told_who_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_arbiter_that_meets_what_it_does_not_understand_pauses_and_says_so() {
+async fn an_event_of_a_kind_that_the_city_did_not_announce_stops_nobody_and_is_kept() {
     let town = Town::start(&[ONE], &[]).await;
     let shared = shared_teacher(&town).await;
     let folder = town.safe_place();
@@ -257,17 +257,12 @@ async fn an_arbiter_that_meets_what_it_does_not_understand_pauses_and_says_so() 
     device.wait_for("the newer event is at the city", |status| status.not_at_city == 0).await;
     let day = now().day().plus(8);
     let claim = claim(&town, ONE, shared, day, 9).await;
-    town.wait_for(CITY, "says what it does not understand", |status| {
-        status["arbiter_paused"]["unknown"].as_array().is_some_and(|unknown| unknown.len() == 1)
-    })
-    .await;
-    let closed = town.client(CITY).post("/api/round/close", &json!({})).await.unwrap_err().to_string();
-    assert!(closed.contains("newer than this program"), "{closed}");
-    assert_eq!(outcome(&town, CITY, &claim).await, None);
-    let was = town.client(CITY).post("/api/arbiter/release", &json!({})).await.unwrap();
-    assert_eq!(was["was_paused"]["unknown"].as_array().map(Vec::len), Some(1));
     assert_eq!(decided(&town, ONE, &claim).await, "confirmed");
-    let event = was["was_paused"]["unknown"][0].as_str().unwrap();
+    assert_eq!(town.status(CITY).await["arbiter_paused"], Value::Null);
+    let anomalies = town.client(CITY).get("/api/views/anomalies").await.unwrap();
+    let shown = |anomaly: &&Value| anomaly["detail"] == "unknown_kind claim.lodged 9";
+    let anomaly = anomalies.as_array().into_iter().flatten().find(shown).expect("it is shown");
+    let event = anomaly["evidence"][0].as_str().unwrap();
     let why = town.client(CITY).get(&format!("/api/why/{event}")).await.unwrap();
     assert_eq!(why[0]["kept_aside"], "unknown_kind", "kept and forwarded all the same");
 }

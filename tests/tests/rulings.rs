@@ -112,7 +112,8 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
     device.until(right, |it| it.kept_aside.is_none()).await;
     assert_eq!(registered(&node).await, 601, "what came after the wrong clock counts after it");
 
-    let revoke = Command::RevokeDevice { device: device.id(), reason: "被盗".into(), accepted: None };
+    let revoke =
+        Command::RevokeDevice { device: device.id(), key: None, reason: "被盗".into(), accepted: None };
     let ruling = node.command(&revoke, UserId([0; 16]), now()).await.unwrap()[0];
     let admit = Command::AdmitBranch { name: "广陈镇".into() };
     node.command(&admit, UserId([0; 16]), now()).await.unwrap();

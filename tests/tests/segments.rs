@@ -292,8 +292,12 @@ async fn segments_are_given_to_whoever_may_read_them_whole_or_in_parts() {
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(beyond.headers()[CONTENT_RANGE].to_str().unwrap(), format!("bytes */{size}"));
 
-    let revoke =
-        Command::RevokeDevice { device: own.chain[0].device, reason: "被盗".into(), accepted: None };
+    let revoke = Command::RevokeDevice {
+        device: own.chain[0].device,
+        key: None,
+        reason: "被盗".into(),
+        accepted: None,
+    };
     city.node.command(&revoke, UserId([0; 16]), now()).await.unwrap();
     for refused in [own.get("segments", "segments", &[]).await, own.file(&private, &[]).await] {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);

@@ -1,5 +1,6 @@
 //! The app: from the opening of the store to the rooms. What is shown is always derived from the replica.
 
+mod anomalies;
 mod claim_form;
 mod courses;
 mod enrol;

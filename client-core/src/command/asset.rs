@@ -19,7 +19,7 @@ pub(super) fn declare(
     if asset.kind != AssetKind::Equipment && asset.capacity == 0 {
         return Err(invalid("capacity", "must be at least 1"));
     }
-    let declared = AssetDeclared { asset: SubjectId(new_id()), ..asset.clone() };
+    let declared = AssetDeclared { asset: SubjectId(asker.new_id(new_id)), ..asset.clone() };
     Ok(vec![Draft::new(asker.branch, declared)])
 }
 

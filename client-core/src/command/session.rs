@@ -3,7 +3,7 @@
 use super::request::{people, slot};
 use super::{Asker, CheckedIn, CommandError, filled, invalid, unknown};
 use crate::event::{AttendanceCheckedIn, Draft, SessionAnnounced, SessionCancelled, SessionTaught};
-use crate::fold::{SessionState, SharedViews};
+use crate::fold::{Booking, BookingKind, SessionState, SharedViews, is_of_others};
 use crate::ids::SubjectId;
 
 /// More people than this in one roll call cannot be meant.
@@ -20,13 +20,35 @@ pub(super) fn announce(
     slot(asker, &session.slot)?;
     views.courses.on_list(session.course).ok_or_else(|| unknown("course", session.course))?;
     if let Some(teacher) = session.teacher {
-        views.teachers.teachers.get(&teacher).ok_or_else(|| unknown("teacher", teacher))?;
+        let known = views.teachers.teachers.get(&teacher).ok_or_else(|| unknown("teacher", teacher))?;
+        let id = views.teachers.resolve(teacher);
+        let is_own = known.home == asker.branch || !is_of_others(&views.teachers.homes(), id, asker.branch);
+        let is_granted = || is_decided(asker, views, session, |booking| booking.teacher == Some(id));
+        asker
+            .must(is_own || is_granted(), "the branch whose teacher it is; lodge a claim for the teacher")?;
     }
     if let Some(venue) = session.venue {
-        views.resources.assets.get(&venue).ok_or_else(|| unknown("venue", venue))?;
+        let known = views.resources.assets.get(&venue).ok_or_else(|| unknown("venue", venue))?;
+        let is_granted = || is_decided(asker, views, session, |booking| booking.asset == Some(venue));
+        let is_own = known.branch == asker.branch;
+        asker.must(is_own || is_granted(), "the branch whose room it is; lodge a claim for the room")?;
     }
-    let announced = SessionAnnounced { session: SubjectId(new_id()), ..session.clone() };
+    let session_id = SubjectId(asker.new_id(new_id));
+    let announced = SessionAnnounced { session: session_id, ..session.clone() };
     Ok(vec![Draft::new(asker.branch, announced)])
+}
+
+/// Whether the city granted this branch something at that time.
+fn is_decided(
+    asker: &Asker,
+    views: &SharedViews,
+    session: &SessionAnnounced,
+    what: impl Fn(&Booking) -> bool,
+) -> bool {
+    let granted = views.bookings.iter().filter(|booking| booking.kind != BookingKind::Own);
+    granted
+        .filter(|booking| booking.branches.contains(&asker.branch) && booking.slot.overlaps(&session.slot))
+        .any(what)
 }
 
 /// A fact: taken at any time, for any class this branch has part in.
@@ -38,7 +60,7 @@ pub(super) fn record_taught(
     online: bool,
 ) -> Result<Vec<Draft>, CommandError> {
     asker.branch()?;
-    let own = views.sessions.sessions.get(&session).filter(|s| s.branch == asker.branch);
+    let own = views.sessions.of(session, asker.branch);
     let joint = || {
         views
             .bookings
@@ -61,8 +83,11 @@ pub(super) fn cancel(
     reason: &str,
 ) -> Result<Vec<Draft>, CommandError> {
     filled("reason", reason)?;
-    let known = views.sessions.sessions.get(&session).ok_or_else(|| unknown("class", session))?;
-    asker.owner(known.branch)?;
+    let by = views.sessions.sessions.get(&session).ok_or_else(|| unknown("class", session))?;
+    asker.branch()?;
+    let known = by.get(&asker.branch);
+    asker.must(known.is_some(), "the branch it belongs to")?;
+    let known = known.ok_or_else(|| unknown("class", session))?;
     if known.state != SessionState::Announced {
         return Err(CommandError::Already(format!("the class is {}", known.state)));
     }

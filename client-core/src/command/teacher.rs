@@ -20,7 +20,7 @@ pub(super) fn propose(
     if teacher.weekly_cap_periods == 0 {
         return Err(invalid("weekly_cap_periods", "must be at least 1"));
     }
-    let proposed = TeacherProposed { teacher: PersonId(new_id()), ..teacher.clone() };
+    let proposed = TeacherProposed { teacher: PersonId(asker.new_id(new_id)), ..teacher.clone() };
     Ok(vec![Draft::new(asker.branch, proposed)])
 }
 

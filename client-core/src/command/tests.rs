@@ -105,21 +105,22 @@ fn a_revocation_that_does_not_say_so_accepts_what_is_held_at_this_moment() {
     let run = &given.runs[0].0;
     let author = given.certificate(HOME).1;
     ledger.push(key, &author, crate::log::Place::On(0), run.start(), run.end());
-    let (views, rulings) = (given.views(), given.history().rulings().clone());
+    let (views, history) = (given.views(), given.history());
     let revoke: Command = serde_json::from_value(
         serde_json::json!({"command": "revoke_device", "device": device, "reason": "被盗"}),
     )
     .unwrap();
-    let revoke = revoke.as_of(&ledger, &rulings);
+    let revoke = revoke.as_of(&ledger, &history).unwrap();
     assert_eq!(run_as(&revoke, Role::Office, &views).unwrap_err().code(), "not_yours");
     let drafts = run_as(&revoke, Role::Arbiter, &views).unwrap();
     let Event::DeviceRevoked(revoked) = &drafts[0].event else { panic!("{drafts:?}") };
     assert_eq!((revoked.accepted.len(), &revoked.accepted[0].heads), (1, &vec![run.last_hash]));
     let close = Command::CloseActor { document: key.document, actor: key.actor, keep: Vec::new() };
     assert_eq!(run_as(&close, Role::Arbiter, &views).unwrap_err().code(), "unknown");
-    let drafts = run_as(&close.as_of(&ledger, &rulings), Role::Arbiter, &views).unwrap();
+    let drafts = run_as(&close.as_of(&ledger, &history).unwrap(), Role::Arbiter, &views).unwrap();
     assert!(matches!(&drafts[0].event, Event::ActorClosed(closed) if closed.keep == [run.last_hash]));
-    let nobody = Command::RevokeDevice { device: DeviceId([9; 16]), reason: "?".into(), accepted: None };
+    let nobody =
+        Command::RevokeDevice { device: DeviceId([9; 16]), key: None, reason: "?".into(), accepted: None };
     assert_eq!(run_as(&nobody, Role::Arbiter, &views).unwrap_err().code(), "unknown");
 }
 

@@ -1,7 +1,7 @@
 //! What branches had of the pool of late: the figure that decides between claims for one thing.
 
 use crate::event::ClaimLodged;
-use crate::fold::{BookingKind, SharedViews};
+use crate::fold::{BookingKind, Branch, SharedViews};
 use crate::ids::BranchId;
 use crate::time::{Day, Slot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +60,11 @@ impl<'a> Figures<'a> {
     }
 
     fn per_100(&self, branch: BranchId, minutes: u64) -> u32 {
-        let registered = self.views.branches.branches.get(&branch).map_or(0, |branch| branch.registered);
+        // What a branch says of itself decides nothing but in what was decided before the first release.
+        let counts_itself = self.views.releases.counts_itself();
+        let learners =
+            |branch: &Branch| if counts_itself { branch.counted.unwrap_or(0) } else { branch.registered };
+        let registered = self.views.branches.branches.get(&branch).map_or(0, learners);
         let learners = if registered == 0 { 100 } else { registered };
         let figure = minutes.saturating_mul(100).checked_div(learners.into()).unwrap_or_default();
         u32::try_from(figure).unwrap_or(u32::MAX)

@@ -57,7 +57,8 @@ fn open_claims<'a>(
         .filter(|(_, _, state)| state.received.as_ref().is_some_and(&wanted))
         .map(|(id, lodged, _)| {
             let draw = Sha256::new().chain_update(seed).chain_update(id.to_string()).finalize().into();
-            Open { id, lodged, draw }
+            let served = if views.releases.counts_itself() { 1 } else { lodged.wish.branches_served };
+            Open { id, lodged, draw, served }
         })
         .collect()
 }

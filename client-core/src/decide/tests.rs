@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{ArbiterTerm, ClaimConfirmed, ClaimRefused, EventRef, Reason, ReasonCode};
+use crate::event::*;
 use crate::fold::{AnomalyKind, History, OutcomeKind};
 use crate::given::{Given, HOME, TEACHER, branch, claim, offered, slot, teacher};
 use crate::ids::PersonId;
@@ -215,4 +215,71 @@ fn a_confirmation_that_comes_back_stays_and_the_one_it_excludes_is_displaced() {
     let kind = |claim: &EventRef| views.requests.claims[claim].outcome.as_ref().unwrap().kind;
     assert_eq!([kind(&claims[0]), kind(&claims[1])], [OutcomeKind::Confirmed, OutcomeKind::Displaced]);
     assert!(!twice(&given));
+}
+
+#[test]
+fn what_a_branch_says_of_itself_decides_nothing_once_the_city_counts() {
+    let winner = |lies: bool, announced: bool| {
+        let mut given = Given::a_shared_teacher();
+        for n in [1, 2] {
+            given.city(BranchAdmitted { branch: branch(n), name: format!("示例镇{n}") });
+        }
+        if announced {
+            let (number, _) = Event::RELEASE;
+            given.city(ReleaseAnnounced { number, kinds: Vec::new() });
+        }
+        let registered = if lies { 1 } else { 600 };
+        given.write(branch(1), BranchProfile { name: "示例镇1".into(), registered });
+        given.write(branch(2), BranchProfile { name: "示例镇2".into(), registered: 600 });
+        let wish = claim(TEACHER, slot("2026-12-21", 540));
+        let branches_served = if lies { 255 } else { 1 };
+        let liar = given.write(branch(1), ClaimLodged { branches_served, ..wish.clone() });
+        given.write(branch(2), wish);
+        let opened = open_round(&given.views(), given.now, SubjectId([50; 16]), ChangeHash([6; 32]));
+        given.city(opened);
+        for receipt in receipts(&given.views(), given.now) {
+            given.city(receipt);
+        }
+        let decided = decide_round(
+            &given.views(),
+            SubjectId([50; 16]),
+            ChangeHash([6; 32]),
+            given.now,
+            ChangeHash([0; 32]),
+        );
+        decided.iter().any(|it| matches!(&it.event, Event::ClaimConfirmed(won) if won.claim == liar))
+    };
+    assert_eq!(winner(true, true), winner(false, true));
+    assert!(winner(true, false), "what was decided before comes out as it did");
+}
+
+#[test]
+fn only_an_unknown_kind_that_the_city_announced_or_wrote_itself_stops_the_arbiter() {
+    let mut given = Given::nothing();
+    let stops = |given: &Given| {
+        let (history, views) = (given.history(), given.views());
+        history.kept().iter().any(|kept| needs_newer(kept, &views.releases))
+    };
+    let newer = |given: &mut Given, of: BranchId| {
+        let event = given.write(of, TeacherMerged { kept: TEACHER, merged: TEACHER });
+        let mut change = given.changes.pop().unwrap();
+        let (mut envelope, _) = Envelope::decode(&change.events[0].1).unwrap();
+        envelope.version = 9;
+        change.events[0].1 = envelope.encode();
+        change.document = DocumentId { branch: of, ..event.document };
+        given.changes.push(change);
+    };
+    let own = given.write(branch(1), offered(TEACHER));
+    let mut change = given.changes.pop().unwrap();
+    let (mut envelope, _) = Envelope::decode(&change.events[0].1).unwrap();
+    envelope.version = 9;
+    change.events[0].1 = envelope.encode();
+    given.changes.push(change);
+    assert!(!stops(&given), "somebody's own word");
+    assert_eq!(given.history().kept()[0].reference, own);
+    given.city(ReleaseAnnounced { number: 2, kinds: vec![("teacher.offered".to_owned(), 9)] });
+    assert!(stops(&given), "announced");
+    let mut given = Given::nothing();
+    newer(&mut given, BranchId::CITY);
+    assert!(stops(&given), "the city's own");
 }

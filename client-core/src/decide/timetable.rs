@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 /// What a recorded plan was made with. Another version comes out differently from the same history and steps:
 /// what is drawn from it, the rules, the search, the reasons. A test holds one plan of this version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Lines of the input frontier in one event, so that it fits into a change.
 const LINES_AT_ONCE: usize = 400;

@@ -22,6 +22,9 @@ pub struct Open<'a> {
     pub id: &'a EventRef,
     pub lodged: &'a Lodged<ClaimLodged>,
     pub draw: [u8; 32],
+    /// How many branches it serves: a claim is one branch's. What it says itself decided before the city
+    /// announced a release, and decides when such a round is decided once more.
+    pub served: u8,
 }
 
 /// What a claim takes from others who want it on that day.
@@ -94,7 +97,7 @@ impl<'a> Turns<'a> {
 
 impl Open<'_> {
     fn standing(&self, figure: u32) -> Standing {
-        (Reverse(self.lodged.wish.branches_served), figure, self.draw, *self.id)
+        (Reverse(self.served), figure, self.draw, *self.id)
     }
 
     fn wants(&self, views: &SharedViews) -> [Option<Wanted>; 2] {

@@ -1,6 +1,7 @@
 //! Events about rooms, equipment and on-site teaching points.
 
-use crate::ids::SubjectId;
+use super::{Checked, Kind, Register, Speaker, Subject, bounds};
+use crate::ids::{BranchId, SubjectId};
 use crate::time::{Day, HalfDay};
 use serde::{Deserialize, Serialize};
 
@@ -79,4 +80,63 @@ pub struct AssetBlocked {
     pub to: Day,
     /// Why.
     pub reason: String,
+}
+
+/// Most features of a room, and most half-days it is open.
+const MOST_FEATURES: usize = 200;
+
+impl Kind for AssetDeclared {
+    const SPEAKER: Speaker = Speaker::Owner;
+    const DECLARES: bool = true;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Asset(self.asset))
+    }
+
+    fn register(&self, _unit: BranchId) -> Option<Register> {
+        Some(Register::Declared(Subject::Asset(self.asset)))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { asset: _, kind: _, name, place, capacity, quantity, features, .. } = self;
+        let Self { condition: _, open, talk_minutes: _, docent, .. } = self;
+        bounds::name("name", name)?;
+        bounds::text("place", place)?;
+        bounds::count("capacity", *capacity)?;
+        bounds::count("quantity", *quantity)?;
+        bounds::list("features", features, MOST_FEATURES)?;
+        features.iter().try_for_each(|feature| bounds::name("features", feature))?;
+        bounds::half_days("open", open)?;
+        bounds::name("docent", docent)
+    }
+}
+
+impl Kind for AssetOffered {
+    const SPEAKER: Speaker = Speaker::Owner;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Asset(self.asset))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { asset: _, windows, from, to } = self;
+        bounds::half_days("windows", windows)?;
+        bounds::day("from", *from)?;
+        bounds::day("to", *to)
+    }
+}
+
+impl Kind for AssetBlocked {
+    const SPEAKER: Speaker = Speaker::Owner;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Asset(self.asset))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { asset: _, from, to, reason } = self;
+        bounds::day("from", *from)?;
+        bounds::day("to", *to)?;
+        bounds::text("reason", reason)
+    }
 }

@@ -1,5 +1,6 @@
 //! The record kind that benchmarks write: rows of a workload file, kept as they came.
 
+use super::{Checked, Kind, Speaker, bounds};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -51,4 +52,21 @@ pub struct BenchRecorded {
 impl BenchRecorded {
     /// The kind that counts as one attendance of its course.
     pub const ATTENDANCE: &'static str = "attendance";
+}
+
+impl Kind for BenchRecorded {
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn bounds(&self) -> Checked {
+        const MOST_FIELDS: usize = 200;
+        let Self { kind, branch, course, fields } = self;
+        bounds::name("kind", kind)?;
+        bounds::name("branch", branch)?;
+        bounds::name("course", course)?;
+        bounds::list("fields", fields, MOST_FIELDS)?;
+        fields.iter().try_for_each(|field| match field {
+            BenchField::Number(_) => Ok(()),
+            BenchField::Text(text) => bounds::text("fields", text),
+        })
+    }
 }

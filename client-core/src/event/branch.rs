@@ -1,5 +1,6 @@
 //! Events about branches, devices and the city's rules.
 
+use super::{Checked, Kind, Register, Speaker, bounds};
 use crate::ids::{BranchId, DeviceId, PublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -75,3 +76,47 @@ pub struct PolicyPublished {
     /// A round stays open at least this many days.
     pub round_open_days: u16,
 }
+
+impl Kind for BranchAdmitted {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { branch: _, name } = self;
+        bounds::name("name", name)
+    }
+}
+
+impl Kind for BranchProfile {
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn register(&self, unit: BranchId) -> Option<Register> {
+        Some(Register::Unit(unit))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { name, registered } = self;
+        bounds::name("name", name)?;
+        bounds::count("registered", *registered)
+    }
+}
+
+impl Kind for DeviceEnrolled {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { device: _, key: _, branch: _, role: _, label } = self;
+        bounds::text("label", label)
+    }
+}
+
+impl Kind for PolicyPublished {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { travel, default_travel_minutes: _, round_lead_days: _, round_open_days: _ } = self;
+        bounds::list("travel", travel, MOST_TRAVEL_TIMES)
+    }
+}
+
+/// Most pairs of branches in one set of rules.
+const MOST_TRAVEL_TIMES: usize = 2_000;

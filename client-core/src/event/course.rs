@@ -1,5 +1,6 @@
 //! Events about courses.
 
+use super::{Checked, Kind, Speaker, bounds};
 use crate::ids::SubjectId;
 use serde::{Deserialize, Serialize};
 
@@ -31,4 +32,26 @@ pub struct CourseDelisted {
     pub course: SubjectId,
     /// Why.
     pub reason: String,
+}
+
+impl Kind for CourseListed {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { course: _, code, title, area, periods: _, method, audience, online: _ } = self;
+        bounds::name("code", code)?;
+        bounds::text("title", title)?;
+        bounds::text("area", area)?;
+        bounds::text("method", method)?;
+        bounds::text("audience", audience)
+    }
+}
+
+impl Kind for CourseDelisted {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { course: _, reason } = self;
+        bounds::text("reason", reason)
+    }
 }

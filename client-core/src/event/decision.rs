@@ -1,6 +1,6 @@
 //! Decisions: only the city writes these, in the decisions documents.
 
-use super::{DocumentId, EventRef, Mode};
+use super::{Checked, DocumentId, EventRef, Kind, Mode, Speaker, bounds};
 use crate::ids::{ActorId, ChangeHash, PersonId, SubjectId};
 use crate::time::{Day, Millis, Slot};
 use serde::{Deserialize, Serialize};
@@ -319,4 +319,114 @@ pub struct PlanDecided {
     pub plan: ChangeHash,
     /// Teaching minutes that joining saved, against a class for each order served.
     pub minutes_saved: u32,
+}
+
+impl Kind for ArbiterTerm {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        Ok(())
+    }
+}
+
+impl Kind for RoundOpened {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { round: _, number: _, opened, closes, seed_hash: _ } = self;
+        bounds::moment("opened", *opened)?;
+        bounds::moment("closes", *closes)
+    }
+}
+
+impl Kind for ClaimReceived {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { claim: _, at, mode: _, round: _ } = self;
+        bounds::moment("at", *at)
+    }
+}
+
+impl Kind for ClaimConfirmed {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        Ok(())
+    }
+}
+
+fn alternatives(alternatives: &[Alternative]) -> Checked {
+    bounds::list("alternatives", alternatives, bounds::MOST_ELEMENTS)?;
+    alternatives.iter().try_for_each(|other| bounds::slot("alternatives", &other.slot))
+}
+
+impl Kind for ClaimWaitlisted {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        alternatives(&self.alternatives)
+    }
+}
+
+impl Kind for ClaimRefused {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        alternatives(&self.alternatives)
+    }
+}
+
+impl Kind for ClaimDisplaced {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        alternatives(&self.alternatives)
+    }
+}
+
+impl Kind for RoundDecided {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        Ok(())
+    }
+}
+
+impl Kind for JointConfirmed {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { session: _, course: _, teacher: _, venue: _, slot, parts, reason: _ } = self;
+        bounds::slot("slot", slot)?;
+        bounds::list("parts", parts, bounds::MOST_ELEMENTS)
+    }
+}
+
+impl Kind for RequestUnmet {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { request: _, reasons, alternative, as_of } = self;
+        bounds::list("reasons", reasons, bounds::MOST_ELEMENTS)?;
+        alternative.as_ref().map_or(Ok(()), |other| bounds::slot("alternative", &other.slot))?;
+        bounds::day("as_of", *as_of)
+    }
+}
+
+impl Kind for PlanInputs {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        bounds::list("known", &self.known, bounds::MOST_ELEMENTS)
+    }
+}
+
+impl Kind for PlanDecided {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { round: _, at, planner: _, steps: _, lines: _, plan: _, minutes_saved: _ } = self;
+        bounds::moment("at", *at)
+    }
 }

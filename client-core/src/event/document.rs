@@ -20,6 +20,13 @@ code_enum! {
     }
 }
 
+impl Scope {
+    /// Whether every branch reads it.
+    pub fn is_open_to_all(self) -> bool {
+        matches!(self, Self::Shared | Self::Decisions)
+    }
+}
+
 impl BranchId {
     /// Stands for the city itself where a branch is named.
     pub const CITY: Self = Self([0; 16]);

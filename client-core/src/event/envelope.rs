@@ -1,6 +1,6 @@
 //! The envelope around every event, and its MessagePack form.
 
-use super::{Event, EventRef};
+use super::{Checked, Event, EventRef, bounds};
 use crate::ids::{ActionId, BranchId, DeviceId, UserId};
 use crate::time::{Millis, Stamp};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -68,15 +68,17 @@ impl Envelope {
     pub fn decode(bytes: &[u8]) -> Result<(Self, Event), DecodeError> {
         let envelope: Self =
             rmp_serde::from_slice(bytes).map_err(|e| DecodeError::Envelope(e.to_string()))?;
-        let not_canonical = || DecodeError::NotCanonical { kind: envelope.kind.clone() };
         if envelope.encode() != bytes {
-            return Err(not_canonical());
+            return Err(DecodeError::NotCanonical { kind: envelope.kind });
         }
         let event = Event::decode_body(&envelope.kind, envelope.version, &envelope.body)?;
-        if !matches!(event, Event::Unknown) && event.encode_body() != envelope.body.as_slice() {
-            return Err(not_canonical());
-        }
         Ok((envelope, event))
+    }
+
+    /// Whether its own fields lie within bounds. Its stamp needs none: one that is far ahead is corrected.
+    pub fn bounds(&self) -> Checked {
+        bounds::kind_name("kind", &self.kind)?;
+        bounds::moment("claimed", self.claimed)
     }
 
     /// The stamp alone, for whoever needs no more; `None` where it cannot be read.

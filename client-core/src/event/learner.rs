@@ -1,7 +1,8 @@
 //! Branch-private events: learners, attendance, imports. Names and phones are sealed rows, never here.
 
+use super::{Checked, Kind, Speaker, bounds};
 use crate::ids::{ActionId, ChangeHash, PersonId, SubjectId};
-use crate::time::Millis;
+use crate::time::{Day, Millis};
 use serde::{Deserialize, Serialize};
 
 /// A learner is on the branch's roll.
@@ -53,4 +54,36 @@ pub struct ImportApplied {
     pub hash: ChangeHash,
     /// The file's name.
     pub file: String,
+}
+
+impl Kind for LearnerRegistered {
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn bounds(&self) -> Checked {
+        let Self { learner: _, group, sealed: _ } = self;
+        bounds::text("group", group)
+    }
+}
+
+impl Kind for AttendanceCheckedIn {
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn fact_day(&self) -> Option<Day> {
+        Some(self.at.day())
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { session: _, learner: _, at, how: _ } = self;
+        bounds::moment("at", *at)?;
+        bounds::day("at", at.day())
+    }
+}
+
+impl Kind for ImportApplied {
+    const SPEAKER: Speaker = Speaker::Importer;
+
+    fn bounds(&self) -> Checked {
+        let Self { action: _, events: _, hash: _, file } = self;
+        bounds::text("file", file)
+    }
 }

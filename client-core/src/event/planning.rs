@@ -1,5 +1,6 @@
 //! Events by which the city sets the rules of its timetable.
 
+use super::{Checked, Kind, Speaker, bounds};
 use crate::time::Day;
 use serde::{Deserialize, Serialize};
 
@@ -96,3 +97,25 @@ pub struct PlanningPublished {
     /// What is best.
     pub points: PlanningPoints,
 }
+
+impl Kind for CalendarPublished {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { days } = self;
+        bounds::list("days", days, MOST_CALENDAR_DAYS)?;
+        days.iter().try_for_each(|day| bounds::day("days", day.day))
+    }
+}
+
+impl Kind for PlanningPublished {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    /// Rules that contradict themselves are left out by the fold (`fold::Planning`), as they always were.
+    fn bounds(&self) -> Checked {
+        Ok(())
+    }
+}
+
+/// Most days in one calendar.
+const MOST_CALENDAR_DAYS: usize = 10_000;

@@ -1,6 +1,6 @@
 //! Events by which a branch asks: orders (a course and wishes) and claims (a teacher, room or kit at a time).
 
-use super::EventRef;
+use super::{Checked, EventRef, Kind, Speaker, Subject, bounds};
 use crate::ids::{PersonId, SubjectId};
 use crate::time::{Day, HalfDay, Slot};
 use serde::{Deserialize, Serialize};
@@ -71,4 +71,57 @@ pub struct ClaimLodged {
     pub headcount: u32,
     /// How many branches would be served, the claiming one included.
     pub branches_served: u8,
+}
+
+/// Most courses that one order accepts.
+const MOST_COURSES: usize = 500;
+
+impl Kind for RequestLodged {
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn bounds(&self) -> Checked {
+        let Self { courses, group, headcount, from, to, half_days, max_travel_minutes: _, .. } = self;
+        let Self { online: _, priority, pre_consent: _, .. } = self;
+        bounds::list("courses", courses, MOST_COURSES)?;
+        bounds::text("group", group)?;
+        bounds::count("headcount", *headcount)?;
+        bounds::day("from", *from)?;
+        bounds::day("to", *to)?;
+        bounds::half_days("half_days", half_days)?;
+        bounds::number("priority", *priority, 1..=3)
+    }
+}
+
+impl Kind for RequestCancelled {
+    const SPEAKER: Speaker = Speaker::Owner;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Request(self.request))
+    }
+
+    fn bounds(&self) -> Checked {
+        Ok(())
+    }
+}
+
+impl Kind for RequestConsented {
+    const SPEAKER: Speaker = Speaker::Owner;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Request(self.request))
+    }
+
+    fn bounds(&self) -> Checked {
+        Ok(())
+    }
+}
+
+impl Kind for ClaimLodged {
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn bounds(&self) -> Checked {
+        let Self { teacher: _, asset: _, course: _, slot, headcount, branches_served: _ } = self;
+        bounds::slot("slot", slot)?;
+        bounds::count("headcount", *headcount)
+    }
 }

@@ -1,7 +1,8 @@
 //! Events about classes held.
 
-use crate::ids::{PersonId, SubjectId};
-use crate::time::Slot;
+use super::{Checked, Kind, Register, Speaker, Subject, bounds};
+use crate::ids::{BranchId, PersonId, SubjectId};
+use crate::time::{Day, Slot};
 use serde::{Deserialize, Serialize};
 
 /// A branch announces a class of its own.
@@ -47,4 +48,56 @@ pub struct SessionCancelled {
     pub session: SubjectId,
     /// Why.
     pub reason: String,
+}
+
+impl Kind for SessionAnnounced {
+    const SPEAKER: Speaker = Speaker::Owner;
+    const DECLARES: bool = true;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Class(self.session))
+    }
+
+    fn fact_day(&self) -> Option<Day> {
+        Some(self.slot.day)
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { session: _, course: _, teacher: _, venue: _, slot, headcount } = self;
+        bounds::slot("slot", slot)?;
+        bounds::count("headcount", *headcount)
+    }
+}
+
+impl Kind for SessionTaught {
+    /// A fact of the branch that writes it, about its own heads, whoever's class it was.
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn register(&self, unit: BranchId) -> Option<Register> {
+        Some(Register::Held(self.session, unit))
+    }
+
+    fn fact_day(&self) -> Option<Day> {
+        Some(self.slot.day)
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { session: _, ledger_code, course: _, teacher: _, slot, headcount, online: _ } = self;
+        bounds::name("ledger_code", ledger_code)?;
+        bounds::slot("slot", slot)?;
+        bounds::count("headcount", *headcount)
+    }
+}
+
+impl Kind for SessionCancelled {
+    const SPEAKER: Speaker = Speaker::Owner;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Class(self.session))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { session: _, reason } = self;
+        bounds::text("reason", reason)
+    }
 }

@@ -1,6 +1,7 @@
 //! Events about teachers.
 
-use crate::ids::{PersonId, SubjectId};
+use super::{Checked, Kind, Register, Speaker, Subject, bounds};
+use crate::ids::{BranchId, PersonId, SubjectId};
 use crate::time::{Day, HalfDay};
 use serde::{Deserialize, Serialize};
 
@@ -61,4 +62,73 @@ pub struct TeacherMerged {
     pub kept: PersonId,
     /// The entry that becomes another name of it.
     pub merged: PersonId,
+}
+
+/// Most courses in one event about a teacher.
+const MOST_COURSES: usize = 1_000;
+
+impl Kind for TeacherProposed {
+    const SPEAKER: Speaker = Speaker::Owner;
+    const DECLARES: bool = true;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Teacher(self.teacher))
+    }
+
+    fn register(&self, _unit: BranchId) -> Option<Register> {
+        Some(Register::Declared(Subject::Teacher(self.teacher)))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { teacher: _, name, full_time: _, source, courses, weekly_cap_periods: _ } = self;
+        bounds::name("name", name)?;
+        bounds::text("source", source)?;
+        bounds::list("courses", courses, MOST_COURSES)
+    }
+}
+
+impl Kind for TeacherOffered {
+    const SPEAKER: Speaker = Speaker::Owner;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Teacher(self.teacher))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { teacher: _, windows, from, to } = self;
+        bounds::half_days("windows", windows)?;
+        bounds::day("from", *from)?;
+        bounds::day("to", *to)
+    }
+}
+
+impl Kind for TeacherUnavailable {
+    const SPEAKER: Speaker = Speaker::Owner;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Teacher(self.teacher))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { teacher: _, from, to } = self;
+        bounds::day("from", *from)?;
+        bounds::day("to", *to)
+    }
+}
+
+impl Kind for TeacherApproved {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        let Self { teacher: _, courses } = self;
+        bounds::list("courses", courses, MOST_COURSES)
+    }
+}
+
+impl Kind for TeacherMerged {
+    const SPEAKER: Speaker = Speaker::Arbiter;
+
+    fn bounds(&self) -> Checked {
+        Ok(())
+    }
 }

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 pub struct Branch {
     /// Its name.
     pub name: String,
-    /// Learners on its roll, as the branch last said.
+    /// Learners on its roll, as the branch last said. Nothing is decided by it.
     pub registered: u32,
+    /// Learners on its roll, as the city's importer counted them last.
+    pub counted: Option<u32>,
 }
 
 /// One enrolled device.
@@ -104,7 +106,11 @@ impl Fold for Branches {
                 self.branches.entry(admitted.branch).or_default().name.clone_from(&admitted.name);
             }
             Event::BranchProfile(profile) => {
-                self.branches.entry(entry.branch).or_default().registered = profile.registered;
+                let branch = self.branches.entry(entry.branch).or_default();
+                branch.registered = profile.registered;
+                if entry.role == Role::Importer {
+                    branch.counted = Some(profile.registered);
+                }
             }
             Event::DeviceEnrolled(enrolled) => {
                 let device =

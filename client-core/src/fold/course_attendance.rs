@@ -28,7 +28,8 @@ impl Fold for CourseAttendance {
             Some(tally) => tally,
             None => self.courses.entry(record.course.clone()).or_default(),
         };
-        tally.recorded += 1;
-        tally.attended += u64::from(record.kind == BenchRecorded::ATTENDANCE);
+        let is_attendance = record.kind == BenchRecorded::ATTENDANCE;
+        tally.recorded = tally.recorded.saturating_add(1);
+        tally.attended = tally.attended.saturating_add(u64::from(is_attendance));
     }
 }

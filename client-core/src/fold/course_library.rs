@@ -64,7 +64,7 @@ impl Fold for CourseLibrary {
             Event::SessionTaught(taught) => {
                 let Some(course) = taught.course else { return };
                 let usage = self.usage.entry(course).or_default();
-                usage.classes += 1;
+                usage.classes = usage.classes.saturating_add(1);
                 usage.headcount = usage.headcount.saturating_add(taught.headcount);
                 usage.last = usage.last.max(Some(taught.slot.day));
                 usage.branches.insert(entry.branch);

@@ -1,9 +1,9 @@
 //! One event as folds see it, and why one does not fold by its bytes.
 
-use crate::event::{DecodeError, DocumentId, Envelope, Event, EventRef};
+use crate::event::{DecodeError, DocumentId, Envelope, Event, EventRef, Role};
 use crate::identity::Certificate;
 use crate::ids::{ActionId, ActorId, BranchId, DeviceId, EventId, UserId};
-use crate::time::{Millis, Stamp};
+use crate::time::{Millis, Quarter, Stamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -29,6 +29,8 @@ pub struct Entry {
     pub claimed: Millis,
     /// Who wrote it.
     pub device: DeviceId,
+    /// As what the device is certified.
+    pub role: Role,
     /// On whose behalf.
     pub user: UserId,
     /// The branch it belongs to.
@@ -50,7 +52,7 @@ code_enum! {
         WrongScope = 1 "wrong_scope",
         /// Its device or branch is not the certificate's.
         WrongAuthor = 2 "wrong_author",
-        /// The same identity came with other bytes, and those count.
+        /// The same identity came before with other bytes, and those count.
         Doublet = 3 "doublet",
         /// Its kind or version is newer than this program.
         UnknownKind = 4 "unknown_kind",
@@ -60,6 +62,40 @@ code_enum! {
         Rejected = 6 "rejected",
         /// Its actor was closed, and it lies on a line that was not kept.
         Closed = 7 "closed",
+        /// A field lies outside the bounds of its kind.
+        OutOfBounds = 8 "out_of_bounds",
+        /// Its document is of another quarter than the fact.
+        WrongPeriod = 9 "wrong_period",
+        /// Two lines of a copied device hold other bytes under its identity; the city rules on it.
+        Contested = 10 "contested",
+        /// It speaks of what another unit owns.
+        NotEntitled = 11 "not_entitled",
+    }
+}
+
+/// Why an event is kept aside, with what the reason points at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Aside {
+    /// Why it does not fold.
+    pub why: Unfolded,
+    /// The ruling that says so, where it is one.
+    pub ruling: Option<EventRef>,
+    /// The field outside its bounds, or the kind and version that are unknown.
+    pub detail: Option<Box<str>>,
+}
+
+impl From<Unfolded> for Aside {
+    fn from(why: Unfolded) -> Self {
+        Self { why, ruling: None, detail: None }
+    }
+}
+
+impl Entry {
+    /// The event it replaces, where its author may: only what the same unit said in the same scope.
+    pub fn replaces(&self) -> Option<EventRef> {
+        let (own, earlier) = (&self.reference.document, self.supersedes?);
+        let same = own.scope == earlier.document.scope && own.branch == earlier.document.branch;
+        same.then_some(earlier)
     }
 }
 
@@ -72,6 +108,8 @@ pub struct Kept {
     pub why: Unfolded,
     /// The ruling that says so, where it is one.
     pub ruling: Option<EventRef>,
+    /// The field outside its bounds, or the kind and version that are unknown.
+    pub detail: Option<String>,
 }
 
 /// Sort key of the fold order: corrected stamp, actor, document, seq, index in the change, hash of the event.
@@ -83,24 +121,34 @@ pub(super) fn hash_of(id: EventId, value: &[u8]) -> [u8; 32] {
 }
 
 /// Reads an event that may fold in the document, by its bytes alone.
-pub fn read(
-    document: &DocumentId,
-    author: &Certificate,
-    bytes: &[u8],
-) -> Result<(Envelope, Event), Unfolded> {
+pub fn read(document: &DocumentId, author: &Certificate, bytes: &[u8]) -> Result<(Envelope, Event), Aside> {
     let (envelope, event) = Envelope::decode(bytes).map_err(|error| match error {
         DecodeError::Envelope(_) | DecodeError::Body { .. } | DecodeError::NotCanonical { .. } => {
             Unfolded::Unreadable
         }
     })?;
     if envelope.device != author.device || !branch_fits(document, author, envelope.branch) {
-        return Err(Unfolded::WrongAuthor);
+        return Err(Unfolded::WrongAuthor.into());
     }
+    envelope
+        .bounds()
+        .and_then(|()| event.bounds())
+        .map_err(|out| Aside { detail: Some(out.field.into()), ..Unfolded::OutOfBounds.into() })?;
     match event.kind() {
-        None => Err(Unfolded::UnknownKind),
-        Some((_, _, scope)) if scope == document.scope => Ok((envelope, event)),
-        Some(_) => Err(Unfolded::WrongScope),
+        None => Err(Aside {
+            detail: Some(format!("{} {}", envelope.kind, envelope.version).into()),
+            ..Unfolded::UnknownKind.into()
+        }),
+        Some((_, _, scope)) if scope != document.scope => Err(Unfolded::WrongScope.into()),
+        Some(_) if !period_fits(document, &envelope, &event) => Err(Unfolded::WrongPeriod.into()),
+        Some(_) => Ok((envelope, event)),
     }
+}
+
+/// A document holds the facts of its quarter; what has no day of its own goes by the stamp as it was written.
+fn period_fits(document: &DocumentId, envelope: &Envelope, event: &Event) -> bool {
+    let day = event.fact_day().unwrap_or_else(|| envelope.stamp.millis().day());
+    document.period == Quarter::of(day)
 }
 
 /// The city's own devices write for the branch whose document it is; all others for their own branch.
@@ -109,13 +157,14 @@ fn branch_fits(document: &DocumentId, author: &Certificate, branch: BranchId) ->
 }
 
 /// Puts an event that was read together.
-pub(super) fn entry(reference: EventRef, envelope: Envelope, event: Event) -> Entry {
+pub(super) fn entry(reference: EventRef, role: Role, envelope: Envelope, event: Event) -> Entry {
     Entry {
         reference,
         stamp: envelope.stamp,
         correction: None,
         claimed: envelope.claimed,
         device: envelope.device,
+        role,
         user: envelope.user,
         branch: envelope.branch,
         action: envelope.action,

@@ -18,8 +18,11 @@ pub struct Planning(pub PlanningPublished);
 impl Default for Planning {
     /// Eight periods of 45 minutes; classes of two begin at 9:00, 10:30, 14:00 and 15:30.
     fn default() -> Self {
-        let period = |start_minute| TeachingPeriod { start_minute, end_minute: start_minute + 45 };
-        let half_day = |start: u16| (0..4).map(move |n| period(start + n * 45));
+        let period =
+            |start_minute: u16| TeachingPeriod { start_minute, end_minute: start_minute.saturating_add(45) };
+        let half_day = |start: u16| {
+            [0, 45, 90, 135].into_iter().map(move |after: u16| period(start.saturating_add(after)))
+        };
         let starts = |periods, at: &[u8]| ClassStarts { periods, at: at.to_vec() };
         Self(PlanningPublished {
             periods: half_day(9 * 60).chain(half_day(14 * 60)).collect(),
@@ -89,7 +92,7 @@ impl PlanningPublished {
         {
             return fault("starts", "each length from 1 to 4 at most once");
         }
-        let ends = |starts: &ClassStarts, at: u8| usize::from(at) + usize::from(starts.periods);
+        let ends = |starts: &ClassStarts, at: u8| usize::from(at).saturating_add(usize::from(starts.periods));
         if self.starts.iter().any(|starts| starts.at.iter().any(|at| ends(starts, *at) > count)) {
             return fault("starts", "a class ends within the day");
         }

@@ -146,7 +146,7 @@ impl Requests {
 
     fn outcome(&mut self, entry: &Entry, subject: EventRef, order: bool, mut outcome: Outcome) {
         outcome.nth = self.answers;
-        self.answers += 1;
+        self.answers = self.answers.saturating_add(1);
         let slot = if order {
             &mut self.orders.entry(subject).or_default().outcome
         } else {

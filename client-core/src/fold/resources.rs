@@ -1,7 +1,7 @@
 //! Rooms, equipment and on-site points that branches share.
 
-use super::{Calendar, Entry, Fold, Offer};
-use crate::event::{AssetDeclared, Event};
+use super::{Calendar, Entry, Fold, Offer, Owners};
+use crate::event::{AssetDeclared, Event, Subject};
 use crate::ids::{BranchId, SubjectId};
 use crate::time::{Day, Slot};
 use serde::Serialize;
@@ -38,6 +38,13 @@ impl Resources {
     pub fn is_blocked(&self, asset: SubjectId, day: Day) -> bool {
         let blocked = self.blocked.get(&asset).map(Vec::as_slice).unwrap_or_default();
         blocked.iter().any(|(from, to)| (*from..=*to).contains(&day))
+    }
+
+    /// An asset that was given to another unit stands there.
+    pub(super) fn follow(&mut self, owners: &Owners) {
+        for (id, asset) in &mut self.assets {
+            asset.branch = owners.listed_owner(&Subject::Asset(*id)).unwrap_or(asset.branch);
+        }
     }
 
     /// How many assets at least one branch offers to the others.

@@ -23,8 +23,18 @@ pub enum OnLine {
 /// A device that is no longer trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Revoked {
-    device: DeviceId,
+    named: Named,
     accepted: Vec<Accepted>,
+}
+
+/// Whom a revocation names. Whoever issues a certificate chooses the device's id, so that two keys may stand
+/// under one: the key decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The device.
+    pub device: DeviceId,
+    /// Its key; none in the first version of the ruling.
+    pub key: Option<PublicKey>,
 }
 
 /// What a change of the rulings may concern.
@@ -52,7 +62,8 @@ impl Rulings {
     pub(super) fn take(&mut self, rank: Rank, entry: &Entry) -> Concerns {
         let concerns = match &entry.event {
             Event::DeviceRevoked(revoked) => {
-                let it = Revoked { device: revoked.device, accepted: revoked.accepted.clone() };
+                let named = Named { device: revoked.device, key: revoked.key };
+                let it = Revoked { named, accepted: revoked.accepted.clone() };
                 self.revoked.insert(rank, (entry.reference, it));
                 Concerns::Anybody
             }
@@ -99,9 +110,24 @@ impl Rulings {
         self.revocations_of(author).next().is_some()
     }
 
-    /// Whether revoking the device revokes this certificate.
-    pub fn cover(&self, device: DeviceId, author: &Certificate) -> bool {
-        device == author.device || (self.issued(device, author) && !self.named(author))
+    /// Whether revoking what is named revokes this certificate: the key itself, or those that the key of a
+    /// branch node issued and that no `device.enrolled` names.
+    pub fn cover(&self, named: Named, author: &Certificate) -> bool {
+        let covers = |key| author.key == key || (author.issuer == key && !self.is_enrolled(author.key));
+        if let Some(key) = named.key {
+            return covers(key);
+        }
+        author.device == named.device || self.keys_of(named.device).any(covers)
+    }
+
+    /// Every device that was enrolled, with its key.
+    pub fn enrolled_keys(&self) -> impl Iterator<Item = (DeviceId, PublicKey)> {
+        self.enrolled.values().copied()
+    }
+
+    /// The keys enrolled under a device's id.
+    pub fn keys_of(&self, device: DeviceId) -> impl Iterator<Item = PublicKey> {
+        self.enrolled_keys().filter(move |(of, _)| *of == device).map(|(_, key)| key)
     }
 
     /// Whether exactly these changes were corrected.
@@ -148,18 +174,13 @@ impl Rulings {
     ) -> impl Iterator<Item = (EventRef, &'a Revoked)> + 'a {
         let all = self.revoked.iter();
         all.filter(|(rank, (ruling, revoked))| {
-            self.cover(revoked.device, author) && self.in_force(rank, ruling)
+            self.cover(revoked.named, author) && self.in_force(rank, ruling)
         })
         .map(|(_, (ruling, revoked))| (*ruling, revoked))
     }
 
-    /// Whether the device, a branch node, issued this certificate.
-    fn issued(&self, device: DeviceId, below: &Certificate) -> bool {
-        self.enrolled.values().any(|enrolled| *enrolled == (device, below.issuer))
-    }
-
-    fn named(&self, author: &Certificate) -> bool {
-        self.enrolled.values().any(|(device, _)| *device == author.device)
+    fn is_enrolled(&self, key: PublicKey) -> bool {
+        self.enrolled.values().any(|(_, enrolled)| *enrolled == key)
     }
 
     /// A ruling counts unless a later one supersedes it by name.

@@ -1,6 +1,8 @@
 //! Who and what is booked when: confirmed claims, joint classes and branches' own classes on one calendar.
 
+use super::conflicts::is_of_others;
 use super::requests::{OutcomeKind, Requests};
+use super::resources::Resources;
 use super::sessions::{SessionState, Sessions};
 use super::teacher_pool::TeacherPool;
 use crate::event::EventRef;
@@ -44,7 +46,12 @@ pub struct Booking {
 }
 
 /// Every firm booking, by time.
-pub fn bookings(requests: &Requests, sessions: &Sessions, pool: &TeacherPool) -> Vec<Booking> {
+pub fn bookings(
+    requests: &Requests,
+    sessions: &Sessions,
+    pool: &TeacherPool,
+    resources: &Resources,
+) -> Vec<Booking> {
     let claims = requests.claims.iter().filter_map(|(id, state)| {
         let lodged = state.lodged.as_ref()?;
         let confirmed = state.outcome.as_ref()?.kind == OutcomeKind::Confirmed && !state.cancelled;
@@ -74,23 +81,29 @@ pub fn bookings(requests: &Requests, sessions: &Sessions, pool: &TeacherPool) ->
             course: Some(class.course),
             teacher: Some(pool.resolve(class.teacher)),
             asset: Some(class.venue),
-            headcount: headcount.sum(),
+            headcount: headcount.fold(0, u32::saturating_add),
             branches: parts.iter().map(|part| part.request.document.branch).collect(),
         })
     });
-    let own = sessions.sessions.iter().filter(|(_, session)| session.state == SessionState::Announced).map(
-        |(id, session)| Booking {
-            slot: session.slot,
-            kind: BookingKind::Own,
-            source: session.source,
-            session: Some(*id),
-            course: session.course,
-            teacher: session.teacher.map(|teacher| pool.resolve(teacher)),
-            asset: session.venue,
-            branches: vec![session.branch],
-            headcount: session.headcount,
-        },
-    );
+    let homes = pool.homes();
+    let announced = sessions.iter().filter(|(_, _, session)| session.state == SessionState::Announced);
+    // A branch books its own teachers and rooms; to name others' asks for a decision, which books them.
+    let own = announced.map(|(class, branch, session)| Booking {
+        slot: session.slot,
+        kind: BookingKind::Own,
+        source: session.source,
+        session: Some(class),
+        course: session.course,
+        teacher: session
+            .teacher
+            .map(|teacher| pool.resolve(teacher))
+            .filter(|teacher| !is_of_others(&homes, *teacher, branch)),
+        asset: session
+            .venue
+            .filter(|venue| resources.assets.get(venue).is_none_or(|asset| asset.branch == branch)),
+        branches: vec![branch],
+        headcount: session.headcount,
+    });
     let mut all: Vec<Booking> = claims.chain(joint).chain(own).collect();
     all.sort();
     all

@@ -1,7 +1,7 @@
 //! Classes: announced, held, called off.
 
 use super::{Entry, Fold};
-use crate::event::{Event, EventRef};
+use crate::event::{Event, EventRef, Role};
 use crate::ids::{BranchId, PersonId, SubjectId};
 use crate::time::{Slot, Stamp};
 use serde::Serialize;
@@ -19,11 +19,9 @@ code_enum! {
     }
 }
 
-/// One class of one branch.
+/// What one branch announced or recorded of a class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Session {
-    /// Whose class it is.
-    pub branch: BranchId,
     /// Its number in the branch's ledger, or empty.
     pub ledger_code: String,
     /// The course.
@@ -44,24 +42,39 @@ pub struct Session {
     pub source: EventRef,
     /// When it says so.
     pub stamp: Stamp,
+    /// The city's importer took it from the branch's ledger.
+    pub imported: bool,
 }
 
-/// All classes.
+impl Session {
+    /// Whether what it names is a word of the branch alone: not called off, and not the city's importer's.
+    pub(super) fn is_own_word(&self) -> bool {
+        self.state != SessionState::Cancelled && !self.imported
+    }
+}
+
+/// All classes, each as every branch recorded it: a branch speaks of its own heads alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sessions {
-    /// Every class by id.
-    pub sessions: BTreeMap<SubjectId, Session>,
+    /// By class, then by branch.
+    pub sessions: BTreeMap<SubjectId, BTreeMap<BranchId, Session>>,
 }
 
 impl Sessions {
-    /// The class with this number in the ledger.
-    pub fn by_ledger_code(&self, code: &str) -> Option<SubjectId> {
-        self.sessions.iter().find(|(_, session)| session.ledger_code == code).map(|(id, _)| *id)
+    /// Every record with its class and its branch.
+    pub fn iter(&self) -> impl Iterator<Item = (SubjectId, BranchId, &Session)> {
+        let classes = self.sessions.iter();
+        classes.flat_map(|(class, by)| by.iter().map(|(branch, session)| (*class, *branch, session)))
+    }
+
+    /// What a branch announced or recorded of a class.
+    pub fn of(&self, class: SubjectId, branch: BranchId) -> Option<&Session> {
+        self.sessions.get(&class)?.get(&branch)
     }
 
     /// Classes held.
     pub fn taught(&self) -> usize {
-        self.sessions.values().filter(|session| session.state == SessionState::Taught).count()
+        self.iter().filter(|(_, _, session)| session.state == SessionState::Taught).count()
     }
 }
 
@@ -70,7 +83,6 @@ impl Fold for Sessions {
         match &entry.event {
             Event::SessionAnnounced(announced) => {
                 let session = Session {
-                    branch: entry.branch,
                     ledger_code: String::new(),
                     course: Some(announced.course),
                     teacher: announced.teacher,
@@ -81,29 +93,30 @@ impl Fold for Sessions {
                     state: SessionState::Announced,
                     source: entry.reference,
                     stamp: entry.stamp,
+                    imported: entry.role == Role::Importer,
                 };
-                self.sessions.entry(announced.session).or_insert(session);
+                self.sessions.entry(announced.session).or_default().entry(entry.branch).or_insert(session);
             }
             Event::SessionTaught(taught) => {
-                let venue = self.sessions.get(&taught.session).and_then(|announced| announced.venue);
+                let by = self.sessions.entry(taught.session).or_default();
                 let session = Session {
-                    branch: entry.branch,
                     ledger_code: taught.ledger_code.clone(),
                     course: taught.course,
                     teacher: taught.teacher,
-                    venue,
+                    venue: by.get(&entry.branch).and_then(|announced| announced.venue),
                     slot: taught.slot,
                     headcount: taught.headcount,
                     online: taught.online,
                     state: SessionState::Taught,
                     source: entry.reference,
                     stamp: entry.stamp,
+                    imported: entry.role == Role::Importer,
                 };
-                self.sessions.insert(taught.session, session);
+                by.insert(entry.branch, session);
             }
             Event::SessionCancelled(cancelled) => {
-                if let Some(session) = self.sessions.get_mut(&cancelled.session)
-                    && session.branch == entry.branch
+                let by = self.sessions.get_mut(&cancelled.session);
+                if let Some(session) = by.and_then(|by| by.get_mut(&entry.branch))
                     && session.state == SessionState::Announced
                 {
                     session.state = SessionState::Cancelled;

@@ -40,7 +40,8 @@ pub struct Standing {
 #[derive(Clone, Debug)]
 struct Closed {
     ruling: EventRef,
-    counts: BTreeSet<ChangeHash>,
+    /// What leads to the changes kept, each with the first of them it leads to.
+    counts: BTreeMap<ChangeHash, usize>,
     /// The change the kept line went on from, and all that follow it.
     kept: BTreeSet<ChangeHash>,
 }
@@ -94,7 +95,7 @@ impl Standing {
     /// What the rulings make of a change.
     pub fn verdict(&self, change: &ChangeHash) -> Verdict {
         if let Some(closed) = &self.closed
-            && !closed.counts.contains(change)
+            && !closed.counts.contains_key(change)
             && !closed.kept.contains(change)
         {
             return Verdict::Aside(Unfolded::Closed, closed.ruling);
@@ -104,6 +105,12 @@ impl Standing {
             (Some(_), Some((false, rejection))) => Verdict::Aside(Unfolded::Rejected, *rejection),
             _ => Verdict::Folds(self.corrected.get(change).copied()),
         }
+    }
+
+    /// Of a closed actor: on which of the lines that were kept the change lies, the first of them.
+    pub fn place_in_kept(&self, change: &ChangeHash) -> Option<usize> {
+        let closed = self.closed.as_ref()?;
+        if closed.kept.contains(change) { Some(0) } else { closed.counts.get(change).copied() }
     }
 
     /// Several revocations: all must accept. The first that does not is named.
@@ -133,7 +140,12 @@ impl Standing {
     /// The last closing counts.
     fn close(&mut self, ruling: EventRef, keep: &[ChangeHash]) {
         self.named.extend(keep);
-        let counts = keep.iter().flat_map(|head| self.back_from(*head)).collect();
+        let mut counts = BTreeMap::new();
+        for (place, head) in keep.iter().enumerate() {
+            for change in self.back_from(*head) {
+                counts.entry(change).or_insert(place);
+            }
+        }
         let mut kept: BTreeSet<ChangeHash> = keep.first().copied().into_iter().collect();
         let mut followers: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
         for (change, before) in &self.before {

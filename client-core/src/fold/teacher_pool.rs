@@ -1,7 +1,7 @@
 //! Who can teach what, and when (师资库).
 
-use super::{Calendar, Entry, Fold};
-use crate::event::Event;
+use super::{Calendar, Entry, Fold, Owners};
+use crate::event::{Event, Subject};
 use crate::ids::{BranchId, PersonId, SubjectId};
 use crate::time::{Day, HalfDay, Slot};
 use serde::Serialize;
@@ -87,20 +87,20 @@ impl TeacherPool {
         teacher // a cycle of rulings merges nothing
     }
 
-    /// Entries of one name at different branches that share a course: perhaps one person, for a person to rule on.
+    /// Entries of one name at different branches that share a course: perhaps one person, for a person to
+    /// rule on. Each is named with the first entry it is like.
     pub fn likely_duplicates(&self) -> Vec<(PersonId, PersonId)> {
-        let mut by_name: BTreeMap<&str, Vec<(&PersonId, &Teacher)>> = BTreeMap::new();
-        for (id, teacher) in self.teachers.iter().filter(|(_, t)| t.merged_into.is_none()) {
-            by_name.entry(&teacher.name).or_default().push((id, teacher));
-        }
+        type Likely = BTreeMap<BranchId, PersonId>;
+        let mut first: BTreeMap<(&str, SubjectId), Likely> = BTreeMap::new();
         let mut pairs = Vec::new();
-        for group in by_name.values() {
-            for (n, (first, a)) in group.iter().enumerate() {
-                for (second, b) in &group[n + 1..] {
-                    if a.home != b.home && !a.proposed.is_disjoint(&b.proposed) {
-                        pairs.push((**first, **second));
-                    }
-                }
+        for (id, teacher) in self.teachers.iter().filter(|(_, t)| t.merged_into.is_none()) {
+            let like = teacher.proposed.iter().filter_map(|course| {
+                let others = first.get(&(teacher.name.as_str(), *course))?.iter();
+                others.filter(|(home, _)| **home != teacher.home).map(|(_, other)| *other).min()
+            });
+            pairs.extend(like.min().map(|other| (other, *id)));
+            for course in &teacher.proposed {
+                first.entry((&teacher.name, *course)).or_default().entry(teacher.home).or_insert(*id);
             }
         }
         pairs
@@ -109,17 +109,31 @@ impl TeacherPool {
     /// How many people the pool holds, counting each likely duplicate once.
     pub fn people(&self) -> usize {
         let entries = self.teachers.values().filter(|teacher| teacher.merged_into.is_none()).count();
-        let doubled: BTreeSet<PersonId> =
-            self.likely_duplicates().into_iter().map(|(_, second)| second).collect();
-        entries - doubled.len()
+        entries.saturating_sub(self.likely_duplicates().len())
     }
 
-    /// Facts about one teacher may fold in any order around the proposal; this puts them together.
+    /// The units that put a person forward, under whichever of the entries that were merged.
+    pub fn homes(&self) -> BTreeMap<PersonId, BTreeSet<BranchId>> {
+        let mut homes: BTreeMap<PersonId, BTreeSet<BranchId>> = BTreeMap::new();
+        for (id, teacher) in &self.teachers {
+            homes.entry(self.resolve(*id)).or_default().insert(teacher.home);
+        }
+        homes
+    }
+
+    /// A teacher that was given to another unit is at home there.
+    pub(super) fn follow(&mut self, owners: &Owners) {
+        for (id, teacher) in &mut self.teachers {
+            teacher.home = owners.listed_owner(&Subject::Teacher(*id)).unwrap_or(teacher.home);
+        }
+    }
+
+    /// What folded of a teacher before the proposal did waits for it.
     fn gather(&mut self, id: PersonId) {
         if let Some(teacher) = self.teachers.get_mut(&id) {
-            teacher.approved = self.approvals.get(&id).cloned().unwrap_or_default();
-            teacher.offers = self.offers.get(&id).cloned().unwrap_or_default();
-            teacher.away = self.away.get(&id).cloned().unwrap_or_default();
+            teacher.approved.extend(self.approvals.remove(&id).unwrap_or_default());
+            teacher.offers.extend(self.offers.remove(&id).unwrap_or_default());
+            teacher.away.extend(self.away.remove(&id).unwrap_or_default());
             teacher.merged_into = self.merged.get(&id).copied();
         }
     }
@@ -129,16 +143,19 @@ impl Fold for TeacherPool {
     fn apply(&mut self, entry: &Entry) {
         let id = match &entry.event {
             Event::TeacherProposed(proposed) => {
+                let before = self.teachers.remove(&proposed.teacher);
+                let (approved, offers, away) =
+                    before.map(|before| (before.approved, before.offers, before.away)).unwrap_or_default();
                 let teacher = Teacher {
                     name: proposed.name.clone(),
                     home: entry.branch,
                     full_time: proposed.full_time,
                     source: proposed.source.clone(),
                     proposed: proposed.courses.iter().copied().collect(),
-                    approved: BTreeSet::new(),
+                    approved,
                     weekly_cap_periods: proposed.weekly_cap_periods,
-                    offers: Vec::new(),
-                    away: Vec::new(),
+                    offers,
+                    away,
                     merged_into: None,
                 };
                 self.teachers.insert(proposed.teacher, teacher);

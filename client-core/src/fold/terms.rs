@@ -15,7 +15,7 @@ pub fn by_epoch<'a>(ordered: &[&'a Entry]) -> Vec<&'a Entry> {
     let mut of_actor: BTreeMap<(DocumentId, ActorId), usize> = BTreeMap::new();
     for entry in ordered {
         if let Event::ArbiterTerm(term) = &entry.event {
-            let next = epochs.len() + 1;
+            let next = epochs.len().saturating_add(1);
             let rank = *epochs.entry(term.epoch).or_insert(next);
             of_actor.insert((entry.reference.document, entry.reference.actor), rank);
         }

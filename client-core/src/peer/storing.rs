@@ -3,6 +3,7 @@
 use super::{Batch, Connection, Effect, Peer, Pending, Then, Waiting, Writing};
 use crate::door::{self, Admission, Admitted, DoorError};
 use crate::event::DocumentId;
+use crate::identity::Chain;
 use crate::log::{Ledger, LogKey, Run, Shelf};
 use crate::sealed::SealedRow;
 use crate::sync::Session;
@@ -154,7 +155,7 @@ impl Peer {
         match then {
             Then::Written { ticket, rows } => {
                 if !rows.is_empty() {
-                    self.rows_kept(rows, None, now, shelf);
+                    self.rows_kept(rows, Vec::new(), None, now, shelf);
                 }
                 self.effects.push_back(Effect::Written(ticket));
             }
@@ -166,12 +167,12 @@ impl Peer {
                     session.stored(key, line, head, here);
                 });
             }
-            Then::RowsStored { connection, rows, upto } => {
+            Then::RowsStored { connection, rows, authors, upto } => {
                 if self.upstream == Some(connection) {
                     self.cursor.rows_read = upto;
                     self.cursor_is_unsaved = true;
                 }
-                self.rows_kept(rows, Some(connection), now, shelf);
+                self.rows_kept(rows, authors, Some(connection), now, shelf);
                 self.with_session(connection, now, shelf, |session, _| session.rows_stored(upto));
             }
             Then::SegmentGoesOn { ticket, rest, taken } => self.take_segment(ticket, rest, taken, now, shelf),
@@ -182,11 +183,12 @@ impl Peer {
     pub(super) fn rows_kept(
         &mut self,
         rows: Vec<SealedRow>,
+        authors: Vec<Chain>,
         from: Option<Connection>,
         now: Millis,
         shelf: &dyn Shelf,
     ) {
-        self.effects.push_back(Effect::RowsKept(rows));
+        self.effects.push_back(Effect::RowsKept { rows, authors });
         for connection in self.sessions.keys().copied().collect::<Vec<_>>() {
             if Some(connection) != from {
                 self.with_session(connection, now, shelf, |session, _| session.rows_news());

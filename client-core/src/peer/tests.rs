@@ -440,7 +440,12 @@ fn a_tampered_run_in_a_segment_harms_its_own_line_and_no_other() {
 fn a_revoked_device_hands_in_what_it_holds_and_receives_nothing() {
     let mut given = Given::nothing();
     let device = given.certificate(branch(1)).1.device;
-    given.city(crate::event::DeviceRevoked { device, reason: "被盗".into(), accepted: Vec::new() });
+    given.city(crate::event::DeviceRevoked {
+        device,
+        key: None,
+        reason: "被盗".into(),
+        accepted: Vec::new(),
+    });
     let rulings = given.history().rulings().clone();
     let admitted = || crate::event::BranchAdmitted { branch: branch(2), name: "广陈镇".into() };
     // Revoked while it is connected, and before it connects; with a place in the feed and without.

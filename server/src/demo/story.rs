@@ -162,7 +162,7 @@ async fn hold_classes(world: &World, dice: &mut Dice) -> Result<usize, DemoError
         let announced = command(client, &Command::AnnounceSession(announce)).await?;
         let sessions = get(client, "/api/views/sessions").await?;
         let session = objects(&sessions["sessions"])
-            .find(|(_, session)| session["source"] == announced["events"][0])
+            .find(|(_, by)| objects(by).any(|(_, session)| session["source"] == announced["events"][0]))
             .and_then(|(id, _)| SubjectId::from_hex(id).ok());
         let session =
             session.ok_or_else(|| DemoError::Story("the announced class is not to be seen".into()))?;

@@ -3,7 +3,7 @@
 use super::clean::branch_stem;
 use super::records::*;
 use client_core::event::*;
-use client_core::ids::{BranchId, PersonId, SubjectId};
+use client_core::ids::{BranchId, PersonId, SubjectId, id_of_unit};
 use client_core::time::{Day, HalfDay, Millis, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +20,8 @@ pub struct Known {
     pub assets: BTreeMap<(BranchId, AssetKind, String), SubjectId>,
     /// Learners by branch, name and phone.
     pub learners: BTreeMap<(BranchId, String, String), PersonId>,
-    /// Classes by ledger number.
-    pub classes: BTreeMap<String, SubjectId>,
+    /// Classes by branch and ledger number.
+    pub classes: BTreeMap<(BranchId, String), SubjectId>,
     /// Who was at which class.
     pub attendances: BTreeSet<(SubjectId, PersonId)>,
 }
@@ -55,6 +55,18 @@ pub struct FilePlan {
     pub file: String,
     /// Its actions, in order.
     pub actions: Vec<Action>,
+}
+
+impl FilePlan {
+    /// What no event may hold, and so would count nowhere: the file, the kind and the field.
+    pub fn out_of_bounds(&self) -> Option<String> {
+        let mut drafts = self.actions.iter().flat_map(|action| &action.drafts);
+        drafts.find_map(|draft| {
+            let out = draft.event.bounds().err()?;
+            let kind = draft.event.kind().map_or("an event", |(kind, _, _)| kind);
+            Some(format!("{}: a row gives {kind} whose field {out}; correct the row", self.file))
+        })
+    }
 }
 
 /// How long an imported offer runs.
@@ -137,7 +149,7 @@ impl Planner<'_> {
             if self.known.teachers.contains_key(&key) {
                 continue;
             }
-            let teacher = PersonId((self.new_id)());
+            let teacher = PersonId(id_of_unit(branch, (self.new_id)()));
             self.known.teachers.insert(key, teacher);
             let code = |given: &String| {
                 by_title.get(given.as_str()).map_or(given.clone(), |code| (*code).to_owned())
@@ -178,7 +190,7 @@ impl Planner<'_> {
             if self.known.assets.contains_key(&key) {
                 continue;
             }
-            let asset = SubjectId((self.new_id)());
+            let asset = SubjectId(id_of_unit(branch, (self.new_id)()));
             self.known.assets.insert(key, asset);
             let declared = AssetDeclared {
                 asset,
@@ -262,11 +274,12 @@ impl Planner<'_> {
         }
         for row in &office.classes {
             let Some(branch) = self.stems.get(&row.branch).copied() else { continue };
-            if self.known.classes.contains_key(&row.code) {
+            let key = (branch, row.code.clone());
+            if self.known.classes.contains_key(&key) {
                 continue;
             }
-            let session = SubjectId((self.new_id)());
-            self.known.classes.insert(row.code.clone(), session);
+            let session = SubjectId(id_of_unit(branch, (self.new_id)()));
+            self.known.classes.insert(key, session);
             let named = teachers.get(row.teacher.as_str()).map(Vec::as_slice).unwrap_or_default();
             let at_home = named.iter().find(|(home, _)| *home == branch);
             let taught = SessionTaught {
@@ -300,12 +313,12 @@ impl Planner<'_> {
             rolls.entry(&row.class).or_default().push(row);
         }
         for (class, rows) in rolls {
-            let session = self.known.classes.get(class).copied();
             let branch = branches
                 .get(class)
                 .copied()
                 .or_else(|| rows.iter().find_map(|row| self.stems.get(&row.branch).copied()));
-            let (Some(session), Some(branch)) = (session, branch) else { continue };
+            let session = branch.and_then(|branch| self.known.classes.get(&(branch, class.to_owned())));
+            let (Some(session), Some(branch)) = (session.copied(), branch) else { continue };
             let mut drafts = Vec::new();
             for row in rows {
                 let key = (branch, row.name.clone(), row.phone.clone());

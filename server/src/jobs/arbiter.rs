@@ -56,6 +56,12 @@ pub async fn run(node: Arc<Node>) {
 
 async fn receive_claims(node: &Arc<Node>, now: Millis) -> Result<(), NodeError> {
     ready(node).await?;
+    match node.keep_up().await {
+        Ok(()) | Err(NodeError::Paused(_)) => {}
+        Err(NodeError::Stopping) => return Err(NodeError::Stopping),
+        // What holds without it is decided all the same.
+        Err(error) => tracing::error!(%error, "records of owners and lines could not be written"),
+    }
     let basis = node.basis().await?;
     let displaced = decide::displace(&basis.views, now, basis.frontier);
     write(node, displaced).await?;
@@ -128,6 +134,8 @@ pub async fn close_round(node: &Arc<Node>, now: Millis) -> Result<Closed, NodeEr
 }
 
 async fn write(node: &Arc<Node>, decisions: Vec<Decision>) -> Result<usize, NodeError> {
-    let drafts = decisions.into_iter().map(Draft::from).collect();
-    Ok(node.append(drafts).await?.len())
+    let drafts: Vec<Draft> = decisions.into_iter().map(Draft::from).collect();
+    let count = drafts.len();
+    node.append(drafts).await?;
+    Ok(count)
 }

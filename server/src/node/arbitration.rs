@@ -3,15 +3,19 @@
 
 use super::core::Core;
 use super::journal::Happening;
-use super::writing::Actions;
-use super::{News, Node, NodeError, Writer};
+use super::writing::{Actions, Drafting};
+use super::{News, Node, NodeError, Writer, read_history};
+use client_core::decide;
 use client_core::event::{ArbiterTerm, Draft, EventRef, Role, Scope};
-use client_core::fold::{Branches, Unfolded};
+use client_core::fold::Branches;
 use client_core::identity::Certificate;
 use client_core::ids::{ActionId, BranchId, UserId};
 use client_core::time::{Millis, Stamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// Records and closings in one action, which is one run in the log.
+const UPKEEP_AT_ONCE: usize = 500;
 
 /// Where the standing is kept in the store.
 pub const STANDING: &str = "arbiter";
@@ -99,6 +103,38 @@ impl Node {
         self.deciding.lock().await
     }
 
+    /// Writes what has to stand before anything is decided: the release, records of owners, and which of
+    /// several bytes under one id count.
+    pub async fn keep_up(&self) -> Result<(), NodeError> {
+        let forked = self.look(|core| core.forked.clone()).await?;
+        let mut closings = Vec::new();
+        for key in &forked {
+            let document = key.document;
+            let mut logs = self.look(move |core| core.logs(|wanted| *wanted == document)).await?;
+            logs.retain(|held, _| held == key);
+            let mut history = read_history(&self.store, self.city, &logs).await?;
+            history.follow(&self.rulings().await?);
+            let found = self.look(move |core| decide::closings(&history, core.peer.ledger())).await?;
+            closings.extend(found);
+        }
+        loop {
+            let closings = std::mem::take(&mut closings);
+            let draft: Drafting = Box::new(move |core, _| {
+                let views = core.views();
+                let events = decide::upkeep(&core.shared, &views, core.peer.ledger());
+                let events = closings.into_iter().chain(events).take(UPKEEP_AT_ONCE);
+                let drafts = events.map(|event| Draft::new(BranchId::CITY, event)).collect();
+                let action = ActionId(crate::keys::random_id());
+                Ok(Actions { drafts: vec![(action, drafts)], ..Actions::default() })
+            });
+            let written = self.write(Writer::Node, UserId([0; 16]), draft).await?;
+            if written.len() < UPKEEP_AT_ONCE {
+                break;
+            }
+        }
+        self.look(move |core| core.forked.retain(|key| !forked.contains(key))).await
+    }
+
     /// Begins a term where one is due: at each start, and after each pause.
     pub async fn begin_term(&self) -> Result<(), NodeError> {
         if !self.look(|core| core.standing.term_due).await? {
@@ -130,7 +166,8 @@ impl Core {
         if !self.is_city() {
             return None;
         }
-        let newer = self.shared.kept().into_iter().filter(|kept| kept.why == Unfolded::UnknownKind);
+        let views = self.views();
+        let newer = self.shared.kept().into_iter().filter(|kept| decide::needs_newer(kept, &views.releases));
         let unknown: Vec<EventRef> =
             newer.map(|kept| kept.reference).filter(|event| !self.standing.passed.contains(event)).collect();
         let since = self.standing.restored;

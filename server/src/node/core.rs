@@ -17,12 +17,12 @@ use client_core::door::Admitted;
 use client_core::event::{DocumentId, Scope};
 use client_core::fold::{History, SharedViews};
 use client_core::identity::{Certificate, Chain, Introduction};
-use client_core::ids::{CityId, DeviceId};
+use client_core::ids::{CityId, DeviceId, PublicKey};
 use client_core::log::{FeedItem, LogKey, Place, Run, SegmentRun, Shelf, ShelfError};
 use client_core::peer::{Batch, Connection, Effect, Input, Peer};
 use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::time::Millis;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
@@ -207,7 +207,9 @@ pub struct Core {
     pub upstream_live: Option<(bool, Millis)>,
     pub city_heard: Option<Millis>,
     pub far_ahead: Vec<FarAhead>,
-    pub chains: BTreeMap<DeviceId, Chain>,
+    /// Private lines of copied devices that nobody has looked at yet, at the city.
+    pub forked: BTreeSet<LogKey>,
+    pub chains: BTreeMap<(DeviceId, PublicKey), Chain>,
     pub refused: VecDeque<(LogKey, String)>,
     pub senders: BTreeMap<Connection, Outbox>,
     pub storing: Vec<(u64, Batch)>,
@@ -456,13 +458,20 @@ impl Core {
                 if let Some(bytes) = &admitted.introduction
                     && let Ok(introduction) = rmp_serde::from_slice::<Introduction>(bytes)
                 {
-                    self.chains.insert(admitted.author.device, introduction.chain);
+                    let Certificate { device, key, .. } = admitted.author;
+                    self.chains.insert((device, key), introduction.chain);
                 }
                 let document = admitted.run.document;
                 if document.scope != Scope::Private {
                     let seen = self.shared.insert(&admitted.run, &admitted.author, &admitted.changes);
                     self.authors_mut().for_each(|author| author.clock_mut().observe(seen, now));
                     self.views = None;
+                }
+                let key = admitted.run.key();
+                let parts = matches!(admitted.place, Place::Parts { .. });
+                if self.is_city() && document.scope == Scope::Private && parts {
+                    self.forked.insert(key);
+                    let _ = self.news.send(News::Arbiter);
                 }
                 if document.scope == Scope::Decisions {
                     self.peer.follow(self.shared.rulings());
@@ -530,7 +539,13 @@ impl Core {
                 }
             }
             Effect::Changed => self.changed.send_replace(()),
-            Effect::RowsKept(_) => {}
+            Effect::RowsKept { authors, .. } => {
+                for chain in authors {
+                    if let Some(last) = chain.last() {
+                        self.chains.entry((last.device, last.key)).or_insert(chain);
+                    }
+                }
+            }
         }
     }
 
@@ -559,8 +574,13 @@ impl Core {
         let (rows, upto) = self.shelf.runtime.block_on(read)?;
         let visible = |row: &SealedRow| peer.is_none_or(|peer| peer.may_read_rows_of(row.branch, row.author));
         let rows: Vec<SealedRow> = rows.into_iter().filter(visible).collect();
-        let devices: std::collections::BTreeSet<_> = rows.iter().map(|row| row.author).collect();
-        let authors = devices.iter().filter_map(|device| self.chains.get(device).cloned()).collect();
+        let devices: BTreeSet<_> = rows.iter().map(|row| row.author).collect();
+        let authors = self
+            .chains
+            .iter()
+            .filter(|((device, _), _)| devices.contains(device))
+            .map(|(_, chain)| chain.clone())
+            .collect();
         Ok(SealedBatch { rows, authors, upto })
     }
 

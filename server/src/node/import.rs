@@ -39,7 +39,11 @@ impl Node {
         }
         let known = self.known().await?;
         let mut outcome = ImportOutcome::default();
-        for plan in import::plan(office, &known, now.day(), &mut crate::keys::random_id) {
+        let plans = import::plan(office, &known, now.day(), &mut crate::keys::random_id);
+        if let Some(out) = plans.iter().find_map(import::FilePlan::out_of_bounds) {
+            return Err(NodeError::Refused(format!("nothing was imported: {out}")));
+        }
+        for plan in plans {
             let total = plan.actions.len();
             let action = ActionId(crate::keys::random_id());
             let mut private: BTreeMap<BranchId, Vec<EventId>> = BTreeMap::new();
@@ -137,12 +141,12 @@ impl Node {
 
 fn known_shared(views: &SharedViews) -> Known {
     let assets = views.resources.assets.iter();
-    let sessions = views.sessions.sessions.iter().filter(|(_, session)| !session.ledger_code.is_empty());
+    let sessions = views.sessions.iter().filter(|(_, _, session)| !session.ledger_code.is_empty());
     Known {
         branches: views.branches.branches.iter().map(|(id, branch)| (branch.name.clone(), *id)).collect(),
         courses: views.courses.courses.iter().map(|(id, c)| (c.listed.code.clone(), *id)).collect(),
         assets: assets.map(|(id, a)| ((a.branch, a.declared.kind, a.declared.name.clone()), *id)).collect(),
-        classes: sessions.map(|(id, session)| (session.ledger_code.clone(), *id)).collect(),
+        classes: sessions.map(|(id, branch, session)| ((branch, session.ledger_code.clone()), id)).collect(),
         ..Known::default()
     }
 }

@@ -30,6 +30,8 @@ pub struct Whereabouts {
     pub city: bool,
     /// Why it does not fold, if it does not: by its bytes, or because it is in quarantine.
     pub kept_aside: Option<Unfolded>,
+    /// The field outside its bounds, or the kind and version that are unknown.
+    pub detail: Option<String>,
     /// The ruling that keeps it aside or corrects its stamp.
     pub ruling: Option<EventRef>,
     /// The stamp as it was written, if its bytes can be read.
@@ -41,8 +43,10 @@ pub struct Whereabouts {
 }
 
 /// How the fold takes an event.
+#[derive(Default)]
 struct Folded {
     kept_aside: Option<Unfolded>,
+    detail: Option<String>,
     ruling: Option<EventRef>,
     corrected: Option<Stamp>,
 }
@@ -93,6 +97,7 @@ impl Node {
                 upstream: (!is_city).then(|| reach.upstream.is_some_and(|(upto, _)| upto >= seq)),
                 city: is_city || reach.city >= seq,
                 kept_aside: folded.kept_aside,
+                detail: folded.detail,
                 ruling: folded.ruling,
                 corrected: folded.corrected,
                 decision: decision_on(core, &event),
@@ -110,7 +115,15 @@ impl Node {
         value: Vec<u8>,
     ) -> Result<Folded, NodeError> {
         if key.document.scope != Scope::Private {
-            return self.look(move |core| Folded::of(&core.shared, &event, &value)).await;
+            return self
+                .look(move |core| {
+                    let folded = Folded::of(&core.shared, &event, &value);
+                    match folded.kept_aside.is_none() && core.views().not_entitled.contains(&event) {
+                        true => Folded { kept_aside: Some(Unfolded::NotEntitled), ..folded },
+                        false => folded,
+                    }
+                })
+                .await;
         }
         let mut history = read_history(&self.store, self.city, &Logs::from([(key, log)])).await?;
         history.follow(&self.rulings().await?);
@@ -120,12 +133,14 @@ impl Node {
 
 impl Folded {
     fn of(history: &History, event: &EventRef, value: &[u8]) -> Self {
-        if let Some((why, ruling)) = history.kept_aside(event, value) {
-            return Self { kept_aside: Some(why), ruling, corrected: None };
+        if let Some(aside) = history.kept_aside(event, value) {
+            let detail = aside.detail.as_deref().map(str::to_owned);
+            return Self { kept_aside: Some(aside.why), detail, ruling: aside.ruling, corrected: None };
         }
         let entry = history.get(event);
         let corrected = entry.and_then(|entry| Some((entry.stamp, entry.correction.as_ref()?.ruling)));
-        Self { kept_aside: None, ruling: corrected.map(|it| it.1), corrected: corrected.map(|it| it.0) }
+        let (ruling, corrected) = (corrected.map(|it| it.1), corrected.map(|it| it.0));
+        Self { ruling, corrected, ..Self::default() }
     }
 }
 

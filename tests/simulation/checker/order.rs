@@ -1,15 +1,21 @@
-//! What the checker holds of the fold order: an event after what it supersedes, and of two events with
-//! one identity the one with the smaller hash.
+//! What the checker holds of the fold order: an event after what it supersedes, and of bytes under one
+//! identity the first.
 
+use super::truth::Change;
 use super::{Checker, NodeId, decode};
-use client_core::event::EventRef;
+use client_core::event::{ActorClosed, DecisionBasis, EventRef, Scope};
 use client_core::fold::{self, History};
 use client_core::identity::Certificate;
-use client_core::ids::ActionId;
-use std::collections::{BTreeMap, BTreeSet};
+use client_core::ids::{ActionId, ChangeHash};
+use std::collections::BTreeMap;
 
-/// The versions of one event: each one's hash, and the action it says it is part of.
-type Versions = BTreeSet<([u8; 32], Option<ActionId>)>;
+/// Bytes under one id: the change they came in, their hash, and the action they say they are part of.
+struct Version {
+    change: ChangeHash,
+    hash: [u8; 32],
+    action: Option<ActionId>,
+    is_readable: bool,
+}
 
 impl Checker {
     /// At the end, on one node's history.
@@ -17,8 +23,11 @@ impl Checker {
         let order: BTreeMap<EventRef, usize> =
             history.ordered().iter().enumerate().map(|(n, entry)| (entry.reference, n)).collect();
         let early = history.ordered().into_iter().find(|entry| {
-            let earlier =
-                entry.supersedes.filter(|earlier| !is_superseded_by(history, earlier, entry.reference));
+            let of_unit = |event: &EventRef| (event.document.scope, event.document.branch);
+            let earlier = entry
+                .supersedes
+                .filter(|earlier| of_unit(earlier) == of_unit(&entry.reference))
+                .filter(|earlier| !is_superseded_by(history, earlier, entry.reference));
             earlier.and_then(|earlier| order.get(&earlier)).is_some_and(|at| *at > order[&entry.reference])
         });
         if let Some(entry) = early {
@@ -27,32 +36,64 @@ impl Checker {
         }
     }
 
-    /// Of events that came twice with differing bytes the smaller hash must count.
+    /// Of bytes under one id the first on their line count; of those on parallel lines none, until the city
+    /// decided on some or closed the actor.
     pub fn check_doublets(&mut self, node: NodeId, history: &History, rogue: &Certificate) {
         let held = &self.nodes[node].holdings.durable;
-        let mut twice: BTreeMap<EventRef, Versions> = BTreeMap::new();
-        for (hash, change) in self.truth.iter().filter(|(_, change)| !change.honest) {
-            let same_key = change.device == rogue.device.0;
-            if !same_key || !held.contains(hash) {
-                continue;
-            }
+        let mut twice: BTreeMap<EventRef, Vec<Version>> = BTreeMap::new();
+        let of_rogue = |change: &&Change| !change.honest && change.device == rogue.device.0;
+        for (hash, change) in
+            self.truth.iter().filter(|(hash, change)| of_rogue(change) && held.contains(hash))
+        {
             for ((id, event_hash), value) in change.events.iter().zip(&change.values) {
-                let document = change.key.document;
-                if fold::read_event(&document, rogue, value).is_ok() {
-                    let event = EventRef { document, actor: change.key.actor, event: *id };
-                    let action = decode::envelope(value).map(|envelope| envelope.action);
-                    twice.entry(event).or_default().insert((*event_hash, action));
-                }
+                let event = EventRef { document: change.key.document, actor: change.key.actor, event: *id };
+                twice.entry(event).or_default().push(Version {
+                    change: *hash,
+                    hash: *event_hash,
+                    action: decode::envelope(value).map(|envelope| envelope.action),
+                    is_readable: fold::read_event(&event.document, rogue, value).is_ok(),
+                });
             }
         }
-        let wrong = twice.iter().find(|(event, versions)| {
-            let smallest = versions.first().and_then(|(_, action)| *action);
-            history.get(event).is_some_and(|entry| Some(entry.action) != smallest)
+        twice.retain(|_, versions| versions.iter().any(|version| version.hash != versions[0].hash));
+        let wrong = twice.iter().find_map(|(event, versions)| {
+            let firsts: Vec<&Version> = versions.iter().filter(|it| self.is_first(it, versions)).collect();
+            let entry = history.get(event);
+            let counts = |it: &&&Version| entry.is_some_and(|entry| Some(entry.action) == it.action);
+            let ruled = self.is_ruled(event);
+            let is_one = firsts.iter().all(|it| it.hash == firsts[0].hash);
+            match firsts.iter().find(counts) {
+                None if entry.is_some() => Some(format!("lets later bytes of {event} count than the first")),
+                None if is_one && firsts[0].is_readable && !ruled => Some(format!("leaves {event} out")),
+                Some(_) if !is_one && !ruled => {
+                    Some(format!("lets {event} count, of which there are several, and nobody ruled on it"))
+                }
+                _ => None,
+            }
         });
-        if let Some((event, _)) = wrong {
-            let text = format!("lets another version of {event} count than the one of the smaller hash");
+        if let Some(text) = wrong {
             self.of(node, &text);
         }
+    }
+
+    /// Whether no other version stands before this one on its line.
+    fn is_first(&self, version: &Version, versions: &[Version]) -> bool {
+        let mut before = self.truth.line(version.change).skip(1);
+        !before.any(|(hash, _)| versions.iter().any(|other| other.change == hash))
+    }
+
+    /// Whether the city closed the actor, or decided on some bytes of the event.
+    fn is_ruled(&self, event: &EventRef) -> bool {
+        let decisions = self.truth.iter().filter(|(_, change)| change.key.document.scope == Scope::Decisions);
+        let mut envelopes =
+            decisions.flat_map(|(_, change)| &change.values).filter_map(|value| decode::envelope(value));
+        envelopes.any(|envelope| match envelope.kind.as_str() {
+            "actor.closed" => rmp_serde::from_slice::<ActorClosed>(&envelope.body)
+                .is_ok_and(|it| (it.document, it.actor) == (event.document, event.actor)),
+            "decision.basis" => rmp_serde::from_slice::<DecisionBasis>(&envelope.body)
+                .is_ok_and(|it| it.events.iter().any(|basis| basis.event == *event)),
+            _ => false,
+        })
     }
 }
 

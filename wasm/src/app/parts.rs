@@ -120,3 +120,8 @@ pub fn field(
         </div>
     }
 }
+
+/// A part of a room: its heading, a count beside it, and what stands under them.
+pub fn section(title: &'static str, count: String, body: AnyView) -> impl IntoView {
+    view! { <section><div class="sec-head"><h2>{title}</h2><span class="count">{count}</span></div>{body}</section> }
+}

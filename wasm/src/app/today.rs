@@ -1,6 +1,7 @@
 //! Today: what waits for this branch, today's classes, what has come in.
 
-use super::parts::{badge, empty, head, mark, state};
+use super::anomalies::anomalies;
+use super::parts::{badge, empty, head, section, state};
 use super::shell::paper_foot;
 use super::ui::{Room, Ui};
 use super::words;
@@ -65,10 +66,6 @@ pub fn Today(ui: Ui) -> impl IntoView {
         </div>
         {move || paper_foot(ui)}
     }
-}
-
-fn section(title: &'static str, count: String, body: AnyView) -> impl IntoView {
-    view! { <section><div class="sec-head"><h2>{title}</h2><span class="count">{count}</span></div>{body}</section> }
 }
 
 fn waits(ui: Ui) -> impl IntoView {
@@ -186,40 +183,6 @@ fn classes(ui: Ui) -> impl IntoView {
     });
     let table = view! { <table class="tbl fold"><tbody>{rows.collect_view()}</tbody></table> };
     section(ui.say("今天的课", "Today's classes"), count, table.into_any()).into_any()
-}
-
-fn anomalies(ui: Ui) -> impl IntoView {
-    let branch = ui.branch();
-    let found: Vec<(&'static str, String)> = ui.views(|views| {
-        let own = views.anomalies.iter().filter(|anomaly| {
-            branch == BranchId::CITY || anomaly.evidence.iter().any(|event| event.document.branch == branch)
-        });
-        own.map(|anomaly| {
-            let word = match anomaly.kind {
-                client_core::fold::AnomalyKind::TeacherTwice => {
-                    ui.say("同一教师两处授课", "one teacher, two classes, one time")
-                }
-                client_core::fold::AnomalyKind::AssetTwice => {
-                    ui.say("同一场地两处占用", "one room, two classes, one time")
-                }
-                client_core::fold::AnomalyKind::EditedTwice => {
-                    ui.say("同一处改了两次", "one thing edited twice")
-                }
-                client_core::fold::AnomalyKind::DoesNotFold => {
-                    ui.say("一条记录没有计入", "a record that does not count")
-                }
-                client_core::fold::AnomalyKind::DecidedTwice => ui.say("一件事裁定了两次", "decided twice"),
-            };
-            (word, anomaly.detail.clone().unwrap_or_default())
-        })
-        .collect()
-    });
-    (!found.is_empty()).then(|| {
-        let count = ui.say(format!("{} 件；两边的记录都保留", found.len()), format!("{}; both records are kept", found.len()));
-        let rows = found.into_iter().take(10).map(|(word, detail)| view! { <tr><th class="t" scope="row"><span class="st no">{mark("warn")}{word}</span></th><td>{detail}</td></tr> });
-        let table = view! { <table class="tbl fold"><tbody>{rows.collect_view()}</tbody></table> };
-        section(ui.say("对不上的事", "What does not fit"), count, table.into_any())
-    })
 }
 
 fn news(ui: Ui) -> impl IntoView {

@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::decide::timetable::{Planning, WhatIf, WhatIfPlanning};
-use crate::event::*;
 use crate::fold::Booking;
 use crate::given::{COURSE, course, order, room};
 use crate::plan::Budget;

@@ -137,7 +137,8 @@ pub fn pins(views: &SharedViews, grid: &Grid, but: &BTreeSet<SubjectId>) -> Pins
     booked.sort_by_cached_key(|booking| standing(views, booking));
     let mut pins = Pins::default();
     for booking in booked {
-        let joint = booking.session.and_then(|session| views.requests.joint.get(&session));
+        let session = booking.session.filter(|_| booking.kind == BookingKind::Joint);
+        let joint = session.and_then(|session| views.requests.joint.get(&session));
         let joint = joint.filter(|joint| may_be_joined(views, grid, joint));
         match joint.and_then(|joint| Pin::joint(views, grid, joint.session)) {
             Some(pin) => pins.pin_joint(booking, pin),
@@ -244,8 +245,9 @@ fn standing(views: &SharedViews, booking: &Booking) -> (Option<Stamp>, u32, crat
             views.requests.orders.get(&booking.source).and_then(|order| order.outcome.as_ref())
         }
     };
-    let announced = booking.session.and_then(|session| views.sessions.sessions.get(&session));
-    let stamp = announced.filter(|_| booking.kind == BookingKind::Own).map(|session| session.stamp);
+    let own = booking.session.zip(booking.branches.first()).filter(|_| booking.kind == BookingKind::Own);
+    let announced = own.and_then(|(session, branch)| views.sessions.of(session, *branch));
+    let stamp = announced.map(|session| session.stamp);
     (stamp, outcome.map_or(0, |outcome| outcome.nth), booking.source)
 }
 

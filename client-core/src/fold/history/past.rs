@@ -1,9 +1,9 @@
 //! The history as somebody knew it, at the frontier a decision was taken on.
 
-use super::{History, Standing, Verdict, Written};
+use super::{History, Read, Standing, Written};
 use crate::event::{KnownLines, Scope};
 use crate::ids::ChangeHash;
-use crate::log::{Changes, Link, LogKey, Run, links, unpack};
+use crate::log::LogKey;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The decision was taken on something that is not held here.
@@ -42,11 +42,9 @@ impl History {
 
     /// Places what an actor wrote up to these heads.
     fn place_up_to(&mut self, key: LogKey, written: &Written, known: &KnownLines) -> Result<(), NotHeld> {
-        let read: Vec<(&Run, Changes)> =
-            written.runs.values().filter_map(|run| Some((run, unpack(&run.bytes).ok()?))).collect();
-        let links: Vec<Vec<Link>> = read.iter().map(|(run, changes)| links(run, changes)).collect();
+        let mut read = Read::of(written.runs.values());
         let before: BTreeMap<ChangeHash, ChangeHash> =
-            links.iter().flatten().map(|link| (link.hash, link.before)).collect();
+            read.links().iter().map(|link| (link.hash, link.before)).collect();
         let mut held = BTreeSet::new();
         for head in &known.heads {
             let mut next = head.hash;
@@ -55,17 +53,11 @@ impl History {
                 next = *earlier;
             }
         }
-        let known: Vec<Link> =
-            links.iter().flatten().filter(|link| held.contains(&link.hash)).copied().collect();
-        let standing = Standing::of(&self.rulings, &key, &written.author, &known);
-        for ((run, changes), links) in read.iter().zip(&links) {
-            for (n, (puts, link)) in changes.iter().zip(links).enumerate() {
-                if held.contains(&link.hash) {
-                    let verdict = standing.as_ref().map_or(Verdict::Folds(None), |it| it.verdict(&link.hash));
-                    self.place_change(run, &written.author, n, puts, &verdict);
-                }
-            }
-        }
+        read.retain(&held);
+        let standing = Standing::of(&self.rulings, &key, &written.author, &read.links());
+        let author = written.author.clone();
+        let chain = self.place_read(&read, standing.as_ref(), &author);
+        self.written.insert(key, Written { author, runs: BTreeMap::new(), standing, chain });
         Ok(())
     }
 }

@@ -42,7 +42,7 @@ fn accepted(change: &Change) -> Vec<Accepted> {
 }
 
 fn revoked(accepted: Vec<Accepted>) -> DeviceRevoked {
-    DeviceRevoked { device: DEVICE, reason: "被盗".into(), accepted }
+    DeviceRevoked { device: DEVICE, key: None, reason: "被盗".into(), accepted }
 }
 
 fn released(from: &Change, to: &Change) -> QuarantineReleased {
@@ -78,7 +78,7 @@ fn a_revoked_device_counts_up_to_the_accepted_change_whenever_the_news_arrives()
             assert_eq!(why(&history, event), [(Unfolded::Quarantine, Some(ruling))]);
         }
         let anomalies = SharedViews::fold(&history).anomalies;
-        let shown = anomalies.iter().find(|anomaly| anomaly.evidence == [events[2], ruling]).unwrap();
+        let shown = anomalies.iter().find(|anomaly| anomaly.evidence == [events[2], later, ruling]).unwrap();
         assert_eq!(shown.detail.as_deref(), Some("quarantine"));
     }
 }
@@ -250,7 +250,9 @@ fn revoking_a_branch_node_revokes_what_it_certified_but_what_the_city_enrolled()
         label: "前台".into(),
     };
     let named = SecretKey::from_random([72; 32]).public();
-    given.city(DeviceRevoked { device: node.device, reason: "被盗".into(), accepted: Vec::new() });
+    given.city(DeviceRevoked {
+        device: node.device, key: None, reason: "被盗".into(), accepted: Vec::new()
+    });
     given.city(enrolled(node.device, node.key, Role::BranchNode));
     given.city(enrolled(DeviceId([72; 16]), named, Role::Office));
     for history in every_way(&given) {
@@ -264,7 +266,7 @@ fn decisions_stand_whoever_is_revoked() {
     let mut given = Given::nothing();
     given.city(BranchAdmitted { branch: branch(1), name: "新埭镇".into() });
     let device = given.certificate(BranchId::CITY).1.device;
-    given.city(DeviceRevoked { device, reason: "换新".into(), accepted: Vec::new() });
+    given.city(DeviceRevoked { device, key: None, reason: "换新".into(), accepted: Vec::new() });
     for history in every_way(&given) {
         assert_eq!(SharedViews::fold(&history).branches.name(branch(1)), "新埭镇");
         assert!(history.kept().is_empty());
@@ -387,4 +389,21 @@ proptest! {
         prop_assert_eq!(one.kept(), other.kept());
         prop_assert_eq!(SharedViews::fold(&one).digest(), SharedViews::fold(&other).digest());
     }
+}
+
+#[test]
+fn revoking_a_key_leaves_another_under_the_same_device_id_in_force() {
+    let (mut given, _, _) = three();
+    let (key, honest) = given.certificate(branch(1));
+    let rogue = SecretKey::from_random([66; 32]);
+    let entry = |key: PublicKey| Certificate { key, ..honest.clone() };
+    let revoke = |given: &mut Given, key| {
+        given.city(DeviceRevoked { device: DEVICE, key, reason: "被盗".into(), accepted: Vec::new() });
+        let history = given.history();
+        let rulings = history.rulings();
+        [rogue.public(), honest.key].map(|key| rulings.revoke(&entry(key)))
+    };
+    assert_eq!(key.public(), honest.key);
+    assert_eq!(revoke(&mut given, Some(rogue.public())), [true, false]);
+    assert_eq!(revoke(&mut given, None), [true, true], "its first version meant every key under the id");
 }

@@ -110,7 +110,7 @@ fn sealed_rows_that_could_not_be_read_are_asked_for_again() {
             .filter(|effect| matches!(effect, Effect::LoadRows { .. }))
             .count()
     };
-    client.peer.rows_kept(Vec::new(), None, NOW, &client.shelf);
+    client.peer.rows_kept(Vec::new(), Vec::new(), None, NOW, &client.shelf);
     assert_eq!(asked(client), 1);
     client.peer.handle(Input::RowsNotLoaded { connection: 1 }, NOW, &client.shelf);
     assert_eq!(asked(client), 0, "not at once");
