@@ -3,20 +3,26 @@
 mod city;
 mod control;
 mod device;
+mod memory;
 mod postgres;
+mod rogue;
 mod town;
 mod valve;
 
 pub mod conformance;
 pub mod fuzz;
+pub mod scene;
 pub mod small_city;
+pub mod words;
 
 pub use city::{CityWithBranch, command, converged, node_program};
 pub use control::control;
 pub use device::Device;
 pub use lianxiao::demo::line::Line;
 pub use lianxiao::demo::processes::NodeProcess;
+pub use memory::peak_memory_mb;
 pub use postgres::{Postgres, cpu_seconds};
+pub use rogue::{Rogue, Said, Uploaded};
 pub use town::{CITY, Town, copy_folder};
 pub use valve::Valve;
 

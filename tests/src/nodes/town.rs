@@ -118,6 +118,11 @@ impl Town {
         node.expect("it runs").kill().await.expect("it dies");
     }
 
+    /// Whether there is a node of this name that was started and not killed.
+    pub fn runs(&self, name: &str) -> bool {
+        self.places.get(name).is_some_and(|place| place.node.is_some())
+    }
+
     /// Talks to a node.
     pub fn client(&self, name: &str) -> &Client {
         self.places[name].node.as_ref().expect("it runs").client()
