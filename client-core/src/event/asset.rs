@@ -82,7 +82,7 @@ pub struct AssetBlocked {
     pub reason: String,
 }
 
-/// Most features of a room, and most half-days it is open.
+/// Most features of a room.
 const MOST_FEATURES: usize = 200;
 
 impl Kind for AssetDeclared {

@@ -70,7 +70,7 @@ impl Kind for SessionAnnounced {
 }
 
 impl Kind for SessionTaught {
-    /// A fact of the branch that writes it, about its own heads, whoever's class it was.
+    /// A fact of the branch that writes it, about its own heads, whosesoever the class was.
     const SPEAKER: Speaker = Speaker::Branch;
 
     fn register(&self, unit: BranchId) -> Option<Register> {
