@@ -3,11 +3,11 @@
 //! Writing changes nothing here. The shell first makes what was written durable, then calls
 //! [`Author::accept`]; a full disk leaves the author where it was.
 
-use crate::event::{DocumentId, Draft, Envelope, EventRef};
-use crate::identity::{Certificate, Chain, Introduction, SecretKey, actor_id};
+use crate::event::{DocumentId, Draft, Envelope, EventRef, Scope, Statement};
+use crate::identity::{Certificate, Chain, Introduction, Role, SecretKey, actor_id};
 use crate::ids::{ActionId, ActorId, BranchId, CityId, Entropy, UserId};
 use crate::log::{Ledger, LogKey, MAX_CHANGE_BYTES, Position, Put, Run, RunError};
-use crate::time::{HybridClock, Millis};
+use crate::time::{HybridClock, Millis, Stamp};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
 
@@ -54,11 +54,8 @@ pub enum AuthorError {
         /// The document.
         document: DocumentId,
         /// The device's role.
-        role: crate::event::Role,
+        role: Role,
     },
-    /// An event is of a kind this program does not know.
-    #[error("an event of unknown kind cannot be written")]
-    UnknownKind,
     /// One event alone is larger than a change may be.
     #[error("an event of {bytes} bytes is too large; the most is about {MAX_CHANGE_BYTES}")]
     TooLarge {
@@ -144,9 +141,9 @@ impl Author {
 
     /// Writes drafts of one action: one change a document, split only where one would be too large.
     /// An action too long for one call shares its id over several.
-    pub fn write(
+    pub fn write<E: Statement>(
         &self,
-        drafts: &[Draft],
+        drafts: &[Draft<E>],
         action: ActionId,
         user: UserId,
         now: Millis,
@@ -158,13 +155,13 @@ impl Author {
         let mut events = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let stamp = clock.tick(now);
-            let document = draft.document(stamp.millis().day()).ok_or(AuthorError::UnknownKind)?;
+            let document = draft.document(stamp.millis().day());
             if !self.certificate().may_write(&document) {
                 return Err(AuthorError::NotAllowed { document, role: self.certificate().role });
             }
             let line = lines.entry(document).or_insert_with(|| self.line(&document, entropy));
             let id = draft.id.unwrap_or_else(|| entropy.event_id(now));
-            let value = self.envelope(draft, user, action, stamp, now)?.encode();
+            let value = self.envelope(draft, user, action, stamp, now).encode();
             if value.len() > EVENT_ROOM {
                 return Err(AuthorError::TooLarge { bytes: value.len() });
             }
@@ -194,28 +191,28 @@ impl Author {
         })
     }
 
-    fn envelope(
+    fn envelope<E: Statement>(
         &self,
-        draft: &Draft,
+        draft: &Draft<E>,
         user: UserId,
         action: ActionId,
-        stamp: crate::time::Stamp,
+        stamp: Stamp,
         now: Millis,
-    ) -> Result<Envelope, AuthorError> {
-        let (kind, version, scope) = draft.event.kind().ok_or(AuthorError::UnknownKind)?;
-        let decision = scope == crate::event::Scope::Decisions;
-        Ok(Envelope {
-            kind: kind.to_owned(),
-            version,
+    ) -> Envelope {
+        let body = draft.event.body();
+        let info = body.info();
+        Envelope {
+            kind: info.name.to_owned(),
+            version: info.version,
             stamp,
             claimed: now,
             device: self.certificate().device,
             user,
-            branch: if decision { BranchId::CITY } else { draft.branch },
+            branch: if info.scope == Scope::Decisions { BranchId::CITY } else { draft.branch },
             action,
             supersedes: draft.supersedes,
-            body: ByteBuf::from(draft.event.encode_body()),
-        })
+            body: ByteBuf::from(body.encode()),
+        }
     }
 }
 

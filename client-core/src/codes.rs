@@ -58,5 +58,22 @@ macro_rules! code_enum {
                 }
             }
         }
+
+        impl $crate::event::Packed for $name {
+            fn pack(&self, into: &mut Vec<u8>) {
+                $crate::event::Packed::pack(&(*self as u8), into);
+            }
+
+            fn unpack(from: &mut &[u8]) -> Result<Self, $crate::event::Malformed> {
+                match <u8 as $crate::event::Packed>::unpack(from)? {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err($crate::event::Malformed(concat!("a code of ", stringify!($name)))),
+                }
+            }
+
+            fn shape() -> $crate::event::Shape {
+                $crate::event::Shape::Words(stringify!($name), vec![$(($code, $word)),+])
+            }
+        }
     };
 }

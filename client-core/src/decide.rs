@@ -29,9 +29,9 @@ pub use recheck::{Recheck, recheck};
 pub use round::{decide_now, decide_round};
 pub use upkeep::{basis, closings, needs_newer, upkeep};
 
-use crate::event::{ClaimReceived, DecisionMode, Draft, Event, EventRef, RoundOpened};
-use crate::fold::SharedViews;
-use crate::ids::{BranchId, ChangeHash, EventId, SubjectId};
+use crate::domain::{ClaimReceived, DecisionMode, Draft, Event, RoundOpened, SharedViews};
+use crate::event::{EventRef, Statement};
+use crate::ids::{BranchId, ChangeHash, EventId, RoundId};
 use crate::time::{Millis, Slot};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ pub struct Decision {
 impl Decision {
     fn new(subject: &str, frontier: ChangeHash, event: impl Into<Event>) -> Self {
         let event = event.into();
-        let kind = event.kind().map_or("", |(kind, _, _)| kind);
+        let kind = event.body().info().name;
         Self {
             id: EventId(short_hash(&[kind.as_bytes(), subject.as_bytes(), &frontier.0])),
             event,
@@ -75,7 +75,7 @@ pub fn needs_round(views: &SharedViews, now: Millis) -> bool {
 }
 
 /// Opens the next round.
-pub fn open_round(views: &SharedViews, now: Millis, round: SubjectId, seed: ChangeHash) -> Event {
+pub fn open_round(views: &SharedViews, now: Millis, round: RoundId, seed: ChangeHash) -> Event {
     let last = views.requests.rounds.values().map(|round| round.opened.number).max().unwrap_or(0);
     let open_minutes = i64::from(views.branches.policy.round_open_days).saturating_mul(24 * 60);
     let seed_hash = ChangeHash(Sha256::digest(seed.0).into());
@@ -96,7 +96,7 @@ const CLAIMS_AT_ONCE: usize = 1_000;
 /// branch has too many of waits for the next round or batch.
 pub fn receipts(views: &SharedViews, now: Millis) -> Vec<Event> {
     let open = views.requests.open_round().map(|(id, _)| id);
-    let mut taken_in: BTreeMap<(BranchId, Option<SubjectId>), usize> = BTreeMap::new();
+    let mut taken_in: BTreeMap<(BranchId, Option<RoundId>), usize> = BTreeMap::new();
     for (_, lodged, state) in views.requests.open_claims() {
         if let Some(received) = &state.received {
             let count = taken_in.entry((lodged.branch, received.round)).or_default();

@@ -4,16 +4,17 @@ pub mod samples;
 pub mod tree;
 
 use crate::author::Author;
-use crate::event::*;
-use crate::fold::{History, SharedViews};
-use crate::identity::{self, Certificate, SecretKey};
+use crate::domain::*;
+use crate::domain::{History, SharedViews};
+use crate::event::{DocumentId, EventRef};
+use crate::identity::{self, Certificate, Role, SecretKey};
 use crate::ids::*;
 use crate::log::{Changes, Position, Put, Run};
 use crate::time::{Day, HalfDay, HybridClock, Millis, Slot};
 use std::collections::BTreeMap;
 
-pub const COURSE: SubjectId = SubjectId([9; 16]);
-pub const TEACHER: PersonId = PersonId([7; 16]);
+pub const COURSE: CourseId = CourseId([9; 16]);
+pub const TEACHER: TeacherId = TeacherId([7; 16]);
 pub const HOME: BranchId = BranchId([6; 16]);
 pub const USER: UserId = UserId([0; 16]);
 
@@ -173,6 +174,13 @@ impl Given {
     }
 }
 
+impl From<ClaimLodged> for LodgeClaim {
+    fn from(claim: ClaimLodged) -> Self {
+        let ClaimLodged { teacher, asset, course, slot, headcount, branches_served } = claim;
+        Self { teacher, asset, course, slot, headcount, branches_served }
+    }
+}
+
 pub fn day(text: &str) -> Day {
     text.parse().expect("a date")
 }
@@ -194,7 +202,7 @@ pub fn course() -> CourseListed {
     }
 }
 
-pub fn teacher(teacher: PersonId, name: &str) -> TeacherProposed {
+pub fn teacher(teacher: TeacherId, name: &str) -> TeacherProposed {
     TeacherProposed {
         teacher,
         name: name.into(),
@@ -205,12 +213,12 @@ pub fn teacher(teacher: PersonId, name: &str) -> TeacherProposed {
     }
 }
 
-pub fn offered(teacher: PersonId) -> TeacherOffered {
+pub fn offered(teacher: TeacherId) -> TeacherOffered {
     let windows = (0..5).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon }));
     TeacherOffered { teacher, windows: windows.collect(), from: day("2026-11-01"), to: day("2027-06-30") }
 }
 
-pub fn claim(teacher: PersonId, slot: Slot) -> ClaimLodged {
+pub fn claim(teacher: TeacherId, slot: Slot) -> ClaimLodged {
     ClaimLodged {
         teacher: Some(teacher),
         asset: None,
@@ -222,8 +230,8 @@ pub fn claim(teacher: PersonId, slot: Slot) -> ClaimLodged {
 }
 
 /// A room that a branch offers every weekday.
-pub fn room(given: &mut Given, of: BranchId, seats: u32) -> SubjectId {
-    let asset = SubjectId([of.0[0] + 100; 16]);
+pub fn room(given: &mut Given, of: BranchId, seats: u32) -> AssetId {
+    let asset = AssetId([of.0[0] + 100; 16]);
     let windows: Vec<HalfDay> =
         (0..5).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon })).collect();
     let declared = AssetDeclared {

@@ -3,12 +3,28 @@
 //! A certificate chain runs city → branch node → device, or city → device. The city's own key is the
 //! root; every receiver knows it from enrolment.
 
-use crate::event::{DocumentId, Role, Scope};
+use crate::event::{DocumentId, Scope};
 use crate::ids::{ActorId, BranchId, ChangeHash, CityId, DeviceId, PublicKey, Signature};
 use crate::time::Millis;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+code_enum! {
+    /// What a certified key may be used as.
+    Role {
+        /// The city's arbiter: writes decisions.
+        Arbiter = 0 "arbiter",
+        /// The city's importer: writes private and shared documents of every branch.
+        Importer = 1 "importer",
+        /// A branch node: writes for its branch, certifies and relays for its devices.
+        BranchNode = 2 "branch_node",
+        /// A branch's office device.
+        Office = 3 "office",
+        /// A city administrator's device: reads shared and decisions.
+        CityAdmin = 4 "city_admin",
+    }
+}
 
 /// A device's or node's secret key.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+    ($(#[$doc:meta])* $name:ident, $len:literal, $says:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; $len]);
@@ -57,6 +57,21 @@ macro_rules! id {
             }
         }
 
+        impl crate::event::Packed for $name {
+            fn pack(&self, into: &mut Vec<u8>) {
+                crate::event::pack_bytes(&self.0, into);
+            }
+
+            fn unpack(from: &mut &[u8]) -> Result<Self, crate::event::Malformed> {
+                let bytes = crate::event::unpack_bytes(from, stringify!($name))?;
+                Self::from_slice(bytes).map_err(|_| crate::event::Malformed(stringify!($name)))
+            }
+
+            fn shape() -> crate::event::Shape {
+                crate::event::Shape::Plain($says)
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
@@ -92,68 +107,129 @@ pub struct IdError {
 id!(
     /// A city: first 16 bytes of SHA-256 over the city's public key. Leads every key in every store.
     CityId,
-    16
+    16,
+    "city"
 );
 id!(
     /// A branch school; random, given by the city when it makes the branch's first code.
     BranchId,
-    16
+    16,
+    "branch"
 );
 id!(
     /// A device or node; random, in its certificate.
     DeviceId,
-    16
+    16,
+    "device"
 );
 id!(
     /// A person who uses the system; random.
     UserId,
-    16
+    16,
+    "user"
 );
 id!(
-    /// A learner or teacher; random, so that it says nothing about the person.
+    /// A person whose own document or sealed rows are meant: a learner, a teacher, a user.
     PersonId,
-    16
+    16,
+    "person"
 );
 id!(
-    /// A course, asset, session, round or other thing that events speak of; random.
+    /// A teacher; random but for the proof of its unit, so that it says nothing about the person.
+    TeacherId,
+    16,
+    "teacher"
+);
+id!(
+    /// A learner; random, so that it says nothing about the person.
+    LearnerId,
+    16,
+    "learner"
+);
+id!(
+    /// A course of the teaching list; random.
+    CourseId,
+    16,
+    "course"
+);
+id!(
+    /// A room, equipment or on-site point; random but for the proof of its unit.
+    AssetId,
+    16,
+    "asset"
+);
+id!(
+    /// A class; random but for the proof of its unit.
+    ClassId,
+    16,
+    "class"
+);
+id!(
+    /// A round of claims; random.
+    RoundId,
+    16,
+    "round"
+);
+id!(
+    /// A teacher, asset or class, where the sort stands beside it.
     SubjectId,
-    16
+    16,
+    "thing"
 );
 id!(
     /// One event, unique within its document and actor; UUIDv7-like, made by its author.
     EventId,
-    16
+    16,
+    "event id"
 );
 id!(
     /// One user action; shared by all changes the action makes.
     ActionId,
-    16
+    16,
+    "action"
 );
 id!(
     /// One line of changes: a device's writing in one document, per store generation.
     ActorId,
-    16
+    16,
+    "actor"
 );
 id!(
     /// SHA-256 of a change's chunk, as Automerge defines it.
     ChangeHash,
-    32
+    32,
+    "hash"
 );
 id!(
     /// SHA-256 of a segment's file: its address.
     SegmentId,
-    32
+    32,
+    "segment"
 );
 id!(
     /// An Ed25519 public key.
     PublicKey,
-    32
+    32,
+    "key"
 );
 id!(
     /// An Ed25519 signature.
     Signature,
-    64
+    64,
+    "signature"
 );
+
+impl From<LearnerId> for PersonId {
+    fn from(learner: LearnerId) -> Self {
+        Self(learner.0)
+    }
+}
+
+impl From<TeacherId> for PersonId {
+    fn from(teacher: TeacherId) -> Self {
+        Self(teacher.0)
+    }
+}
 
 /// Makes a UUIDv7-like identifier: 48 bits of Unix milliseconds, then random bits.
 pub fn time_ordered(now: crate::time::Millis, random: [u8; 10]) -> [u8; 16] {

@@ -18,7 +18,7 @@ pub use batch::{Batch, Placed};
 
 use crate::door::{Admitted, City};
 use crate::event::{DocumentId, Scope};
-use crate::fold::Rulings;
+use crate::history::Rulings;
 use crate::identity::{self, Certificate, Chain, SecretKey};
 use crate::ids::DeviceId;
 use crate::log::{Head, Ledger, LogKey, Run, SegmentRun, Shelf};

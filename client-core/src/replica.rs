@@ -6,17 +6,16 @@
 
 mod records;
 
-use crate::author::{Author, Written};
-use crate::command::{self, Asker, Command};
+use crate::author::{Author, AuthorError, Written};
 use crate::decide::timetable::{self, Previewing, Replay, ReplayError, WhatIf, WhatIfPlanning};
+use crate::domain::{Asker, Command, Context, Entry, History, PrivateViews, Refusal, SharedViews};
 use crate::door::Admitted;
 use crate::event::{DocumentId, EventRef, Scope};
-use crate::fold::{History, Rosters, SharedViews};
 use crate::identity::{self, Certificate, Chain, IdentityError, SecretKey};
 use crate::ids::{ActionId, Entropy, PublicKey, UserId};
 use crate::log::{LogKey, MemoryShelf};
 use crate::peer::{self, Batch, Peer, Writing};
-use crate::plan::{Budget, Progress, Refusal};
+use crate::plan::{self, Budget, Progress};
 use crate::sealed::SealedRow;
 use crate::sync::{Local, PROTOCOL, Reach, Session};
 use crate::time::{HybridClock, Millis, Stamp};
@@ -96,11 +95,25 @@ pub enum Effect {
     Answer {
         /// The command's id.
         id: u32,
-        /// Its events, or a code and a text.
-        result: Result<Vec<EventRef>, (String, String)>,
+        /// Its events, or why there are none.
+        result: Result<Vec<EventRef>, NotDone>,
     },
     /// Views, delivery or line state changed.
     Changed,
+}
+
+/// Why a command wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// It may not be done, or cannot be meant.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Its events cannot be written.
+    #[error(transparent)]
+    NotWritten(#[from] AuthorError),
+    /// The device could not store them.
+    #[error("this device could not save: {0}")]
+    NotSaved(String),
 }
 
 code_enum! {
@@ -139,7 +152,7 @@ pub struct Replica {
     shared: History,
     private: History,
     views: Option<SharedViews>,
-    rosters: Option<Rosters>,
+    rosters: Option<PrivateViews>,
     sealed: BTreeMap<(crate::ids::PersonId, String), SealedRow>,
     line: LineState,
     storing: BTreeMap<u64, Batch>,
@@ -238,13 +251,18 @@ impl Replica {
     }
 
     /// What the planner would say to this branch's orders on what this device knows: a preview.
-    pub fn preview(&mut self, now: Millis, budget: Budget) -> Result<Previewing, Refusal> {
+    pub fn preview(&mut self, now: Millis, budget: Budget) -> Result<Previewing, plan::Refusal> {
         let (branch, city_heard) = (self.certificate().branch, self.line.city_heard);
         Previewing::new(self.views().clone(), branch, city_heard, now, budget)
     }
 
     /// What would change if something were otherwise than this device knows it.
-    pub fn what_if(&mut self, what: &WhatIf, now: Millis, budget: Budget) -> Result<WhatIfPlanning, Refusal> {
+    pub fn what_if(
+        &mut self,
+        what: &WhatIf,
+        now: Millis,
+        budget: Budget,
+    ) -> Result<WhatIfPlanning, plan::Refusal> {
         WhatIfPlanning::new(self.views().clone(), what, now, budget)
     }
 
@@ -254,9 +272,9 @@ impl Replica {
     }
 
     /// The branch's own rosters.
-    pub fn rosters(&mut self) -> &Rosters {
+    pub fn rosters(&mut self) -> &PrivateViews {
         let branch = self.author.certificate().branch;
-        self.rosters.get_or_insert_with(|| Rosters::fold(&self.private, branch))
+        self.rosters.get_or_insert_with(|| PrivateViews::fold(&self.private, branch))
     }
 
     /// One sealed field of a person.
@@ -273,7 +291,7 @@ impl Replica {
     /// This device's events that the city has not signed for, in writing order.
     pub fn unsent(&self) -> Vec<(EventRef, Delivery)> {
         let device = self.author.certificate().device;
-        let own = |entry: &&crate::fold::Entry| entry.device == device;
+        let own = |entry: &&Entry| entry.device == device;
         let entries = self.shared.ordered().into_iter().chain(self.private.ordered()).filter(own);
         entries
             .filter_map(|entry| Some((entry.reference, self.delivery(&entry.reference)?)))
@@ -282,7 +300,7 @@ impl Replica {
     }
 
     /// The event itself, as it folds.
-    pub fn entry(&self, event: &EventRef) -> Option<&crate::fold::Entry> {
+    pub fn entry(&self, event: &EventRef) -> Option<&Entry> {
         self.shared.get(event).or_else(|| self.private.get(event))
     }
 
@@ -324,18 +342,9 @@ impl Replica {
     }
 
     fn run(&mut self, id: u32, command: &Command, mut entropy: Entropy, now: Millis) {
-        let asker =
-            Asker { branch: self.certificate().branch, role: self.certificate().role, today: now.day(), now };
-        let views = self.views.get_or_insert_with(|| SharedViews::fold(&self.shared));
-        let drafted = command::draft(command, &asker, views, &mut || entropy.next_id())
-            .map_err(|error| (error.code().to_owned(), error.to_string()));
-        let written = drafted.and_then(|drafts| {
-            self.author
-                .write(&drafts, ActionId(entropy.next_id()), self.enrolment.user, now, &mut entropy)
-                .map_err(|error| ("not_written".to_owned(), error.to_string()))
-        });
+        let written = self.write(command, &mut entropy, now);
         match written {
-            Err(refusal) => self.effects.push_back(Effect::Answer { id, result: Err(refusal) }),
+            Err(not_done) => self.effects.push_back(Effect::Answer { id, result: Err(not_done) }),
             Ok(written) => {
                 let writing = Writing {
                     author: self.certificate().clone(),
@@ -348,6 +357,15 @@ impl Replica {
                 self.drain(now);
             }
         }
+    }
+
+    fn write(&mut self, command: &Command, entropy: &mut Entropy, now: Millis) -> Result<Written, NotDone> {
+        let Certificate { branch, role, .. } = *self.certificate();
+        let views = self.views.get_or_insert_with(|| SharedViews::fold(&self.shared));
+        let asker = Asker { branch, role, today: now.day(), now };
+        let drafts = command.drafts(&mut Context { asker, views, random: &mut || entropy.next_id() })?;
+        let action = ActionId(entropy.next_id());
+        Ok(self.author.write(&drafts, action, self.enrolment.user, now, entropy)?)
     }
 
     fn tell_peer(&mut self, input: peer::Input, now: Millis) {
@@ -392,9 +410,8 @@ impl Replica {
             }
             peer::Effect::NotWritten(_, reason) => {
                 if let Some((id, _)) = self.writing.take() {
-                    let text = format!("this device could not save: {reason}");
-                    self.effects
-                        .push_back(Effect::Answer { id, result: Err(("not_saved".to_owned(), text)) });
+                    let result = Err(NotDone::NotSaved(reason));
+                    self.effects.push_back(Effect::Answer { id, result });
                 }
             }
             peer::Effect::UpstreamRenewed | peer::Effect::Reported(_) => {} // of use to nodes alone

@@ -2,8 +2,7 @@
 //!
 //! The content is not encrypted yet; the shape already is that of a ciphertext under a person's key.
 
-use crate::event::Role;
-use crate::identity::{self, Chain, SecretKey};
+use crate::identity::{self, Chain, Role, SecretKey};
 use crate::ids::{BranchId, ChangeHash, CityId, DeviceId, PersonId, PublicKey, Signature};
 use crate::time::Stamp;
 use serde::{Deserialize, Serialize};
@@ -158,7 +157,7 @@ impl SealedBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::given::{Given, TEACHER, branch};
+    use crate::given::{Given, branch};
 
     #[test]
     fn a_row_of_another_shape_than_this_program_writes_is_refused_though_it_is_signed() {
@@ -166,7 +165,7 @@ mod tests {
         let (key, certificate) = given.certificate(branch(1));
         let holds = |field: &str, stamp: u64, content: usize| {
             let (author, city) = (certificate.device, certificate.city);
-            let place = (branch(1), TEACHER);
+            let place = (branch(1), PersonId([7; 16]));
             let row = SealedRow::write(city, &key, author, place, field, Stamp(stamp), vec![0; content]);
             row.holds(city, &certificate)
         };
@@ -180,7 +179,7 @@ mod tests {
     fn only_chains_that_hold_and_signed_a_row_come_out_of_a_batch() {
         let given = Given::nothing();
         let (key, certificate) = given.certificate(branch(1));
-        let (city, place) = (certificate.city, (branch(1), TEACHER));
+        let (city, place) = (certificate.city, (branch(1), PersonId([7; 16])));
         let row =
             |stamp| SealedRow::write(city, &key, certificate.device, place, "name", Stamp(stamp), vec![1]);
         // The same device and key, signed by nobody.

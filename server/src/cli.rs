@@ -2,7 +2,7 @@
 
 use crate::store::Synchronous;
 use clap::{Parser, Subcommand, ValueEnum};
-use client_core::event::Role;
+use client_core::identity::Role;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -70,7 +70,7 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             serve(&folder, app, jobs, listen).await?;
         }
         Task::Code { data, branch, role, label } => {
-            let role = client_core::event::Role::from(role);
+            let role = client_core::identity::Role::from(role);
             println!("{}", Client::of_folder(&data)?.code(branch.as_deref(), role.word(), &label).await?);
         }
         Task::Import { folder, apply, json, data, lang } => {

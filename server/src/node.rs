@@ -31,12 +31,11 @@ use crate::store::{Store, StoreError};
 use crate::sync::outbox::Outbox;
 use arbitration::{STANDING, Standing};
 use client_core::author::{Author, AuthorError, OwnLine};
-use client_core::command::{self, Asker, Command, CommandError};
 use client_core::decide;
-use client_core::event::{DocumentId, Draft, EventRef, Scope};
-use client_core::fold::{CourseAttendance, History};
+use client_core::domain::{Asker, Command, Context, CourseAttendance, Draft, History, Refusal};
+use client_core::event::{DocumentId, EventRef, Scope};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
-use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, SubjectId, UserId};
+use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, RoundId, UserId};
 use client_core::log::{ActorLog, LogKey};
 use client_core::peer::{Connection, Input, Peer};
 use client_core::sync::{Local, PROTOCOL};
@@ -112,7 +111,7 @@ pub enum NodeError {
     Paused(String),
     /// The command is not possible.
     #[error(transparent)]
-    Command(#[from] CommandError),
+    Command(#[from] Refusal),
     /// The action could not be written.
     #[error(transparent)]
     Author(#[from] AuthorError),
@@ -314,7 +313,7 @@ impl Node {
 
     /// The seed of a round: nobody but the holder of the city's key can tell it before it is opened, and
     /// it survives a restore.
-    pub fn round_seed(&self, round: SubjectId) -> Result<ChangeHash, NodeError> {
+    pub fn round_seed(&self, round: RoundId) -> Result<ChangeHash, NodeError> {
         let Kind::City(key) = &self.kind else {
             return Err(NodeError::Refused("only the city draws; ask there".into()));
         };
@@ -434,7 +433,8 @@ impl Node {
             let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
             let views = core.views();
             let command = command.as_of(core.peer.ledger(), &core.shared)?;
-            let drafts = command::draft(&command, &asker, &views, &mut || entropy.next_id())?;
+            let random = &mut || entropy.next_id();
+            let drafts = command.drafts(&mut Context { asker, views: &views, random })?;
             Ok(Actions { drafts: vec![(ActionId(entropy.next_id()), drafts)], ..Actions::default() })
         });
         self.write(Writer::Node, user, draft).await

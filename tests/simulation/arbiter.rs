@@ -7,7 +7,8 @@ use crate::network::MILLI;
 use crate::node::Kind;
 use crate::world::{What, World};
 use client_core::decide::{self, Decision};
-use client_core::event::{ArbiterTerm, Draft, Scope, TeacherApproved};
+use client_core::domain::{ArbiterTerm, Draft, TeacherApproved};
+use client_core::event::Scope;
 use client_core::ids::{BranchId, ChangeHash, Entropy};
 use std::collections::BTreeSet;
 

@@ -1,7 +1,6 @@
 //! Who takes part: keys and certificates, the same in every seed.
 
-use client_core::event::Role;
-use client_core::identity::{self, Certificate, Chain, SecretKey};
+use client_core::identity::{self, Certificate, Chain, Role, SecretKey};
 use client_core::ids::{BranchId, CityId, DeviceId, PublicKey, UserId};
 use client_core::time::Millis;
 

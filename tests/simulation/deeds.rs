@@ -3,22 +3,22 @@
 use crate::checker::NodeId;
 use crate::node::{Kind, Program};
 use crate::world::World;
-use client_core::command::{CheckedIn, Command};
-use client_core::event::{
-    AttendanceCheckedIn, BranchAdmitted, BranchProfile, CheckIn, ClaimLodged, CourseListed, Draft, EventRef,
-    SessionAnnounced, TeacherOffered, TeacherProposed,
+use client_core::domain::{
+    AnnounceSession, AttendanceCheckedIn, BranchAdmitted, BranchProfile, CancelRequest, CheckIn,
+    CheckInLearners, CheckedIn, ClaimLodged, Command, CourseListed, Draft, LodgeClaim, RecordTaught,
+    SessionAnnounced, SetProfile, SharedViews, TeacherOffered, TeacherProposed,
 };
-use client_core::fold::SharedViews;
-use client_core::ids::{BranchId, Entropy, PersonId, SubjectId};
+use client_core::event::EventRef;
+use client_core::ids::{BranchId, ClassId, CourseId, Entropy, LearnerId, TeacherId};
 use client_core::replica;
 use client_core::time::{Day, HalfDay, Millis, Slot};
 
-const COURSE: SubjectId = SubjectId([9; 16]);
+const COURSE: CourseId = CourseId([9; 16]);
 const TEACHERS: u8 = 3;
 
 /// A teacher of the first branch.
-fn teacher(n: u8) -> PersonId {
-    PersonId([0xa0 + n; 16])
+fn teacher(n: u8) -> TeacherId {
+    TeacherId([0xa0 + n; 16])
 }
 
 /// What stands before anything else happens: a course, the branches, teachers of the first branch.
@@ -105,32 +105,33 @@ pub fn one(world: &mut World, node: NodeId) {
 }
 
 fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &SharedViews) -> Command {
-    let profile = Command::SetProfile { registered: 50 + world.dice.below(400) as u32 };
+    let profile = Command::from(SetProfile { registered: 50 + world.dice.below(400) as u32 });
     let has_course = known.courses.on_list(COURSE).is_some();
     match deed {
         0..40 => {
-            let session = SubjectId(world.dice.bytes());
+            let session = ClassId(world.dice.bytes());
             let count = world.dice.between(1, 6);
             let learners = (0..count).map(|_| checked_in(world, now)).collect();
-            Command::CheckIn { session, learners }
+            Command::from(CheckInLearners { session, learners })
         }
-        40..65 if has_course && !known.teachers.teachers.is_empty() => Command::LodgeClaim(claim(world, now)),
-        65..75 if has_course => Command::AnnounceSession(announcement(world, now)),
+        40..65 if has_course && !known.teachers.teachers.is_empty() => {
+            let ClaimLodged { teacher, asset, course, slot, headcount, branches_served } = claim(world, now);
+            LodgeClaim { teacher, asset, course, slot, headcount, branches_served }.into()
+        }
+        65..75 if has_course => announcement(world, now).into(),
         75..82 => {
             let own = &world.nodes[node].own_events;
             let claims: Vec<_> =
                 own.iter().filter(|event| known.requests.claims.contains_key(event)).collect();
             let picked = claims.get(world.dice.below(8) as usize);
-            picked.map_or(profile, |request| Command::CancelRequest { request: **request })
+            picked.map_or(profile, |request| Command::from(CancelRequest { request: **request }))
         }
         82..88 => {
             let branch = world.nodes[node].branch;
             let own = known.sessions.iter().filter(|(_, unit, _)| *unit == branch);
-            let sessions: Vec<SubjectId> = own.map(|(id, _, _)| id).collect();
-            world.dice.pick(&sessions).map_or(profile, |session| Command::RecordTaught {
-                session: *session,
-                headcount: 20,
-                online: false,
+            let sessions: Vec<ClassId> = own.map(|(id, _, _)| id).collect();
+            world.dice.pick(&sessions).map_or(profile, |session| {
+                Command::from(RecordTaught { session: *session, headcount: 20, online: false })
             })
         }
         _ => profile,
@@ -140,7 +141,7 @@ fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &Shar
 fn drafts(world: &mut World, node: NodeId, deed: u64, now: Millis, branch: BranchId) -> Vec<Draft> {
     match deed {
         0..35 => {
-            let session = SubjectId(world.dice.bytes());
+            let session = ClassId(world.dice.bytes());
             let lines = (0..world.dice.between(1, 6)).map(|_| checked_in(world, now)).collect::<Vec<_>>();
             lines
                 .into_iter()
@@ -155,8 +156,9 @@ fn drafts(world: &mut World, node: NodeId, deed: u64, now: Millis, branch: Branc
         }
         35..55 => vec![Draft::new(branch, claim(world, now))],
         55..65 => {
-            let announced =
-                SessionAnnounced { session: SubjectId(world.dice.bytes()), ..announcement(world, now) };
+            let session = ClassId(world.dice.bytes());
+            let AnnounceSession { course, teacher, venue, slot, headcount } = announcement(world, now);
+            let announced = SessionAnnounced { session, course, teacher, venue, slot, headcount };
             vec![Draft::new(branch, announced)]
         }
         _ => {
@@ -185,7 +187,7 @@ fn checked_in(world: &mut World, now: Millis) -> CheckedIn {
     // Most roll calls are of today; some are put down weeks later.
     let days = if world.dice.chance(85) { 0 } else { world.dice.below(200) as i64 };
     CheckedIn {
-        learner: PersonId(world.dice.bytes()),
+        learner: LearnerId(world.dice.bytes()),
         at: Millis(now.0 - days * Millis::DAY),
         how: CheckIn::Roll,
     }
@@ -208,13 +210,6 @@ fn claim(world: &mut World, now: Millis) -> ClaimLodged {
     }
 }
 
-fn announcement(world: &mut World, now: Millis) -> SessionAnnounced {
-    SessionAnnounced {
-        session: SubjectId([0; 16]),
-        course: COURSE,
-        teacher: None,
-        venue: None,
-        slot: slot(world, now),
-        headcount: 25,
-    }
+fn announcement(world: &mut World, now: Millis) -> AnnounceSession {
+    AnnounceSession { course: COURSE, teacher: None, venue: None, slot: slot(world, now), headcount: 25 }
 }

@@ -6,7 +6,7 @@ use crate::disk::Disk;
 use crate::network::MILLI;
 use crate::node::{Flavour, Kind, Node};
 use crate::world::{What, World};
-use client_core::event::{BranchProfile, Draft};
+use client_core::domain::{BranchProfile, Draft};
 use client_core::ids::BranchId;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

@@ -7,8 +7,9 @@ use crate::network::{Line, MILLI, SECOND, Time};
 use crate::node::{Flavour, Kind, Node, Program};
 use crate::shell::Shell;
 use crate::world::{What, World};
-use client_core::event::{AttendanceCheckedIn, CheckIn, Draft, Role, SessionTaught};
-use client_core::ids::{BranchId, PersonId, SubjectId};
+use client_core::domain::{AttendanceCheckedIn, CheckIn, Draft, SessionTaught};
+use client_core::identity::Role;
+use client_core::ids::{BranchId, ClassId, LearnerId};
 use client_core::time::{Day, Slot};
 
 const CITY: NodeId = 0;
@@ -33,12 +34,12 @@ fn device(world: &mut World, identity: Identity, line: Line) -> NodeId {
 
 fn check_in(world: &mut World, branch: BranchId) -> Draft {
     let at = world.clock(CITY);
-    let (session, learner) = (SubjectId([7; 16]), PersonId(world.dice.bytes()));
+    let (session, learner) = (ClassId([7; 16]), LearnerId(world.dice.bytes()));
     Draft::new(branch, AttendanceCheckedIn { session, learner, at, how: CheckIn::Scan })
 }
 
 fn taught(world: &mut World, branch: BranchId, day: Day) -> Draft {
-    let session = SubjectId(world.dice.bytes());
+    let session = ClassId(world.dice.bytes());
     let slot = Slot { day, start_minute: 540, duration_minutes: 90 };
     let taught = SessionTaught {
         session,

@@ -3,12 +3,11 @@
 use crate::cast::{Cast, Identity};
 use crate::dice::Dice;
 use crate::shell::Act;
-use client_core::event::{
-    BranchProfile, DocumentId, Envelope, Event, Scope, SessionCancelled, TeacherProposed,
-};
+use client_core::domain::{BranchProfile, Event, SessionCancelled, TeacherProposed};
+use client_core::event::{DocumentId, Envelope, Scope, Statement};
 use client_core::identity::{self, Introduction, SecretKey, actor_id};
 use client_core::ids::{
-    ActionId, ActorId, BranchId, ChangeHash, CityId, DeviceId, EventId, PersonId, Signature, SubjectId,
+    ActionId, ActorId, BranchId, ChangeHash, CityId, ClassId, DeviceId, EventId, Signature, TeacherId,
 };
 use client_core::log::{Head, LogKey, Position, Put, Run};
 use client_core::peer::{Connection, Input};
@@ -190,9 +189,9 @@ impl Rogue {
         let certificate = self.identity.certificate();
         let (device, branch) = (certificate.device, certificate.branch);
         let event: Event = match self.dice.below(3) {
-            0 => SessionCancelled { session: SubjectId(self.dice.bytes()), reason: "无".into() }.into(),
+            0 => SessionCancelled { session: ClassId(self.dice.bytes()), reason: "无".into() }.into(),
             1 => TeacherProposed {
-                teacher: PersonId(self.dice.bytes()),
+                teacher: TeacherId(self.dice.bytes()),
                 name: "示例".into(),
                 full_time: false,
                 source: String::new(),
@@ -202,13 +201,8 @@ impl Rogue {
             .into(),
             _ => BranchProfile { name: "某镇".into(), registered: self.dice.next() as u32 }.into(),
         };
-        let (kind, version, _) = event.kind().expect("a known kind");
-        let body = match &event {
-            Event::SessionCancelled(body) => rmp_serde::to_vec(body),
-            Event::TeacherProposed(body) => rmp_serde::to_vec(body),
-            Event::BranchProfile(body) => rmp_serde::to_vec(body),
-            _ => Ok(Vec::new()),
-        };
+        let body = event.body();
+        let (kind, version) = body.info().id();
         let future = self.dice.chance(20);
         let stamp = if future { u64::MAX - self.dice.below(1 << 40) } else { (now.0 as u64) << 16 };
         let envelope = Envelope {
@@ -221,7 +215,7 @@ impl Rogue {
             branch: if self.dice.chance(10) { BranchId([0x13; 16]) } else { branch },
             action: ActionId(self.dice.bytes()),
             supersedes: None,
-            body: ByteBuf::from(body.unwrap_or_default()),
+            body: ByteBuf::from(body.encode()),
         };
         Put { id, value: envelope.encode() }
     }

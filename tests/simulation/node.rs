@@ -8,7 +8,7 @@ use crate::shell::{Act, Setup, Shell};
 use client_core::event::EventRef;
 use client_core::ids::BranchId;
 use client_core::peer::{Connection, Input};
-use client_core::replica::{self, Enrolment, Replica};
+use client_core::replica::{self, Enrolment, NotDone, Replica};
 use client_core::sync::{Backoff, PROTOCOL};
 use client_core::time::Millis;
 
@@ -185,9 +185,7 @@ impl Program {
                     replica::Effect::Send(bytes) => Act::Send { connection: link.unwrap_or(0), bytes },
                     replica::Effect::Hangup(reason) => Act::Hangup { connection: link.unwrap_or(0), reason },
                     replica::Effect::Answer { result: Ok(events), .. } => Act::Wrote(events),
-                    replica::Effect::Answer { result: Err((code, _)), .. } if code == "not_saved" => {
-                        Act::NotWritten
-                    }
+                    replica::Effect::Answer { result: Err(NotDone::NotSaved(_)), .. } => Act::NotWritten,
                     replica::Effect::Answer { .. } => Act::Refused,
                     replica::Effect::Changed => continue,
                 };

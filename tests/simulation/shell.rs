@@ -4,8 +4,8 @@
 use crate::cast::{Cast, Identity, USER};
 use crate::disk::Disk;
 use client_core::author::{Author, OwnLine, Written};
-use client_core::event::{DocumentId, Draft, EventRef, Scope};
-use client_core::fold::{History, Rosters, SharedViews};
+use client_core::domain::{Draft, History, PrivateViews, SharedViews};
+use client_core::event::{DocumentId, EventRef, Scope};
 use client_core::identity::{Introduction, SecretKey};
 use client_core::ids::{ActionId, ActorId, BranchId, Entropy};
 use client_core::log::{self, LogKey, MemoryShelf, Place, Run, Shelf};
@@ -231,8 +231,8 @@ impl Shell {
         self.views.get_or_insert_with(|| SharedViews::fold(&self.shared))
     }
 
-    pub fn rosters(&self, branch: BranchId) -> Rosters {
-        Rosters::fold(&self.private, branch)
+    pub fn rosters(&self, branch: BranchId) -> PrivateViews {
+        PrivateViews::fold(&self.private, branch)
     }
 
     fn write_next(&mut self, now: Millis) {

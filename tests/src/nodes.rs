@@ -1,6 +1,7 @@
 //! What needs real nodes: processes, a throw-away PostgreSQL, a city with a branch, fuzz targets.
 
 mod city;
+mod commands;
 mod control;
 mod device;
 mod memory;
@@ -16,6 +17,7 @@ pub mod small_city;
 pub mod words;
 
 pub use city::{CityWithBranch, command, converged, node_program};
+pub use commands::command_for;
 pub use control::control;
 pub use device::Device;
 pub use lianxiao::demo::line::Line;

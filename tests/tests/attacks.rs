@@ -3,12 +3,12 @@
 //! Real nodes: the city's, its own branch's, another branch's. What it may not do to others is in
 //! `attacks_on_others.rs` and `attacks_with_keys.rs`, what not by number and size in `attacks_in_bulk.rs`.
 
-use client_core::event::{
+use client_core::domain::{
     AssetBlocked, AssetDeclared, AssetOffered, AttendanceCheckedIn, BranchProfile, CheckIn, ClaimLodged,
-    EventRef, RequestLodged, Scope, SessionAnnounced, SessionTaught, TeacherOffered, TeacherProposed,
-    TeacherUnavailable,
+    RequestLodged, SessionAnnounced, SessionTaught, TeacherOffered, TeacherProposed, TeacherUnavailable,
 };
-use client_core::ids::{PersonId, SubjectId};
+use client_core::event::{EventRef, Scope};
+use client_core::ids::{AssetId, ClassId, LearnerId, TeacherId};
 use client_core::time::{Day, HalfDay, Millis, Quarter, Slot};
 use lianxiao::sync::now;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn a_day_hour_or_number_that_nobody_can_mean_is_set_aside_and_stops_no_rou
 
 /// What no program would write, of every other kind a branch has: by number, day, text and list.
 fn of_every_kind(scene: &Scene, rogue: &mut Rogue) -> Vec<Said> {
-    let (teacher, asset) = (PersonId([5; 16]), SubjectId([6; 16]));
+    let (teacher, asset) = (TeacherId([5; 16]), AssetId([6; 16]));
     let (first, last) = (Day(i32::MIN), Day(i32::MAX));
     let no_half_day = vec![HalfDay { weekday: u8::MAX, afternoon: true }; 2_000];
     let spoilt = "\u{0}\u{7}\u{202e}\u{200b}".repeat(1_000);
@@ -89,7 +89,7 @@ fn of_every_kind(scene: &Scene, rogue: &mut Rogue) -> Vec<Said> {
         ..scene.order(&spoilt)
     };
     let taught = SessionTaught {
-        session: asset,
+        session: ClassId(asset.0),
         ledger_code: spoilt.clone(),
         course: None,
         teacher: Some(teacher),
@@ -255,7 +255,7 @@ async fn an_event_in_a_document_of_another_quarter_than_its_facts_or_stamps_is_s
         for said in said {
             shared.push(rogue.write(said.in_quarter(quarter)));
         }
-        let (session, learner) = (SubjectId([3; 16]), PersonId([4; 16]));
+        let (session, learner) = (ClassId([3; 16]), LearnerId([4; 16]));
         let check = AttendanceCheckedIn { session, learner, at: day, how: CheckIn::Roll };
         let said = rogue.says(&check).in_quarter(quarter);
         private.push(rogue.write(said));

@@ -1,8 +1,8 @@
 //! What one certified office device can do by sheer number and size, tried on real nodes: memory and
 //! time stay within bounds that follow from what was admitted. Figures are printed.
 
-use client_core::event::AssetDeclared;
-use client_core::ids::SubjectId;
+use client_core::domain::AssetDeclared;
+use client_core::ids::AssetId;
 use std::time::{Duration, Instant};
 use tests::CITY;
 use tests::scene::{A, B, Scene, none, room_named};
@@ -35,7 +35,7 @@ async fn declares(characters: usize, mut after_each: impl FnMut(usize, u64)) {
     while wire < WIRE_BYTES {
         let step_ends = wire + STEP_BYTES;
         while wire < step_ends {
-            let fresh = |_| SubjectId(lianxiao::keys::random_id());
+            let fresh = |_| AssetId(lianxiao::keys::random_id());
             let rooms = (0..a_run).map(fresh).map(|asset| AssetDeclared { asset, ..room_named(&name) });
             let said = rooms.map(|room| rogue.says(&room)).collect::<Vec<_>>();
             rogue.write_all(said);

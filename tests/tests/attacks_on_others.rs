@@ -1,12 +1,13 @@
 //! What one certified office device of a branch may not do to the others: speak for them, take their hours,
 //! win by what it says of itself or by its clock. Real nodes, as in `attacks.rs`.
 
-use client_core::command::Command;
-use client_core::event::{
-    AssetBlocked, AssetDeclared, AssetOffered, BranchProfile, ClaimLodged, EventRef, SessionAnnounced,
-    SessionCancelled, SessionTaught, TeacherOffered, TeacherProposed, TeacherUnavailable,
+use client_core::domain::{
+    AssetBlocked, AssetDeclared, AssetOffered, BlockAsset, BranchProfile, CancelSession, ClaimLodged,
+    Command, MarkTeacherUnavailable, OfferAsset, OfferTeacher, RequestCommand, SessionAnnounced,
+    SessionCancelled, SessionTaught, SetProfile, TeacherOffered, TeacherProposed, TeacherUnavailable,
 };
-use client_core::ids::{PersonId, SubjectId};
+use client_core::event::EventRef;
+use client_core::ids::{AssetId, TeacherId};
 use client_core::time::{Millis, Quarter};
 use lianxiao::client::ClientError;
 use lianxiao::sync::now;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::scene::{A, B, C, Scene, always, none, room_named, slot};
 use tests::words::{ANY, UNCONFIRMED};
-use tests::{CITY, Rogue, Said};
+use tests::{CITY, Rogue, Said, command_for};
 
 /// Far more than the nodes need to come together.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -101,7 +102,7 @@ async fn speaks_for_others(turn: impl Fn(Said) -> Said) {
 /// B is the home of its teacher still, and nobody else; what of that does not hold.
 async fn goes_on_with_its_own(scene: &mut Scene) -> Vec<String> {
     let (teacher, asset, day) = (scene.teacher, scene.room, now().day().plus(250));
-    let offer = Command::OfferTeacher { teacher, windows: always(), from: day, to: day };
+    let offer = Command::from(OfferTeacher { teacher, windows: always(), from: day, to: day });
     let slot = scene.soon_slot();
     let mut faults = Vec::new();
     if scene.try_act(A, &offer).await.is_ok() {
@@ -109,11 +110,11 @@ async fn goes_on_with_its_own(scene: &mut Scene) -> Vec<String> {
     }
     let own = [
         offer,
-        Command::MarkTeacherUnavailable { teacher, from: day, to: day },
-        Command::OfferAsset { asset, windows: always(), from: day, to: day },
-        Command::BlockAsset { asset, from: day, to: day, reason: "修缮".into() },
-        Command::CancelSession { session: scene.class, reason: "改期".into() },
-        Command::LodgeClaim(scene.wish(slot)),
+        Command::from(MarkTeacherUnavailable { teacher, from: day, to: day }),
+        Command::from(OfferAsset { asset, windows: always(), from: day, to: day }),
+        Command::from(BlockAsset { asset, from: day, to: day, reason: "修缮".into() }),
+        Command::from(CancelSession { session: scene.class, reason: "改期".into() }),
+        command_for(scene.wish(slot)),
     ];
     for command in own {
         match (scene.try_act(B, &command).await, &command) {
@@ -121,7 +122,7 @@ async fn goes_on_with_its_own(scene: &mut Scene) -> Vec<String> {
                 let command = &json!(command)["command"];
                 faults.push(format!("B is refused its own {command}: {error}"));
             }
-            (Ok(claim), Command::LodgeClaim(_)) => {
+            (Ok(claim), Command::Request(RequestCommand::LodgeClaim(_))) => {
                 let outcome = scene.decided(B, &claim).await;
                 faults.extend((outcome != "confirmed").then(|| format!("B's claim on its own is {outcome}")));
             }
@@ -225,7 +226,7 @@ async fn an_office_is_refused_a_class_of_its_own_with_another_branchs_teacher_or
     for (teacher, venue) in [(teacher, room), (teacher, None), (None, room)] {
         let slot = scene.soon_slot();
         let class = SessionAnnounced { teacher, ..scene.own_class(scene.teacher, venue, slot) };
-        let why = assert_refused(scene.try_act(A, &Command::AnnounceSession(class)).await);
+        let why = assert_refused(scene.try_act(A, &command_for(class)).await);
         assert!(why.chars().count() > 10, "it says why and what to do: {why}");
     }
 }
@@ -248,7 +249,7 @@ async fn a_class_of_ones_own_takes_no_hour_of_another_branchs_teacher_or_room() 
     scene.take(&mut rogue).await;
     let with_room = ClaimLodged { asset: room, ..scene.wish(slots[0]) };
     let claims = [
-        (B, scene.act(B, &Command::LodgeClaim(with_room)).await),
+        (B, scene.act(B, &command_for(with_room)).await),
         (B, scene.claim(B, slots[1]).await),
         (C, scene.claim(C, slots[2]).await),
     ];
@@ -277,7 +278,7 @@ async fn are_shown_together(scene: &Scene, one: &EventRef, other: &EventRef) -> 
 
 /// What a branch says, and may say again, of itself, its room and its teacher.
 fn of_its_own(writer: &mut Rogue, n: u8) -> [Said; 3] {
-    let (asset, teacher) = (SubjectId([6; 16]), PersonId([5; 16]));
+    let (asset, teacher) = (AssetId([6; 16]), TeacherId([5; 16]));
     let proposed = TeacherProposed {
         teacher,
         name: "示例丙".into(),
@@ -326,7 +327,7 @@ async fn an_edit_made_in_knowledge_of_one_whose_clock_is_ahead_counts_or_both_ar
     let said = rogue.says(&BranchProfile { name: A.into(), registered: 600 });
     let first = rogue.write(said.stamped(now().plus_minutes(9)));
     scene.take(&mut rogue).await;
-    let later = scene.act(A, &Command::SetProfile { registered: 700 }).await;
+    let later = scene.act(A, &Command::from(SetProfile { registered: 700 })).await;
     scene.settle(LONGEST_WAIT).await;
     let branch = scene.branch(A).await.to_string();
     let mut counts = true;

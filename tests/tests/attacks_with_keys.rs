@@ -1,8 +1,9 @@
 //! What keys and certificates can do to others: a second key under an honest device's id, sealed rows of
 //! those who may not seal them. Real nodes, as in `attacks.rs`.
 
-use client_core::event::{BranchProfile, EventRef, Role};
-use client_core::identity::{Certificate, Chain, SecretKey};
+use client_core::domain::BranchProfile;
+use client_core::event::EventRef;
+use client_core::identity::{Certificate, Chain, Role, SecretKey};
 use client_core::ids::{DeviceId, PersonId, PublicKey};
 use lianxiao::sync::now;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Sync carried by HTTP POST alone, against a real branch node.
 
-use client_core::command::Command;
+use client_core::domain::{Command, SetProfile};
 use lianxiao::sync::exchange::EXCHANGE;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -34,7 +34,7 @@ async fn a_device_whose_line_lets_no_websocket_through_syncs_both_ways_and_goes_
     let upstream = town.client(ONE).address();
 
     let device = Device::on_by_post(&folder, upstream).await;
-    device.act(&Command::SetProfile { registered: 1 }).await;
+    device.act(&Command::from(SetProfile { registered: 1 })).await;
     device.wait_for("the city has signed", |status| status.changes > 0 && status.not_at_city == 0).await;
     town.record(CITY, "广陈镇").await.unwrap();
     town.converge().await;
@@ -44,7 +44,7 @@ async fn a_device_whose_line_lets_no_websocket_through_syncs_both_ways_and_goes_
     town.record(ONE, "乙").await.unwrap();
     town.converge().await;
     let device = Device::on_by_post(&folder, upstream).await;
-    let event = device.act(&Command::SetProfile { registered: 2 }).await[0];
+    let event = device.act(&Command::from(SetProfile { registered: 2 })).await[0];
     device.wait_for("the city has signed", |status| status.not_at_city == 0).await;
     holds_what_its_branch_holds(&device, &town).await;
     let why = town.client(CITY).get(&format!("/api/why/{event}")).await.unwrap();

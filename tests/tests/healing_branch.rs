@@ -1,6 +1,6 @@
 //! Branch nodes and devices that were put back, copied or emptied heal by themselves and say so.
 
-use client_core::command::Command;
+use client_core::domain::{Command, SetProfile};
 use tests::{CITY, Device, Town, copy_folder};
 
 const ONE: &str = "新埭镇";
@@ -107,13 +107,13 @@ async fn a_branch_node_replaced_by_an_empty_one_is_filled_and_its_devices_know_w
     let folder = town.safe_place();
     Device::enrol(town.client(ONE), &folder).await;
     let device = Device::on(&folder, town.client(ONE).address()).await;
-    device.act(&Command::SetProfile { registered: 1 }).await;
+    device.act(&Command::from(SetProfile { registered: 1 })).await;
     device.wait_for("all is at the city", |status| status.not_at_city == 0).await;
     town.converge().await;
     // What the branch alone has is lost with it; the device holds it still.
     town.line(ONE).cut();
     town.record(ONE, "甲").await.unwrap();
-    device.act(&Command::SetProfile { registered: 2 }).await;
+    device.act(&Command::from(SetProfile { registered: 2 })).await;
     device.wait_for("it is at the branch", |status| status.not_at_upstream == 0).await;
     device.wait_for("the branch's change came here, too", |status| status.not_at_city == 2).await;
     town.kill(ONE).await;
@@ -160,7 +160,7 @@ async fn a_branch_node_that_does_not_wait_for_the_disk_gets_back_from_its_device
         assert!(names.len() < 40, "the power cut takes nothing");
         let device = Device::on(&folder, town.client(ONE).address()).await;
         for _ in 0..2 {
-            device.act(&Command::SetProfile { registered: names.len() as u32 }).await;
+            device.act(&Command::from(SetProfile { registered: names.len() as u32 })).await;
             names.push(format!("甲{}", names.len()));
             town.record(ONE, &names[names.len() - 1]).await.unwrap();
         }
@@ -200,21 +200,21 @@ async fn a_device_put_back_from_a_copy_gets_everything_back_and_writes_on_apart(
     Device::enrol(town.client(ONE), &folder).await;
     let upstream = town.client(ONE).address();
     let device = Device::on(&folder, upstream).await;
-    device.act(&Command::SetProfile { registered: 1 }).await;
+    device.act(&Command::from(SetProfile { registered: 1 })).await;
     device.off().await;
     copy_folder(&folder, &copy);
     let device = Device::on(&folder, upstream).await;
-    device.act(&Command::SetProfile { registered: 2 }).await;
+    device.act(&Command::from(SetProfile { registered: 2 })).await;
     device.wait_for("all is at the city", |status| status.not_at_city == 0).await;
     device.off().await;
     let device = Device::on(&copy, upstream).await;
-    device.act(&Command::SetProfile { registered: 3 }).await;
+    device.act(&Command::from(SetProfile { registered: 3 })).await;
     device
         .wait_for("both lines are here and at the city", |status| {
             status.forked + status.lines >= 2 && status.changes >= 4 && status.not_at_city == 0
         })
         .await;
-    let after = device.act(&Command::SetProfile { registered: 4 }).await;
+    let after = device.act(&Command::from(SetProfile { registered: 4 })).await;
     device.wait_for("all is at the city", |status| status.not_at_city == 0).await;
     town.converge().await;
     let found = town.client(CITY).get(&format!("/api/why/{}", after[0])).await.unwrap();

@@ -1,14 +1,15 @@
 //! A city put back from an old copy is supplied again by its branches and decides nothing before it knows
 //! what it forgot; wrong clocks harm nobody.
 
-use client_core::command::Command;
-use client_core::event::{ClaimLodged, CourseListed, TeacherProposed};
-use client_core::ids::{PersonId, SubjectId};
+use client_core::domain::{
+    ApproveTeacher, ClaimLodged, Command, CourseListed, OfferTeacher, SetProfile, TeacherProposed,
+};
+use client_core::ids::{CourseId, TeacherId};
 use client_core::time::{Day, HalfDay, Slot};
 use lianxiao::sync::now;
 use serde_json::{Value, json};
 use std::path::Path;
-use tests::{CITY, Device, Postgres, Town, copy_folder, given_or_skipped, skipped};
+use tests::{CITY, Device, Postgres, Town, command_for, copy_folder, given_or_skipped, skipped};
 
 const ONE: &str = "新埭镇";
 const OTHER: &str = "广陈镇";
@@ -18,9 +19,9 @@ async fn act(town: &Town, at: &str, command: &Command) -> Value {
 }
 
 /// A course, and a teacher of the first branch approved for it and offered every weekday.
-async fn shared_teacher(town: &Town) -> (PersonId, SubjectId) {
+async fn shared_teacher(town: &Town) -> (TeacherId, CourseId) {
     let course = CourseListed {
-        course: SubjectId([0; 16]),
+        course: CourseId([0; 16]),
         code: "K001".into(),
         title: "基层治理".into(),
         area: "形势政策".into(),
@@ -29,24 +30,24 @@ async fn shared_teacher(town: &Town) -> (PersonId, SubjectId) {
         audience: "全体".into(),
         online: true,
     };
-    act(town, CITY, &Command::ListCourse(course)).await;
+    act(town, CITY, &command_for(course)).await;
     town.converge().await;
-    let course: SubjectId = first(town, "courses", "courses").await.parse().unwrap();
+    let course: CourseId = first(town, "courses", "courses").await.parse().unwrap();
     let proposal = TeacherProposed {
-        teacher: PersonId([0; 16]),
+        teacher: TeacherId([0; 16]),
         name: "示例甲".into(),
         full_time: true,
         source: "示例".into(),
         courses: vec![course],
         weekly_cap_periods: 40,
     };
-    act(town, ONE, &Command::ProposeTeacher(proposal)).await;
-    let teacher: PersonId = first(town, "teachers", "teachers").await.parse().unwrap();
+    act(town, ONE, &command_for(proposal)).await;
+    let teacher: TeacherId = first(town, "teachers", "teachers").await.parse().unwrap();
     let windows = (0..7).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon }));
     let (from, to) = (now().day(), now().day().plus(200));
-    act(town, ONE, &Command::OfferTeacher { teacher, windows: windows.collect(), from, to }).await;
+    act(town, ONE, &Command::from(OfferTeacher { teacher, windows: windows.collect(), from, to })).await;
     town.converge().await;
-    act(town, CITY, &Command::ApproveTeacher { teacher, courses: vec![course] }).await;
+    act(town, CITY, &Command::from(ApproveTeacher { teacher, courses: vec![course] })).await;
     town.converge().await;
     (teacher, course)
 }
@@ -60,7 +61,7 @@ async fn first(town: &Town, view: &str, list: &str) -> String {
 async fn claim(
     town: &Town,
     at: &str,
-    (teacher, course): (PersonId, SubjectId),
+    (teacher, course): (TeacherId, CourseId),
     day: Day,
     hour: u16,
 ) -> String {
@@ -72,7 +73,7 @@ async fn claim(
         headcount: 30,
         branches_served: 1,
     };
-    act(town, at, &Command::LodgeClaim(claim)).await["events"][0].as_str().unwrap().to_owned()
+    act(town, at, &command_for(claim)).await["events"][0].as_str().unwrap().to_owned()
 }
 
 /// What the city answered to a claim, as a node knows it.
@@ -328,7 +329,7 @@ async fn a_branch_that_only_listened_dates_what_it_writes_without_a_line_by_what
     let folder = town.safe_place().join("device");
     Device::enrol(town.client(ONE), &folder).await;
     let device = Device::on(&folder, town.client(ONE).address()).await;
-    device.act(&Command::SetProfile { registered: 1 }).await;
+    device.act(&Command::from(SetProfile { registered: 1 })).await;
     device.wait_for("all is at the city", |status| status.not_at_city == 0).await;
     device.off().await;
     town.converge().await;

@@ -1,10 +1,10 @@
 //! At a running city node: a clock ten years ahead is corrected, a stolen device is kept out, and the
 //! node says so of every event.
 
-use client_core::command::Command;
-use client_core::event::{EventRef, Role};
-use client_core::fold::Unfolded;
-use client_core::identity::SecretKey;
+use client_core::domain::{AdmitBranch, Command, ReleaseQuarantine, RevokeDevice, SetProfile};
+use client_core::event::EventRef;
+use client_core::history::Unfolded;
+use client_core::identity::{Role, SecretKey};
 use client_core::ids::{DeviceId, UserId};
 use client_core::replica::{Effect, Enrolment, Input, Replica};
 use client_core::time::Millis;
@@ -50,7 +50,7 @@ impl Device {
     }
 
     async fn register(&mut self, registered: u32) -> EventRef {
-        let command = Command::SetProfile { registered };
+        let command = Command::from(SetProfile { registered });
         self.tell(Input::Command { id: registered, command, entropy: [registered as u8; 32] });
         self.carry_out().await;
         *self.answers.last().unwrap()
@@ -113,9 +113,11 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
     assert_eq!(registered(&node).await, 601, "what came after the wrong clock counts after it");
 
     let revoke =
-        Command::RevokeDevice { device: device.id(), key: None, reason: "被盗".into(), accepted: None };
+        Command::from(RevokeDevice {
+            device: device.id(), key: None, reason: "被盗".into(), accepted: None
+        });
     let ruling = node.command(&revoke, UserId([0; 16]), now()).await.unwrap()[0];
-    let admit = Command::AdmitBranch { name: "广陈镇".into() };
+    let admit = Command::from(AdmitBranch { name: "广陈镇".into() });
     node.command(&admit, UserId([0; 16]), now()).await.unwrap();
     let stolen = device.register(900).await;
     let kept = device.until(stolen, |it| it.kept_aside.is_some()).await;
@@ -124,7 +126,7 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
     assert_eq!(device.replica.views().branches.by_name("广陈镇"), None, "nothing goes to it any more");
 
     let (document, actor, change) = (stolen.document, stolen.actor, kept.change);
-    let release = Command::ReleaseQuarantine { document, actor, from: change, to: change };
+    let release = Command::from(ReleaseQuarantine { document, actor, from: change, to: change });
     node.command(&release, UserId([0; 16]), now()).await.unwrap();
     device.until(stolen, |it| it.kept_aside.is_none()).await;
     assert_eq!(registered(&node).await, 900);
@@ -162,7 +164,7 @@ async fn an_enrolment_cut_short_is_told_of_by_the_next_try() {
     cut.await.unwrap();
     let answer = node.enrol(&EnrolRequest { code, key }, now()).await.unwrap();
     assert_eq!(answer.chain[0].device, device);
-    assert!(node.shared_views().await.unwrap().branches.devices.contains_key(&device));
+    assert!(node.shared_views().await.unwrap().devices.enrolled.contains_key(&device));
     let told = node.frontier().await.unwrap();
     let code = node.make_code(Some("新埭镇"), Role::Office, "前台", now()).await.unwrap();
     node.enrol(&EnrolRequest { code, key }, now()).await.unwrap();

@@ -2,10 +2,9 @@
 //! what was tampered with, and nobody reads what is not theirs.
 
 use base64::Engine as _;
-use client_core::command::Command;
-use client_core::event::{BenchRecorded, Draft, Event, Role, SessionCancelled};
-use client_core::identity::{Chain, SecretKey};
-use client_core::ids::{ActionId, BranchId, Entropy, SubjectId, UserId};
+use client_core::domain::{BenchRecorded, Command, Draft, Event, RevokeDevice, SessionCancelled};
+use client_core::identity::{Chain, Role, SecretKey};
+use client_core::ids::{ActionId, BranchId, ClassId, Entropy, UserId};
 use client_core::log::segment_id;
 use client_core::sync::proof_message;
 use client_core::time::Day;
@@ -72,7 +71,7 @@ impl City {
                 noise += &hex::encode(self.entropy.next_bytes());
             }
             let event: Event = match shared {
-                true => SessionCancelled { session: SubjectId(self.entropy.next_id()), reason: noise }.into(),
+                true => SessionCancelled { session: ClassId(self.entropy.next_id()), reason: noise }.into(),
                 false => {
                     let (kind, branch) = ("test".to_owned(), "新埭镇".to_owned());
                     BenchRecorded { kind, branch, course: noise, fields: Vec::new() }.into()
@@ -292,12 +291,12 @@ async fn segments_are_given_to_whoever_may_read_them_whole_or_in_parts() {
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(beyond.headers()[CONTENT_RANGE].to_str().unwrap(), format!("bytes */{size}"));
 
-    let revoke = Command::RevokeDevice {
+    let revoke = Command::from(RevokeDevice {
         device: own.chain[0].device,
         key: None,
         reason: "被盗".into(),
         accepted: None,
-    };
+    });
     city.node.command(&revoke, UserId([0; 16]), now()).await.unwrap();
     for refused in [own.get("segments", "segments", &[]).await, own.file(&private, &[]).await] {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);

@@ -1,8 +1,8 @@
 //! Both databases behave alike: the same office, imported twice, gives the same views and digests; what
 //! does not continue a line is refused; what comes again waits.
 
-use client_core::event::{DocumentId, Role, Scope};
-use client_core::identity::{self, Certificate, Introduction, SecretKey};
+use client_core::event::{DocumentId, Scope};
+use client_core::identity::{self, Certificate, Introduction, Role, SecretKey};
 use client_core::ids::{ActorId, BranchId, CityId, DeviceId, EventId};
 use client_core::log::{LogKey, Place, Position, Put, Run};
 use client_core::peer::{Batch, Placed};

@@ -142,15 +142,6 @@ fn paths_that_documents_name_exist() {
 }
 
 #[test]
-fn every_event_kind_is_documented_with_its_version_and_scope() {
-    let page = std::fs::read_to_string(root().join("docs/events.md")).expect("docs/events.md");
-    for (kind, version, scope) in client_core::event::Event::KINDS {
-        let row = format!("| {kind} | {version} | {scope} |");
-        assert!(page.contains(&row), "docs/events.md lacks the row {row}");
-    }
-}
-
-#[test]
 fn every_direct_dependency_is_explained() {
     let page = std::fs::read_to_string(root().join("docs/dependencies.md")).expect("docs/dependencies.md");
     let explained: Vec<&str> = page

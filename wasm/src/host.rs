@@ -11,10 +11,10 @@ pub use enrol::{EnrolError, code_in_address, enrol};
 pub use store::{Identity, Store, StoreError, ask_to_keep};
 pub use tab::hold_the_store;
 
-use client_core::command::Command;
+use client_core::domain::Command;
 use client_core::event::EventRef;
 use client_core::identity::IdentityError;
-use client_core::replica::{Effect, Input, Record, Replica};
+use client_core::replica::{Effect, Input, NotDone, Record, Replica};
 use client_core::time::Millis;
 use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
@@ -25,7 +25,20 @@ use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 
 /// Events made durable by a command, or a code and a text that say why not.
-pub type Answer = Result<Vec<EventRef>, (String, String)>;
+pub type Answer = Result<Vec<EventRef>, Failure>;
+
+/// Why a command wrote nothing.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The replica says so.
+    NotDone(NotDone),
+    /// Another tab of this browser wrote in the meantime.
+    OtherTab,
+    /// The browser cleared the store.
+    Cleared,
+    /// The page is closing.
+    Closing,
+}
 
 /// Time passes for the replica this often, with a line or without.
 const TICK_MILLIS: u32 = 5_000;
@@ -99,7 +112,7 @@ impl Host {
         let (sender, receiver) = oneshot::channel();
         self.answers.borrow_mut().insert(id, sender);
         self.input(Input::Command { id, command, entropy: random() });
-        receiver.await.unwrap_or_else(|_| Err(("not_saved".into(), "the page is closing".into())))
+        receiver.await.unwrap_or(Err(Failure::Closing))
     }
 
     /// Connects now instead of at the next planned try.
@@ -148,16 +161,12 @@ impl Host {
                     line.hang_up();
                 }
             }
-            Effect::Answer { id, mut result } => {
-                if let Err((code, _)) = &mut result
-                    && code == "not_saved"
-                {
-                    match (self.is_cleared.get(), self.is_overtaken.get()) {
-                        (true, _) => *code = "cleared".into(),
-                        (false, true) => *code = "other_tab".into(),
-                        (false, false) => {}
-                    }
-                }
+            Effect::Answer { id, result } => {
+                let result = result.map_err(|not_done| match not_done {
+                    NotDone::NotSaved(_) if self.is_cleared.get() => Failure::Cleared,
+                    NotDone::NotSaved(_) if self.is_overtaken.get() => Failure::OtherTab,
+                    not_done => Failure::NotDone(not_done),
+                });
                 if let Some(sender) = self.answers.borrow_mut().remove(&id) {
                     // Whoever asked may have gone to another room.
                     let _ = sender.send(result);

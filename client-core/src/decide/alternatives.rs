@@ -1,9 +1,8 @@
 //! What is free instead of a wish that cannot be met: nearest first, each one held against the rules.
 
 use super::eligible::Pool;
-use crate::event::{Alternative, ClaimLodged};
-use crate::fold::{Booking, SharedViews};
-use crate::ids::{BranchId, PersonId};
+use crate::domain::{Alternative, Booking, ClaimLodged, SharedViews};
+use crate::ids::{BranchId, TeacherId};
 use crate::time::{Day, Slot};
 
 const MOST: usize = 3;
@@ -61,11 +60,11 @@ fn slots(wish: &ClaimLodged, today: Day) -> impl Iterator<Item = Slot> + '_ {
 }
 
 /// Teachers approved for the same course, nearest home branch first, then by id.
-fn other_teachers(views: &SharedViews, wish: &ClaimLodged) -> Vec<PersonId> {
+fn other_teachers(views: &SharedViews, wish: &ClaimLodged) -> Vec<TeacherId> {
     let (Some(course), Some(wanted)) = (wish.course, wish.teacher) else { return Vec::new() };
     let wanted = views.teachers.resolve(wanted);
     let home = views.teachers.teachers.get(&wanted).map(|teacher| teacher.home);
-    let mut others: Vec<(u16, PersonId)> = views
+    let mut others: Vec<(u16, TeacherId)> = views
         .teachers
         .teachers
         .iter()

@@ -3,8 +3,9 @@
 //! A stamp that is behind needs no ruling. It cannot be told from one that was long on its way, it
 //! gains nothing (claims go by their receipt), and an author's clock never stays behind the city's word.
 
-use crate::event::{ClockCorrected, Envelope, Event};
-use crate::fold::Rulings;
+use crate::domain::{ClockCorrected, Event};
+use crate::event::Envelope;
+use crate::history::Rulings;
 use crate::ids::ChangeHash;
 use crate::log::{Changes, Link, LogKey, Put, Run, links};
 use crate::time::{CLOCK_WRONG_MINUTES, Millis, Stamp};
@@ -72,8 +73,8 @@ fn stamp_of(puts: &[Put]) -> Stamp {
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
-    use crate::event::{BranchProfile, EventRef};
-    use crate::fold::{History, SharedViews};
+    use crate::domain::{BranchProfile, History, SharedViews};
+    use crate::event::EventRef;
     use crate::given::{Given, branch};
     use crate::log::unpack;
 

@@ -5,8 +5,8 @@ use super::Decision;
 use super::alternatives::free_ways;
 use super::eligible::Pool;
 use super::occupancy::Occupancy;
-use crate::event::{ClaimDisplaced, EventRef, Reason, ReasonCode};
-use crate::fold::{Booking, BookingKind, Outcome, SharedViews};
+use crate::domain::{Booking, BookingKind, ClaimDisplaced, Outcome, Reason, ReasonCode, SharedViews};
+use crate::event::EventRef;
 use crate::ids::ChangeHash;
 use crate::time::Millis;
 

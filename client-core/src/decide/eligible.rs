@@ -2,9 +2,11 @@
 
 use super::occupancy::{Occupancy, Precedence, periods_of};
 use super::openings::Openings;
-use crate::event::{AssetKind, ClaimLodged, Condition, EventRef, ReasonCode};
-use crate::fold::{Asset, Booking, BookingKind, SharedViews, Teacher};
-use crate::ids::{BranchId, PersonId, SubjectId};
+use crate::domain::{
+    Asset, AssetKind, Booking, BookingKind, ClaimLodged, Condition, ReasonCode, SharedViews, Teacher,
+};
+use crate::event::EventRef;
+use crate::ids::{AssetId, BranchId, TeacherId};
 use crate::time::Slot;
 use std::collections::BTreeMap;
 use std::iter::once_with;
@@ -32,8 +34,8 @@ pub fn obstacles(
 pub struct Pool<'a> {
     pub views: &'a SharedViews,
     taken: Occupancy<'a>,
-    teachers: BTreeMap<PersonId, Openings>,
-    assets: BTreeMap<SubjectId, Openings>,
+    teachers: BTreeMap<TeacherId, Openings>,
+    assets: BTreeMap<AssetId, Openings>,
 }
 
 impl<'a> Pool<'a> {
@@ -78,7 +80,7 @@ impl<'a> Pool<'a> {
 
     fn of_teacher<'p>(
         &'p self,
-        teacher: PersonId,
+        teacher: TeacherId,
         wish: &'p ClaimLodged,
         place: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
@@ -91,7 +93,7 @@ impl<'a> Pool<'a> {
 
     fn of_known_teacher<'p>(
         &'p self,
-        (id, entry): (PersonId, &'p Teacher),
+        (id, entry): (TeacherId, &'p Teacher),
         wish: &'p ClaimLodged,
         place: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
@@ -117,7 +119,7 @@ impl<'a> Pool<'a> {
     /// the earlier of the two first.
     fn classes_in_the_way(
         &self,
-        teacher: PersonId,
+        teacher: TeacherId,
         slot: &Slot,
         place: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<> {
@@ -138,7 +140,7 @@ impl<'a> Pool<'a> {
 
     fn of_asset<'p>(
         &'p self,
-        asset: SubjectId,
+        asset: AssetId,
         wish: &'p ClaimLodged,
         branch: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
@@ -150,7 +152,7 @@ impl<'a> Pool<'a> {
 
     fn of_known_asset(
         &self,
-        asset: SubjectId,
+        asset: AssetId,
         entry: &Asset,
         wish: &ClaimLodged,
         branch: BranchId,
@@ -171,7 +173,7 @@ impl<'a> Pool<'a> {
         found.into_iter().flatten()
     }
 
-    fn all_taken(&self, asset: SubjectId, quantity: u32, slot: &Slot) -> Option<Obstacle> {
+    fn all_taken(&self, asset: AssetId, quantity: u32, slot: &Slot) -> Option<Obstacle> {
         let taken = self.taken.of_asset(asset, slot.day)?;
         let (_, _, _, first) = taken.overlapping(slot)?;
         let other = Some(*first);

@@ -1,7 +1,6 @@
 //! What branches had of the pool of late: the figure that decides between claims for one thing.
 
-use crate::event::ClaimLodged;
-use crate::fold::{BookingKind, Branch, SharedViews};
+use crate::domain::{BookingKind, Branch, ClaimLodged, SharedViews};
 use crate::ids::BranchId;
 use crate::time::{Day, Slot};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,8 @@
 //! Everything booked, by who and what it takes and by day, so that no question reads all of it.
 
+use crate::domain::{Booking, BookingKind, SharedViews};
 use crate::event::EventRef;
-use crate::fold::{Booking, BookingKind, SharedViews};
-use crate::ids::{BranchId, PersonId, SubjectId};
+use crate::ids::{AssetId, BranchId, TeacherId};
 use crate::time::{Day, Slot};
 use std::collections::BTreeMap;
 
@@ -24,10 +24,10 @@ pub struct Taken<'a>(Vec<Hours<'a>>);
 /// Firm bookings by teacher and by asset.
 pub struct Occupancy<'a> {
     views: &'a SharedViews,
-    teachers: BTreeMap<(PersonId, Day, BranchId), Taken<'a>>,
+    teachers: BTreeMap<(TeacherId, Day, BranchId), Taken<'a>>,
     /// Teaching periods by teacher and Monday.
-    weeks: BTreeMap<(PersonId, Day), u32>,
-    assets: BTreeMap<(SubjectId, Day), Taken<'a>>,
+    weeks: BTreeMap<(TeacherId, Day), u32>,
+    assets: BTreeMap<(AssetId, Day), Taken<'a>>,
 }
 
 impl<'a> Occupancy<'a> {
@@ -53,8 +53,8 @@ impl<'a> Occupancy<'a> {
     /// Takes a teacher, who is to be at a place, and an asset.
     pub fn take(
         &mut self,
-        (teacher, place): (Option<PersonId>, BranchId),
-        asset: Option<SubjectId>,
+        (teacher, place): (Option<TeacherId>, BranchId),
+        asset: Option<AssetId>,
         slot: &Slot,
         first: (BookingKind, &'a EventRef),
     ) {
@@ -69,19 +69,19 @@ impl<'a> Occupancy<'a> {
     }
 
     /// What is booked of a teacher on a day, place by place.
-    pub fn of_teacher(&self, teacher: PersonId, day: Day) -> impl Iterator<Item = (BranchId, &Taken<'a>)> {
+    pub fn of_teacher(&self, teacher: TeacherId, day: Day) -> impl Iterator<Item = (BranchId, &Taken<'a>)> {
         let places = BranchId([0; 16])..=BranchId([u8::MAX; 16]);
         let range = (teacher, day, *places.start())..=(teacher, day, *places.end());
         self.teachers.range(range).map(|((_, _, place), taken)| (*place, taken))
     }
 
     /// What is booked of an asset on a day.
-    pub fn of_asset(&self, asset: SubjectId, day: Day) -> Option<&Taken<'a>> {
+    pub fn of_asset(&self, asset: AssetId, day: Day) -> Option<&Taken<'a>> {
         self.assets.get(&(asset, day))
     }
 
     /// Teaching periods of a teacher in the week of a day.
-    pub fn periods_in_week(&self, teacher: PersonId, day: Day) -> u32 {
+    pub fn periods_in_week(&self, teacher: TeacherId, day: Day) -> u32 {
         self.weeks.get(&(teacher, day.monday())).copied().unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! When teachers and assets are offered, and when they cannot be had: whatever number of events said so.
 
-use crate::fold::{Calendar, Offer, SharedViews};
-use crate::ids::{PersonId, SubjectId};
+use crate::domain::{Calendar, Offer, SharedViews};
+use crate::ids::{AssetId, TeacherId};
 use crate::time::{Day, HalfDay, Slot};
 use std::collections::BTreeMap;
 
@@ -32,13 +32,13 @@ impl Openings {
     }
 
     /// Of every teacher that is known.
-    pub fn of_teachers(views: &SharedViews) -> BTreeMap<PersonId, Self> {
+    pub fn of_teachers(views: &SharedViews) -> BTreeMap<TeacherId, Self> {
         let all = views.teachers.teachers.iter();
         all.map(|(id, teacher)| (*id, Self::new(&teacher.offers, &teacher.away))).collect()
     }
 
     /// Of every asset that is known.
-    pub fn of_assets(views: &SharedViews) -> BTreeMap<SubjectId, Self> {
+    pub fn of_assets(views: &SharedViews) -> BTreeMap<AssetId, Self> {
         let offers = |id| views.resources.offers.get(id).map(Vec::as_slice).unwrap_or_default();
         let blocked = |id| views.resources.blocked.get(id).map(Vec::as_slice).unwrap_or_default();
         let all = views.resources.assets.keys();

@@ -1,9 +1,9 @@
 //! Deciding a round once more, from the history alone: what anyone who doubts a decision can do.
 
 use super::decide_round;
-use crate::event::{Event, EventRef, Scope};
-use crate::fold::{Entry, History, SharedViews};
-use crate::ids::{ChangeHash, SubjectId};
+use crate::domain::{ClaimReceived, Entry, Event, History, RequestEvent, RoundDecided, SharedViews};
+use crate::event::{EventRef, Scope, Statement};
+use crate::ids::{ChangeHash, RoundId};
 use crate::time::{Millis, Stamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recheck {
     /// The round.
-    pub round: SubjectId,
+    pub round: RoundId,
     /// Claims it decided.
     pub claims: usize,
     /// Whether the seed that was opened is the one that was promised.
@@ -63,7 +63,7 @@ pub fn recheck(history: &History) -> Option<Recheck> {
 type Answer = (EventRef, &'static str, Vec<u8>);
 
 struct Closing {
-    round: SubjectId,
+    round: RoundId,
     seed: ChangeHash,
     frontier: ChangeHash,
     stamp: Stamp,
@@ -71,38 +71,29 @@ struct Closing {
 }
 
 fn last_closing(history: &History) -> Option<Closing> {
-    history.ordered().into_iter().rev().find_map(|entry| match &entry.event {
-        Event::RoundDecided(decided) => Some(Closing {
+    history.ordered().into_iter().rev().find_map(|entry| {
+        let decided = entry.event.get::<RoundDecided>()?;
+        Some(Closing {
             round: decided.round,
             seed: decided.seed,
             frontier: decided.frontier,
             stamp: entry.stamp,
             at: entry.claimed,
-        }),
-        _ => None,
+        })
     })
 }
 
-fn claims_of(history: &History, round: SubjectId) -> BTreeSet<EventRef> {
-    let received = history.ordered().into_iter().filter_map(|entry| match &entry.event {
-        Event::ClaimReceived(received) if received.round == Some(round) => Some(received.claim),
-        _ => None,
-    });
-    received.collect()
+fn claims_of(history: &History, round: RoundId) -> BTreeSet<EventRef> {
+    let received = history.ordered().into_iter().filter_map(|entry| entry.event.get::<ClaimReceived>());
+    received.filter(|received| received.round == Some(round)).map(|received| received.claim).collect()
 }
 
 /// The moments of arrival, handed out in the reverse order.
 fn reversed(history: &History, claims: &BTreeSet<EventRef>) -> BTreeMap<EventRef, Millis> {
-    let mut arrived: Vec<(Millis, EventRef)> = history
-        .ordered()
-        .into_iter()
-        .filter_map(|entry| match &entry.event {
-            Event::ClaimReceived(received) if claims.contains(&received.claim) => {
-                Some((received.at, received.claim))
-            }
-            _ => None,
-        })
-        .collect();
+    let received = history.ordered().into_iter().filter_map(|entry| entry.event.get::<ClaimReceived>());
+    let of_round = received.filter(|received| claims.contains(&received.claim));
+    let mut arrived: Vec<(Millis, EventRef)> =
+        of_round.map(|received| (received.at, received.claim)).collect();
     arrived.sort_unstable();
     let moments: Vec<Millis> = arrived.iter().rev().map(|(at, _)| *at).collect();
     arrived.into_iter().zip(moments).map(|((_, claim), at)| (claim, at)).collect()
@@ -110,7 +101,7 @@ fn reversed(history: &History, claims: &BTreeSet<EventRef>) -> BTreeMap<EventRef
 
 fn with_receipt(entry: &Entry, receipts: &BTreeMap<EventRef, Millis>) -> Entry {
     let mut entry = entry.clone();
-    if let Event::ClaimReceived(received) = &mut entry.event
+    if let Event::Request(RequestEvent::Received(received)) = &mut entry.event
         && let Some(at) = receipts.get(&received.claim)
     {
         received.at = *at;
@@ -123,14 +114,16 @@ fn outcomes(history: &History) -> impl Iterator<Item = (EventRef, &Entry)> {
 }
 
 fn claim_of(event: &Event) -> Option<EventRef> {
-    match event {
-        Event::ClaimConfirmed(confirmed) => Some(confirmed.claim),
-        Event::ClaimRefused(refused) => Some(refused.claim),
-        Event::ClaimWaitlisted(waitlisted) => Some(waitlisted.claim),
+    let Event::Request(said) = event else { return None };
+    match said {
+        RequestEvent::Confirmed(confirmed) => Some(confirmed.claim),
+        RequestEvent::Refused(refused) => Some(refused.claim),
+        RequestEvent::Waitlisted(waitlisted) => Some(waitlisted.claim),
         _ => None,
     }
 }
 
 fn answer(event: &Event) -> Option<Answer> {
-    Some((claim_of(event)?, event.kind()?.0, event.encode_body()))
+    let body = event.body();
+    Some((claim_of(event)?, body.info().name, body.encode()))
 }

@@ -5,18 +5,18 @@ use super::alternatives::free_ways;
 use super::eligible::{Obstacle, Pool};
 use super::figures::Figures;
 use super::turns::{Open, Standing, Turns};
-use crate::event::{
-    ClaimConfirmed, ClaimReceived, ClaimRefused, DecisionMode, EventRef, Reason, ReasonCode, RoundDecided,
+use crate::domain::{
+    ClaimConfirmed, ClaimReceived, ClaimRefused, DecisionMode, Reason, ReasonCode, RoundDecided, SharedViews,
 };
-use crate::fold::SharedViews;
-use crate::ids::{ChangeHash, SubjectId};
+use crate::event::EventRef;
+use crate::ids::{ChangeHash, RoundId};
 use crate::time::Millis;
 use sha2::{Digest, Sha256};
 
 /// Decides every claim of a round and closes it.
 pub fn decide_round(
     views: &SharedViews,
-    round: SubjectId,
+    round: RoundId,
     seed: ChangeHash,
     now: Millis,
     frontier: ChangeHash,

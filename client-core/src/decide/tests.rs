@@ -1,8 +1,9 @@
 use super::*;
-use crate::event::*;
-use crate::fold::{AnomalyKind, History, OutcomeKind};
+use crate::domain::*;
+use crate::domain::{AnomalyKind, History, OutcomeKind};
+use crate::event::{DocumentId, Envelope, EventRef};
 use crate::given::{Given, HOME, TEACHER, branch, claim, offered, slot, teacher};
-use crate::ids::PersonId;
+use crate::ids::{AssetId, ClassId, CourseId, TeacherId};
 use proptest::prelude::*;
 
 mod against_oracle;
@@ -10,7 +11,7 @@ mod limits;
 mod oracle;
 mod total;
 
-const ROUND: SubjectId = SubjectId([50; 16]);
+const ROUND: RoundId = RoundId([50; 16]);
 const SEED: ChangeHash = ChangeHash([51; 32]);
 const FRONTIER: ChangeHash = ChangeHash([52; 32]);
 
@@ -49,12 +50,12 @@ fn of_two_claims_one_is_granted_and_one_gets_free_alternatives() {
     let (granted, refused): (Vec<_>, Vec<_>) =
         claims.iter().map(outcome).partition(|outcome| outcome.kind == OutcomeKind::Confirmed);
     assert_eq!((granted.len(), refused.len()), (1, 1));
-    assert_eq!(refused[0].reasons[0].code, crate::event::ReasonCode::TeacherTaken);
+    assert_eq!(refused[0].reasons[0].code, crate::domain::ReasonCode::TeacherTaken);
     assert!(refused[0].alternatives.len() >= 2);
     for other in &refused[0].alternatives {
         let teacher = &views.teachers.teachers[&other.teacher.unwrap()];
         assert!(teacher.is_offered(&other.slot, &views.calendar), "{other:?}");
-        let free = |b: &crate::fold::Booking| b.teacher != other.teacher || !b.slot.overlaps(&other.slot);
+        let free = |b: &crate::domain::Booking| b.teacher != other.teacher || !b.slot.overlaps(&other.slot);
         assert!(views.bookings.iter().all(free), "{other:?}");
     }
 }
@@ -83,14 +84,15 @@ fn fewer_pool_hours_come_before_the_draw() {
     for served in [1, 2] {
         let mut given = Given::a_shared_teacher();
         for n in [1, 2] {
-            given.write(branch(n), crate::event::BranchProfile { name: format!("分校{n}"), registered: 100 });
+            given
+                .write(branch(n), crate::domain::BranchProfile { name: format!("分校{n}"), registered: 100 });
         }
         given.write(branch(served), claim(TEACHER, slot("2026-12-08", 540)));
         close_round(&mut given);
         given.now = given.now.plus_minutes(60);
         let wish = claim(TEACHER, slot("2026-12-15", 540));
         let claims = [1, 2].map(|n| given.write(branch(n), wish.clone()));
-        let (round, views) = (SubjectId([60; 16]), given.views());
+        let (round, views) = (RoundId([60; 16]), given.views());
         let opened = open_round(&views, given.now, round, SEED);
         given.city(opened);
         for receipt in receipts(&given.views(), given.now) {
@@ -117,8 +119,8 @@ fn a_decided_round_holds_when_it_is_decided_again_and_a_swapped_outcome_shows() 
     let tampered: History = history.edited(|entry| {
         let mut entry = entry.clone();
         match &mut entry.event {
-            Event::ClaimConfirmed(confirmed) => confirmed.claim = swapped(confirmed.claim),
-            Event::ClaimRefused(refused) => refused.claim = swapped(refused.claim),
+            Event::Request(RequestEvent::Confirmed(confirmed)) => confirmed.claim = swapped(confirmed.claim),
+            Event::Request(RequestEvent::Refused(refused)) => refused.claim = swapped(refused.claim),
             _ => {}
         }
         Some(entry)
@@ -132,10 +134,10 @@ proptest! {
     #[test]
     fn nothing_is_booked_twice(wishes in prop::collection::vec((0..3_u8, 0..2_u8, 0..3_i32, 0..12_u16), 1..14)) {
         let mut given = Given::a_shared_teacher();
-        let second = PersonId([8; 16]);
+        let second = TeacherId([8; 16]);
         given.write(HOME, teacher(second, "示例乙"));
         given.write(HOME, offered(second));
-        given.city(crate::event::TeacherApproved { teacher: second, courses: vec![crate::given::COURSE] });
+        given.city(crate::domain::TeacherApproved { teacher: second, courses: vec![crate::given::COURSE] });
         for (who, whom, days, half_hour) in &wishes {
             let mut slot = slot("2026-12-14", 480 + half_hour * 30);
             slot.day = slot.day.plus(*days);
@@ -235,19 +237,21 @@ fn what_a_branch_says_of_itself_decides_nothing_once_the_city_counts() {
         let branches_served = if lies { 255 } else { 1 };
         let liar = given.write(branch(1), ClaimLodged { branches_served, ..wish.clone() });
         given.write(branch(2), wish);
-        let opened = open_round(&given.views(), given.now, SubjectId([50; 16]), ChangeHash([6; 32]));
+        let opened = open_round(&given.views(), given.now, RoundId([50; 16]), ChangeHash([6; 32]));
         given.city(opened);
         for receipt in receipts(&given.views(), given.now) {
             given.city(receipt);
         }
         let decided = decide_round(
             &given.views(),
-            SubjectId([50; 16]),
+            RoundId([50; 16]),
             ChangeHash([6; 32]),
             given.now,
             ChangeHash([0; 32]),
         );
-        decided.iter().any(|it| matches!(&it.event, Event::ClaimConfirmed(won) if won.claim == liar))
+        decided
+            .iter()
+            .any(|it| matches!(&it.event, Event::Request(RequestEvent::Confirmed(won)) if won.claim == liar))
     };
     assert_eq!(winner(true, true), winner(false, true));
     assert!(winner(true, false), "what was decided before comes out as it did");
@@ -263,7 +267,7 @@ fn only_an_unknown_kind_that_the_city_announced_or_wrote_itself_stops_the_arbite
     let newer = |given: &mut Given, of: BranchId| {
         let event = given.write(of, TeacherMerged { kept: TEACHER, merged: TEACHER });
         let mut change = given.changes.pop().unwrap();
-        let (mut envelope, _) = Envelope::decode(&change.events[0].1).unwrap();
+        let mut envelope = Envelope::decode(&change.events[0].1).unwrap();
         envelope.version = 9;
         change.events[0].1 = envelope.encode();
         change.document = DocumentId { branch: of, ..event.document };
@@ -271,7 +275,7 @@ fn only_an_unknown_kind_that_the_city_announced_or_wrote_itself_stops_the_arbite
     };
     let own = given.write(branch(1), offered(TEACHER));
     let mut change = given.changes.pop().unwrap();
-    let (mut envelope, _) = Envelope::decode(&change.events[0].1).unwrap();
+    let mut envelope = Envelope::decode(&change.events[0].1).unwrap();
     envelope.version = 9;
     change.events[0].1 = envelope.encode();
     given.changes.push(change);

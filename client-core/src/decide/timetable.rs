@@ -16,12 +16,12 @@ pub use replay::{Replay, ReplayError, replay};
 pub use what_if::{Before, Change, WhatIf, WhatIfAnswer, WhatIfPlanning};
 
 use super::{Decision, short_hash};
-use crate::event::{
-    EventRef, JointConfirmed, JointPart, KnownLines, Mode, OrderAlternative, PlanDecided, PlanInputs, Reason,
-    ReasonCode, RequestUnmet, Wish,
+use crate::domain::{
+    JointConfirmed, JointPart, Mode, OrderAlternative, PlanDecided, PlanInputs, Reason, ReasonCode,
+    RequestUnmet, SharedViews, Wish,
 };
-use crate::fold::SharedViews;
-use crate::ids::{BranchId, ChangeHash, SubjectId};
+use crate::event::{EventRef, KnownLines};
+use crate::ids::{BranchId, ChangeHash, ClassId, RoundId};
 use crate::plan::{self, Budget, Cause, Class, Instance, Objective, Planner, Progress, Refusal, Wishes};
 use crate::time::Millis;
 use draw::{Drawn, course_of, draw};
@@ -127,7 +127,7 @@ impl Planning {
         views: Arc<SharedViews>,
         at: Millis,
         budget: Budget,
-        released: &BTreeSet<SubjectId>,
+        released: &BTreeSet<ClassId>,
     ) -> Result<Self, Refusal> {
         let drawn = draw(&views, at, released)?;
         let planner = Planner::new(Arc::clone(&drawn.instance), budget);
@@ -198,7 +198,7 @@ impl Proposal {
     /// What the city writes down: outcomes, inputs, and the plan last.
     pub fn decisions(
         &self,
-        round: Option<SubjectId>,
+        round: Option<RoundId>,
         known: &[KnownLines],
         frontier: ChangeHash,
     ) -> Vec<Decision> {
@@ -247,15 +247,15 @@ impl Answers<'_> {
     }
 
     /// The class an order of it was confirmed for before.
-    fn confirmed(&self, class: &Class) -> Option<SubjectId> {
+    fn confirmed(&self, class: &Class) -> Option<ClassId> {
         class.parts.iter().find_map(|part| self.drawn.joinable.get(&self.order(part.order)?).copied())
     }
 
     /// A new class is named after the plan and the first of its orders.
-    fn session(&self, class: &Class) -> SubjectId {
+    fn session(&self, class: &Class) -> ClassId {
         let first = class.parts.iter().map(|part| part.order).min().unwrap_or_default();
         let first = &self.instance().orders[first as usize].id;
-        SubjectId(short_hash(&[b"lianxiao-class-1", &self.plan.0, first.as_bytes()]))
+        ClassId(short_hash(&[b"lianxiao-class-1", &self.plan.0, first.as_bytes()]))
     }
 
     /// A class as it is to be confirmed; `None` where nothing about it is new.

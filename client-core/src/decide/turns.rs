@@ -4,9 +4,9 @@
 //! each branch has one sorted list, and only the heads of the lists compete.
 
 use super::figures::Figures;
-use crate::event::{ClaimLodged, EventRef};
-use crate::fold::{Lodged, SharedViews};
-use crate::ids::{BranchId, PersonId, SubjectId};
+use crate::domain::{ClaimLodged, Lodged, SharedViews};
+use crate::event::EventRef;
+use crate::ids::{AssetId, BranchId, TeacherId};
 use crate::time::Day;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +30,8 @@ pub struct Open<'a> {
 /// What a claim takes from others who want it on that day.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Wanted {
-    Teacher(PersonId, Day),
-    Asset(SubjectId, Day),
+    Teacher(TeacherId, Day),
+    Asset(AssetId, Day),
 }
 
 /// Claims that wait for their turn.

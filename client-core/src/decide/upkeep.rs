@@ -1,10 +1,12 @@
 //! What the arbiter writes beside answers, so that what it decides on holds: the release it runs, whose
 //! things are, which of several bytes under an id count, and the bytes that a decision was made on.
 
-use crate::event::{
-    ActorClosed, Basis, DecisionBasis, Draft, Event, EventRef, JointConfirmed, ReleaseAnnounced, Scope,
+use crate::domain::{
+    ActorClosed, DecisionBasis, Draft, Event, History, OwnerRecorded, ReleaseAnnounced, Releases,
+    RequestEvent, SharedViews,
 };
-use crate::fold::{History, Kept, Releases, SharedViews, Unfolded};
+use crate::event::{Basis, EventRef, Scope};
+use crate::history::{Kept, Unfolded};
 use crate::ids::{BranchId, ChangeHash};
 use crate::log::{Ledger, LogKey};
 use std::collections::BTreeSet;
@@ -19,7 +21,10 @@ pub fn upkeep(history: &History, views: &SharedViews, ledger: &Ledger) -> Vec<Ev
         let kinds = kinds.iter().map(|(kind, version)| ((*kind).to_owned(), *version)).collect();
         ReleaseAnnounced { number, kinds }.into()
     });
-    let records = views.owners.unrecorded().map(Event::from);
+    let unrecorded = views.owners.unrecorded();
+    let records = unrecorded
+        .filter_map(|(subject, unit, declaration)| OwnerRecorded::of(&subject, unit, declaration))
+        .map(Event::from);
     release.into_iter().chain(records).chain(closings(history, ledger)).collect()
 }
 
@@ -66,16 +71,15 @@ pub fn basis(history: &History, decisions: &[Draft]) -> Vec<Draft> {
 
 /// The claims and orders that a decision answers.
 fn subjects(event: &Event) -> Vec<EventRef> {
-    match event {
-        Event::ClaimReceived(it) => vec![it.claim],
-        Event::ClaimConfirmed(it) => vec![it.claim],
-        Event::ClaimWaitlisted(it) => vec![it.claim],
-        Event::ClaimRefused(it) => vec![it.claim],
-        Event::ClaimDisplaced(it) => vec![it.claim],
-        Event::RequestUnmet(it) => vec![it.request],
-        Event::JointConfirmed(JointConfirmed { parts, .. }) => {
-            parts.iter().map(|part| part.request).collect()
-        }
+    let Event::Request(said) = event else { return Vec::new() };
+    match said {
+        RequestEvent::Received(it) => vec![it.claim],
+        RequestEvent::Confirmed(it) => vec![it.claim],
+        RequestEvent::Waitlisted(it) => vec![it.claim],
+        RequestEvent::Refused(it) => vec![it.claim],
+        RequestEvent::Displaced(it) => vec![it.claim],
+        RequestEvent::Unmet(it) => vec![it.request],
+        RequestEvent::Joint(it) => it.parts.iter().map(|part| part.request).collect(),
         _ => Vec::new(),
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::BranchProfile;
+use crate::domain::BranchProfile;
 use crate::given::{Given, branch};
 use crate::identity::{SecretKey, city_id};
 use crate::log::MemoryShelf;

@@ -60,7 +60,7 @@ pub const MOST_TEXT_BYTES: usize = 4096;
 /// The largest count of people, seats or pieces.
 pub const MOST_COUNT: u32 = 1_000_000;
 /// Most elements of a list in a decision; a change holds no more than that anyway.
-pub(super) const MOST_ELEMENTS: usize = 5_000;
+pub(crate) const MOST_ELEMENTS: usize = 5_000;
 const MOST_KIND_BYTES: usize = 64;
 /// The most half-days in one list; a week has fourteen.
 const MOST_HALF_DAYS: usize = 100;
@@ -75,27 +75,27 @@ fn hold(holds: bool, field: &'static str, limit: impl FnOnce() -> Limit) -> Chec
 }
 
 /// A whole number.
-pub(super) fn number(field: &'static str, value: impl Into<u64>, range: RangeInclusive<u64>) -> Checked {
+pub(crate) fn number(field: &'static str, value: impl Into<u64>, range: RangeInclusive<u64>) -> Checked {
     hold(range.contains(&value.into()), field, || Limit::Number(*range.start(), *range.end()))
 }
 
 /// A count of people, seats or pieces.
-pub(super) fn count(field: &'static str, value: u32) -> Checked {
+pub(crate) fn count(field: &'static str, value: u32) -> Checked {
     number(field, value, 0..=MOST_COUNT.into())
 }
 
 /// A date.
-pub(super) fn day(field: &'static str, day: Day) -> Checked {
+pub(crate) fn day(field: &'static str, day: Day) -> Checked {
     hold(DAYS.contains(&day.0), field, || Limit::Day)
 }
 
 /// A moment.
-pub(super) fn moment(field: &'static str, moment: Millis) -> Checked {
+pub(crate) fn moment(field: &'static str, moment: Millis) -> Checked {
     hold((-MOST_MILLIS..=MOST_MILLIS).contains(&moment.0), field, || Limit::Moment)
 }
 
 /// A time of teaching.
-pub(super) fn slot(field: &'static str, slot: &Slot) -> Checked {
+pub(crate) fn slot(field: &'static str, slot: &Slot) -> Checked {
     day(field, slot.day)?;
     let (start, length) = (u32::from(slot.start_minute), u32::from(slot.duration_minutes));
     let within = start < MINUTES_A_DAY && start.saturating_add(length) <= MINUTES_A_DAY;
@@ -103,23 +103,23 @@ pub(super) fn slot(field: &'static str, slot: &Slot) -> Checked {
 }
 
 /// Half-days of a week.
-pub(super) fn half_days(field: &'static str, half_days: &[HalfDay]) -> Checked {
+pub(crate) fn half_days(field: &'static str, half_days: &[HalfDay]) -> Checked {
     list(field, half_days, MOST_HALF_DAYS)?;
     half_days.iter().try_for_each(|half_day| number(field, half_day.weekday, 0..=6))
 }
 
 /// A list.
-pub(super) fn list<T>(field: &'static str, list: &[T], most: usize) -> Checked {
+pub(crate) fn list<T>(field: &'static str, list: &[T], most: usize) -> Checked {
     hold(list.len() <= most, field, || Limit::Elements(most))
 }
 
 /// A name.
-pub(super) fn name(field: &'static str, name: &str) -> Checked {
+pub(crate) fn name(field: &'static str, name: &str) -> Checked {
     text_of(field, name, MOST_NAME_BYTES)
 }
 
 /// A text.
-pub(super) fn text(field: &'static str, text: &str) -> Checked {
+pub(crate) fn text(field: &'static str, text: &str) -> Checked {
     text_of(field, text, MOST_TEXT_BYTES)
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
 }
 
 /// A kind's name, of whatever release.
-pub(super) fn kind_name(field: &'static str, kind: &str) -> Checked {
+pub(crate) fn kind_name(field: &'static str, kind: &str) -> Checked {
     let is_part =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_');
     hold(kind.len() <= MOST_KIND_BYTES, field, || Limit::Bytes(MOST_KIND_BYTES))?;

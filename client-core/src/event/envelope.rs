@@ -1,8 +1,9 @@
 //! The envelope around every event, and its MessagePack form.
 
-use super::{Checked, Event, EventRef, bounds};
+use super::{Checked, EventRef, bounds, packed, read_body};
 use crate::ids::{ActionId, BranchId, DeviceId, UserId};
 use crate::time::{Millis, Stamp};
+use client_core_macros::Packed;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_bytes::ByteBuf;
 
@@ -10,7 +11,7 @@ use serde_bytes::ByteBuf;
 ///
 /// In the log this is a MessagePack array in field order with shortest integers, no floats and no maps.
 /// The body stays bytes here, so that kinds a node does not know are kept and forwarded untouched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
 pub struct Envelope {
     /// Dotted name of the kind, e.g. `teacher.offered`.
     pub kind: String,
@@ -50,29 +51,17 @@ pub enum DecodeError {
         /// What the decoder met.
         reason: String,
     },
-    /// Another encoding of the same value than the one canonical encoding.
-    #[error("{kind} is not in canonical encoding")]
-    NotCanonical {
-        /// The kind in the envelope.
-        kind: String,
-    },
 }
 
 impl Envelope {
     /// The bytes that go into the log.
     pub fn encode(&self) -> Vec<u8> {
-        rmp_serde::to_vec(self).expect("an envelope always encodes")
+        packed(self)
     }
 
-    /// Reads an envelope and its payload; unknown kinds give [`Event::Unknown`].
-    pub fn decode(bytes: &[u8]) -> Result<(Self, Event), DecodeError> {
-        let envelope: Self =
-            rmp_serde::from_slice(bytes).map_err(|e| DecodeError::Envelope(e.to_string()))?;
-        if envelope.encode() != bytes {
-            return Err(DecodeError::NotCanonical { kind: envelope.kind });
-        }
-        let event = Event::decode_body(&envelope.kind, envelope.version, &envelope.body)?;
-        Ok((envelope, event))
+    /// Reads an envelope. Its body is read by [`super::Statement::decode`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        read_body(bytes).map_err(|error| DecodeError::Envelope(error.to_string()))
     }
 
     /// Whether its own fields lie within bounds. Its stamp needs none: one that is far ahead is corrected.

@@ -1,10 +1,12 @@
 //! What a kind says about itself, beside its struct: who may say it, of what, and within which bounds.
 
-use super::{Checked, EventRef};
-use crate::ids::{BranchId, PersonId, SubjectId};
+use super::{Checked, DecodeError, EventRef, Packed, Ruling, Scope, Shape, packed};
+use crate::ids::{AssetId, BranchId, ClassId, TeacherId};
 use crate::time::Day;
 use serde::{Serialize, Serializer};
+use std::any::Any;
 use std::fmt;
+use std::str::FromStr;
 
 /// Whose word an event of a kind is. The city's importer speaks for the branch that the document names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +25,11 @@ pub enum Speaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// A teacher.
-    Teacher(PersonId),
+    Teacher(TeacherId),
     /// A room, equipment or an on-site point.
-    Asset(SubjectId),
+    Asset(AssetId),
     /// A class.
-    Class(SubjectId),
+    Class(ClassId),
     /// An order or claim; the branch in its document owns it.
     Request(EventRef),
 }
@@ -37,7 +39,8 @@ impl Subject {
     pub fn id(&self) -> Option<[u8; 16]> {
         match self {
             Self::Teacher(id) => Some(id.0),
-            Self::Asset(id) | Self::Class(id) => Some(id.0),
+            Self::Asset(id) => Some(id.0),
+            Self::Class(id) => Some(id.0),
             Self::Request(_) => None,
         }
     }
@@ -51,6 +54,21 @@ impl fmt::Display for Subject {
             Self::Asset(id) => write!(f, "asset:{id}"),
             Self::Class(id) => write!(f, "class:{id}"),
             Self::Request(event) => write!(f, "request:{event}"),
+        }
+    }
+}
+
+impl FromStr for Subject {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("not a subject: {text:?}; it reads sort:id");
+        let (sort, id) = text.split_once(':').ok_or_else(wrong)?;
+        match sort {
+            "teacher" => id.parse().map(Self::Teacher).map_err(|_| wrong()),
+            "asset" => id.parse().map(Self::Asset).map_err(|_| wrong()),
+            "class" => id.parse().map(Self::Class).map_err(|_| wrong()),
+            "request" => id.parse().map(Self::Request),
+            _ => Err(wrong()),
         }
     }
 }
@@ -69,11 +87,20 @@ pub enum Register {
     /// What was declared of a subject.
     Declared(Subject),
     /// What a unit recorded of a class.
-    Held(SubjectId, BranchId),
+    Held(ClassId, BranchId),
 }
 
-/// One kind of event.
-pub trait Kind {
+/// One kind of event, in the version that this release writes.
+pub trait Kind: Packed + Any + fmt::Debug {
+    /// Its dotted name, e.g. `teacher.offered`.
+    const NAME: &'static str;
+
+    /// Version of the layout of its body.
+    const VERSION: u16 = 1;
+
+    /// The documents that it stands in.
+    const SCOPE: Scope;
+
     /// Who may say it.
     const SPEAKER: Speaker;
 
@@ -95,7 +122,125 @@ pub trait Kind {
         None
     }
 
+    /// What it says of other events: of their authors, their order, whose they may be.
+    fn ruling(&self) -> Option<Ruling<'_>> {
+        None
+    }
+
     /// Whether every field is something that can be meant. The bounds of a released version never change:
     /// all programs set the same events aside.
     fn bounds(&self) -> Checked;
+}
+
+/// The body of a version that this release reads and no longer writes; its fields are never edited.
+pub trait Older: Packed {
+    /// The version.
+    const VERSION: u16;
+
+    /// The kind as it is written today.
+    type Now: Kind + From<Self>;
+}
+
+/// A body of whatever kind.
+pub trait Body: fmt::Debug {
+    /// What the kind says of itself.
+    fn info(&self) -> KindInfo;
+    /// The body itself, to be read as one kind.
+    fn as_any(&self) -> &dyn Any;
+    /// [`Kind::subject`]
+    fn subject(&self) -> Option<Subject>;
+    /// [`Kind::register`]
+    fn register(&self, unit: BranchId) -> Option<Register>;
+    /// [`Kind::fact_day`]
+    fn fact_day(&self) -> Option<Day>;
+    /// [`Kind::ruling`]
+    fn ruling(&self) -> Option<Ruling<'_>>;
+    /// [`Kind::bounds`]
+    fn bounds(&self) -> Checked;
+    /// Its bytes.
+    fn encode(&self) -> Vec<u8>;
+}
+
+impl<K: Kind> Body for K {
+    fn info(&self) -> KindInfo {
+        KindInfo::of::<K>()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn subject(&self) -> Option<Subject> {
+        Kind::subject(self)
+    }
+
+    fn register(&self, unit: BranchId) -> Option<Register> {
+        Kind::register(self, unit)
+    }
+
+    fn fact_day(&self) -> Option<Day> {
+        Kind::fact_day(self)
+    }
+
+    fn ruling(&self) -> Option<Ruling<'_>> {
+        Kind::ruling(self)
+    }
+
+    fn bounds(&self) -> Checked {
+        Kind::bounds(self)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        packed(self)
+    }
+}
+
+/// What a kind says of itself, whatever an event of it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct KindInfo {
+    /// [`Kind::NAME`]
+    pub name: &'static str,
+    /// [`Kind::VERSION`]
+    pub version: u16,
+    /// [`Kind::SCOPE`]
+    pub scope: Scope,
+    /// [`Kind::SPEAKER`]
+    pub speaker: Speaker,
+    /// [`Kind::DECLARES`]
+    pub declares: bool,
+    /// What its body looks like.
+    pub shape: fn() -> Shape,
+}
+
+impl KindInfo {
+    /// Of one kind.
+    pub const fn of<K: Kind>() -> Self {
+        Self {
+            name: K::NAME,
+            version: K::VERSION,
+            scope: K::SCOPE,
+            speaker: K::SPEAKER,
+            declares: K::DECLARES,
+            shape: K::shape,
+        }
+    }
+
+    /// Of a version that is no longer written.
+    pub const fn of_older<O: Older>() -> Self {
+        Self { version: O::VERSION, shape: O::shape, ..Self::of::<O::Now>() }
+    }
+
+    /// Name and version, which stand in the envelope.
+    pub const fn id(&self) -> (&'static str, u16) {
+        (self.name, self.version)
+    }
+}
+
+/// A decoded event, whatever its kind: what the layers that know no kind ask of it.
+pub trait Statement: Clone + fmt::Debug {
+    /// Reads a body; an older version gives what it means today, an unknown kind or version `None`.
+    fn decode(kind: &str, version: u16, body: &[u8]) -> Result<Option<Self>, DecodeError>;
+
+    /// What was said.
+    fn body(&self) -> &dyn Body;
 }

@@ -1,12 +1,58 @@
-//! Rulings: the city's decisions on what already stands in the log. They change no line, only how the
-//! fold takes what is on it.
+//! What an event says of other events, as the history understands it, whatever its kind.
 
-use super::{Checked, DocumentId, Kind, Speaker, bounds};
-use crate::ids::{ActorId, ChangeHash, DeviceId, PublicKey};
+use super::{DocumentId, EventRef, Subject};
+use crate::ids::{ActorId, BranchId, ChangeHash, DeviceId, PublicKey};
+use client_core_macros::Packed;
 use serde::{Deserialize, Serialize};
 
+/// A word on other events. Only the arbiter's counts.
+#[derive(Clone, Copy, Debug)]
+pub enum Ruling<'a> {
+    /// A device was enrolled with this key.
+    Enrolled(DeviceId, PublicKey),
+    /// A device is no longer trusted, beyond what is accepted of it.
+    Revoked(Named, &'a [Accepted]),
+    /// What an actor wrote between two changes counts otherwise.
+    OnLine(DocumentId, ActorId, OnLine<'a>),
+    /// A unit exists.
+    Unit(BranchId),
+    /// The city recorded whose a thing is.
+    Owner(Subject, BranchId),
+    /// A thing goes to another unit; of the owner before it counts what is accepted.
+    Transferred(Subject, BranchId, &'a [KnownLines]),
+    /// A thing is the city's, whoever declared it.
+    OfTheCity(Subject),
+    /// Decisions were made on these bytes.
+    Basis(&'a [Basis]),
+    /// The decisions that follow are of this epoch.
+    Term(u64),
+}
+
+/// What is said of an actor's changes in a document.
+#[derive(Clone, Copy, Debug)]
+pub enum OnLine<'a> {
+    /// From one change to another, quarantine is lifted.
+    Released(ChangeHash, ChangeHash),
+    /// From one change to another, quarantine is for good.
+    Rejected(ChangeHash, ChangeHash),
+    /// From one change to another, stamps are moved by so many milliseconds.
+    Corrected(ChangeHash, ChangeHash, i64),
+    /// Only what leads to these changes counts, and what follows the first.
+    Closed(&'a [ChangeHash]),
+}
+
+/// Whom a revocation names. Whoever issues a certificate chooses the device's id, so that two keys may stand
+/// under one: the key decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The device.
+    pub device: DeviceId,
+    /// Its key; none in the first version of the ruling.
+    pub key: Option<PublicKey>,
+}
+
 /// Up to where one actor's changes in a document are accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
 pub struct Accepted {
     /// The document.
     pub document: DocumentId,
@@ -16,128 +62,31 @@ pub struct Accepted {
     pub heads: Vec<ChangeHash>,
 }
 
-/// A device's key is no longer trusted. What is not up to an accepted head is in quarantine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeviceRevoked {
-    /// The device, as its certificate names it. Whoever issued the certificate chose this id, so that two
-    /// keys may stand under one.
-    pub device: DeviceId,
-    /// Its key; of a branch node also those it certified that no `device.enrolled` names. Version 1 named
-    /// none: it meant every key under the id, and those that the key enrolled under it certified.
-    pub key: Option<PublicKey>,
-    /// Why, in a person's words.
-    pub reason: String,
-    /// What is accepted of it.
-    pub accepted: Vec<Accepted>,
+/// Where a line stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+pub struct KnownHead {
+    /// Sequence number of its last change.
+    pub seq: u64,
+    /// Hash of its last change.
+    pub hash: ChangeHash,
 }
 
-/// Version 1 of [`DeviceRevoked`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeviceRevoked1 {
-    /// The device.
-    pub device: DeviceId,
-    /// Why.
-    pub reason: String,
-    /// What is accepted of it.
-    pub accepted: Vec<Accepted>,
-}
-
-impl From<DeviceRevoked1> for DeviceRevoked {
-    fn from(DeviceRevoked1 { device, reason, accepted }: DeviceRevoked1) -> Self {
-        Self { device, key: None, reason, accepted }
-    }
-}
-
-/// Changes in quarantine count after all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuarantineReleased {
+/// How far one actor's lines in a document were known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+pub struct KnownLines {
     /// The document.
     pub document: DocumentId,
     /// The actor.
     pub actor: ActorId,
-    /// The first change.
-    pub from: ChangeHash,
-    /// The last change, on the same line.
-    pub to: ChangeHash,
+    /// The last change of each line.
+    pub heads: Vec<KnownHead>,
 }
 
-/// Changes in quarantine never count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuarantineRejected {
-    /// The document.
-    pub document: DocumentId,
-    /// The actor.
-    pub actor: ActorId,
-    /// The first change.
-    pub from: ChangeHash,
-    /// The last change, on the same line.
-    pub to: ChangeHash,
-}
-
-/// A clock was wrong: these changes are ordered as if it had shown another time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClockCorrected {
-    /// The document.
-    pub document: DocumentId,
-    /// The actor.
-    pub actor: ActorId,
-    /// The first change.
-    pub from: ChangeHash,
-    /// The last change, on the same line.
-    pub to: ChangeHash,
-    /// Added to the stamps as they were written.
-    pub offset_millis: i64,
-}
-
-/// An actor wrote too many lines. What the city held of them counts, the first goes on, the rest ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActorClosed {
-    /// The document.
-    pub document: DocumentId,
-    /// The actor.
-    pub actor: ActorId,
-    /// Where each line stood at the city; the first is the line that goes on.
-    pub keep: Vec<ChangeHash>,
-}
-
-impl Kind for DeviceRevoked {
-    const SPEAKER: Speaker = Speaker::Arbiter;
-
-    fn bounds(&self) -> Checked {
-        let Self { device: _, key: _, reason, accepted } = self;
-        bounds::text("reason", reason)?;
-        bounds::list("accepted", accepted, bounds::MOST_ELEMENTS)
-    }
-}
-
-impl Kind for QuarantineReleased {
-    const SPEAKER: Speaker = Speaker::Arbiter;
-
-    fn bounds(&self) -> Checked {
-        Ok(())
-    }
-}
-
-impl Kind for QuarantineRejected {
-    const SPEAKER: Speaker = Speaker::Arbiter;
-
-    fn bounds(&self) -> Checked {
-        Ok(())
-    }
-}
-
-impl Kind for ClockCorrected {
-    const SPEAKER: Speaker = Speaker::Arbiter;
-
-    fn bounds(&self) -> Checked {
-        Ok(())
-    }
-}
-
-impl Kind for ActorClosed {
-    const SPEAKER: Speaker = Speaker::Arbiter;
-
-    fn bounds(&self) -> Checked {
-        bounds::list("keep", &self.keep, bounds::MOST_ELEMENTS)
-    }
+/// The bytes of one event that a decision was made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+pub struct Basis {
+    /// The event.
+    pub event: EventRef,
+    /// SHA-256 over its id and bytes.
+    pub hash: ChangeHash,
 }

@@ -1,15 +1,16 @@
 //! One event of every kind, about things that are handed in.
 
 use super::*;
+use crate::event::{Accepted, Basis, KnownHead, KnownLines, Scope};
 
 /// What the samples speak of.
 #[derive(Clone, Copy)]
 pub struct Named {
-    pub teacher: PersonId,
-    pub asset: SubjectId,
-    pub class: SubjectId,
-    pub course: SubjectId,
-    pub learner: PersonId,
+    pub teacher: TeacherId,
+    pub asset: AssetId,
+    pub class: ClassId,
+    pub course: CourseId,
+    pub learner: LearnerId,
     pub order: EventRef,
     pub claim: EventRef,
     pub action: ActionId,
@@ -25,7 +26,7 @@ pub fn samples(of: &Named) -> Vec<Event> {
     let reason = || Reason { other: Some(claim), own_figure: Some(3), ..Reason::plain(ReasonCode::Draw) };
     let alternatives = || vec![Alternative { teacher: Some(teacher), asset: Some(asset), slot }];
     let known = || vec![KnownLines { document, actor, heads: vec![KnownHead { seq: 3, hash }] }];
-    let planning = crate::fold::Planning::default().0;
+    let planning = crate::domain::Planning::default().0;
     let calendar = CalendarDay { day, follows: Some(4) };
     let travel = TravelTime { a: branch(1), b: branch(2), minutes: 30 };
     let text = || "示例".to_owned();
@@ -106,11 +107,11 @@ pub fn samples(of: &Named) -> Vec<Event> {
         super::course().into(),
         CourseDelisted { course, reason: text() }.into(),
         TeacherApproved { teacher, courses: vec![course] }.into(),
-        TeacherMerged { kept: teacher, merged: PersonId([8; 16]) }.into(),
+        TeacherMerged { kept: teacher, merged: TeacherId([8; 16]) }.into(),
         ArbiterTerm { epoch: 1, number: 1, parent: hash }.into(),
-        RoundOpened { round: class, number: 1, opened: now, closes: now, seed_hash: hash }.into(),
-        RoundDecided { round: class, seed: hash, frontier: hash }.into(),
-        ClaimReceived { claim, at: now, mode: DecisionMode::Daily, round: Some(class) }.into(),
+        RoundOpened { round: RoundId(class.0), number: 1, opened: now, closes: now, seed_hash: hash }.into(),
+        RoundDecided { round: RoundId(class.0), seed: hash, frontier: hash }.into(),
+        ClaimReceived { claim, at: now, mode: DecisionMode::Daily, round: Some(RoundId(class.0)) }.into(),
         ClaimConfirmed { claim, reason: reason() }.into(),
         ClaimWaitlisted { claim, position: 1, reason: reason(), alternatives: alternatives() }.into(),
         ClaimRefused { claim, reason: reason(), alternatives: alternatives() }.into(),
@@ -142,7 +143,7 @@ pub fn samples(of: &Named) -> Vec<Event> {
         .into(),
         PlanInputs { known: known() }.into(),
         PlanDecided {
-            round: Some(class),
+            round: Some(RoundId(class.0)),
             at: now,
             planner: 1,
             steps: 5,
@@ -163,10 +164,11 @@ pub fn samples(of: &Named) -> Vec<Event> {
         ClockCorrected { document, actor, from: hash, to: hash, offset_millis: -60_000 }.into(),
         ActorClosed { document, actor, keep: vec![hash] }.into(),
         ReleaseAnnounced { number: 1, kinds: vec![("x.new".to_owned(), 1)] }.into(),
-        OwnerRecorded { sort: Owned::Asset, subject: asset, unit: branch(1), declaration: hash }.into(),
+        OwnerRecorded { sort: Owned::Asset, subject: SubjectId(asset.0), unit: branch(1), declaration: hash }
+            .into(),
         OwnerTransferred {
             sort: Owned::Asset,
-            subject: asset,
+            subject: SubjectId(asset.0),
             unit: branch(1),
             accepted: known(),
             reason: text(),
@@ -182,10 +184,10 @@ pub fn nobodys() -> Named {
     let event = |n| EventRef { document, actor: ActorId([4; 16]), event: EventId([n; 16]) };
     Named {
         teacher: TEACHER,
-        asset: SubjectId([20; 16]),
-        class: SubjectId([21; 16]),
+        asset: AssetId([20; 16]),
+        class: ClassId([21; 16]),
         course: COURSE,
-        learner: PersonId([22; 16]),
+        learner: LearnerId([22; 16]),
         order: event(23),
         claim: event(24),
         action: ActionId([25; 16]),

@@ -335,7 +335,7 @@ fn read_shapes(reader: &mut Reader<'_>) -> Result<Vec<Vec<(Type, usize)>>, &'sta
 
 #[cfg(test)]
 mod tests {
-    use crate::event::{BenchField, BenchRecorded};
+    use crate::domain::{BenchField, BenchRecorded};
     use crate::ids::EventId;
     use crate::log::{Put, pack, unpack};
     use proptest::prelude::*;
@@ -349,7 +349,7 @@ mod tests {
         ];
         let body = (prop::collection::vec(field, 0..20), "[甲乙丙]{1,2}").prop_map(|(fields, course)| {
             let (kind, branch) = ("attendance".to_owned(), "b00".to_owned());
-            rmp_serde::to_vec(&BenchRecorded { kind, branch, course, fields }).unwrap()
+            crate::event::packed(&BenchRecorded { kind, branch, course, fields })
         });
         let nested = (body, any::<u64>(), any::<bool>(), prop::option::of(any::<[u8; 16]>())).prop_map(
             |(body, number, flag, id)| {

@@ -4,7 +4,8 @@ mod refusing;
 mod segments;
 
 use super::*;
-use crate::event::{Draft, Scope};
+use crate::domain::Draft;
+use crate::event::Scope;
 use crate::given::{Given, branch};
 use crate::ids::BranchId;
 use crate::sync::{Frame, PROTOCOL, Refusal};
@@ -440,14 +441,14 @@ fn a_tampered_run_in_a_segment_harms_its_own_line_and_no_other() {
 fn a_revoked_device_hands_in_what_it_holds_and_receives_nothing() {
     let mut given = Given::nothing();
     let device = given.certificate(branch(1)).1.device;
-    given.city(crate::event::DeviceRevoked {
+    given.city(crate::domain::DeviceRevoked {
         device,
         key: None,
         reason: "被盗".into(),
         accepted: Vec::new(),
     });
     let rulings = given.history().rulings().clone();
-    let admitted = || crate::event::BranchAdmitted { branch: branch(2), name: "广陈镇".into() };
+    let admitted = || crate::domain::BranchAdmitted { branch: branch(2), name: "广陈镇".into() };
     // Revoked while it is connected, and before it connects; with a place in the feed and without.
     for (during, with_cursor) in [(true, true), (false, true), (false, false)] {
         let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);

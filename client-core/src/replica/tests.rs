@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::Draft;
+use crate::domain::{AnnounceSession, Draft, LodgeClaim, SetProfile};
 use crate::given::{Given, TEACHER, USER, branch, claim, course, slot};
 use crate::ids::BranchId;
 use crate::peer::tests::node::{NOW, Node};
@@ -11,17 +11,11 @@ fn office() -> (Enrolment, SecretKey, Given) {
 }
 
 fn order() -> Command {
-    Command::AnnounceSession(crate::event::SessionAnnounced {
-        session: crate::ids::SubjectId([0; 16]),
-        course: crate::given::COURSE,
-        teacher: None,
-        venue: None,
-        slot: slot("2026-12-14", 540),
-        headcount: 20,
-    })
+    let (course, slot) = (crate::given::COURSE, slot("2026-12-14", 540));
+    AnnounceSession { course, teacher: None, venue: None, slot, headcount: 20 }.into()
 }
 
-type Answer = Result<Vec<EventRef>, (String, String)>;
+type Answer = Result<Vec<EventRef>, NotDone>;
 
 /// Carries out everything the replica wants but the wire; gives back its answers and what it says.
 fn settle(replica: &mut Replica, disk: &mut Vec<Record>, now: Millis) -> (Vec<Answer>, Vec<Vec<u8>>) {
@@ -65,7 +59,7 @@ fn an_event_is_answered_only_when_it_is_durable_and_survives_a_restart() {
     let (enrolment, key, given) = office();
     let (now, mut disk) = (given.now, Vec::new());
     let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), now).unwrap();
-    let profile = Command::SetProfile { registered: 600 };
+    let profile = SetProfile { registered: 600 }.into();
     replica.handle(Input::Command { id: 1, command: profile, entropy: [1; 32] }, now);
     assert_eq!(replica.unsent().len(), 0, "nothing counts before it is durable");
     let (answers, _) = settle(&mut replica, &mut disk, now);
@@ -81,12 +75,12 @@ fn what_a_full_disk_refused_never_happened() {
     let (enrolment, key, given) = office();
     let (now, mut disk) = (given.now, Vec::new());
     let mut replica = Replica::open(enrolment, key, Vec::new(), now).unwrap();
-    let profile = |registered| Command::SetProfile { registered };
+    let profile = |registered| SetProfile { registered }.into();
     replica.handle(Input::Command { id: 1, command: profile(600), entropy: [1; 32] }, now);
     let Some(Effect::Persist { token, .. }) = replica.poll() else { panic!("nothing to persist") };
     replica.handle(Input::NotPersisted(token, "quota".into()), now);
     let (answers, _) = settle(&mut replica, &mut disk, now);
-    assert_eq!(answers[0].as_ref().unwrap_err().0, "not_saved");
+    assert_eq!(answers[0], Err(NotDone::NotSaved("quota".into())));
     assert!(replica.unsent().is_empty() && replica.views().branches.branches.is_empty());
     // The line goes on where it stood: the next change is its first.
     replica.handle(Input::Command { id: 2, command: profile(601), entropy: [2; 32] }, now);
@@ -100,7 +94,7 @@ fn a_record_torn_from_the_end_loses_only_itself() {
     let (now, mut disk) = (given.now, Vec::new());
     let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), now).unwrap();
     for (id, registered) in [(1, 600), (2, 601)] {
-        let command = Command::SetProfile { registered };
+        let command = SetProfile { registered }.into();
         replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, now);
         settle(&mut replica, &mut disk, now);
     }
@@ -114,13 +108,13 @@ fn a_record_torn_from_the_end_loses_only_itself() {
 fn a_command_that_cannot_be_meant_is_refused_with_its_code() {
     let (enrolment, key, given) = office();
     let mut replica = Replica::open(enrolment, key, Vec::new(), given.now).unwrap();
-    let unknown = Command::LodgeClaim(claim(TEACHER, slot("2026-12-14", 540)));
+    let unknown = LodgeClaim::from(claim(TEACHER, slot("2026-12-14", 540))).into();
     for (id, command) in [(1, unknown), (2, order())] {
         replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, given.now);
     }
     let (answers, _) = settle(&mut replica, &mut Vec::new(), given.now);
-    let codes: Vec<&str> = answers.iter().map(|answer| answer.as_ref().unwrap_err().0.as_str()).collect();
-    assert_eq!(codes, ["unknown", "unknown"]);
+    let is_unknown = |answer: &Answer| matches!(answer, Err(NotDone::Refused(Refusal::Unknown { .. })));
+    assert!(answers.len() == 2 && answers.iter().all(is_unknown), "{answers:?}");
 }
 
 #[test]
@@ -134,7 +128,7 @@ fn a_device_that_only_listened_writes_above_what_it_heard_also_offline_after_a_r
     let decision = replica.shared.ordered()[0].stamp;
     let later = Millis(NOW.0 + 3 * Millis::DAY);
     let mut again = Replica::open(enrolment, key, disk, later).unwrap();
-    let command = Command::SetProfile { registered: 600 };
+    let command = SetProfile { registered: 600 }.into();
     again.handle(Input::Command { id: 1, command, entropy: [1; 32] }, later);
     let event = settle(&mut again, &mut Vec::new(), later).0[0].as_ref().unwrap()[0];
     let stamp = again.entry(&event).unwrap().stamp;

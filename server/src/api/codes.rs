@@ -6,7 +6,7 @@ use crate::sync::now;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use client_core::event::Role;
+use client_core::identity::Role;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]

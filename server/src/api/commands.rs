@@ -6,7 +6,7 @@ use crate::sync::now;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use client_core::command::Command;
+use client_core::domain::Command;
 use client_core::event::EventRef;
 use client_core::ids::UserId;
 use serde::Serialize;

@@ -5,33 +5,25 @@ use crate::error::Problem;
 use crate::node::{Digests, Status, Whereabouts};
 use axum::Json;
 use axum::extract::{Path, State};
+use client_core::domain::SharedViews;
 use serde_json::{Value, json};
 
 pub async fn view(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let views = app.node.shared_views().await?;
-    let value = match name.as_str() {
-        "branches" => json!(views.branches),
-        "teachers" => json!({ "teachers": views.teachers.teachers, "people": views.teachers.people(),
-            "likely_duplicates": views.teachers.likely_duplicates() }),
-        "courses" => json!(views.courses),
-        "resources" => json!(views.resources),
-        "requests" => json!(views.requests),
-        "sessions" => json!(views.sessions),
-        "schedule" => json!(views.bookings),
-        "anomalies" => json!(views.anomalies),
-        other => {
-            let known = "branches, teachers, courses, resources, requests, sessions, schedule, anomalies";
-            return Err(Problem::not_found(format!("no view is named {other}; there are: {known}")));
-        }
-    };
-    Ok(Json(value))
+    let found = views.named(&name).map(Json);
+    found.ok_or_else(|| {
+        let known = SharedViews::NAMES.join(", ");
+        Problem::not_found(format!("no view is named {name}; there are: {known}"))
+    })
 }
 
 /// The rosters of the node's own branch: ids and groups, no names.
 pub async fn rosters(State(app): State<App>) -> Result<Json<Value>, Problem> {
     let rosters = app.node.rosters(app.node.branch()).await?;
-    Ok(Json(json!({ "learners": rosters.learners, "person_times": rosters.person_times(),
-        "imports": rosters.imports })))
+    Ok(Json(
+        json!({ "learners": rosters.learners.learners, "person_times": rosters.attendance.person_times(),
+        "imports": rosters.imports.applied }),
+    ))
 }
 
 pub async fn digests(State(app): State<App>) -> Result<Json<Digests>, Problem> {

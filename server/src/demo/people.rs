@@ -2,7 +2,7 @@
 
 use super::DemoError;
 use crate::dice::Dice;
-use client_core::ids::{BranchId, PersonId, SubjectId};
+use client_core::ids::{BranchId, CourseId, TeacherId};
 use client_core::time::{Day, HalfDay, Slot};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Wish {
     /// Who.
-    pub teacher: PersonId,
+    pub teacher: TeacherId,
     /// The teacher's name.
     pub name: String,
     /// For what.
-    pub course: SubjectId,
+    pub course: CourseId,
     /// When.
     pub slot: Slot,
 }
@@ -37,9 +37,9 @@ pub fn wanted_teacher(
             let day = (0..7).map(|n| first.plus(n)).find(|day| day.weekday() == window.weekday)?;
             let start_minute = if window.afternoon { 14 * 60 } else { 9 * 60 };
             Some(Wish {
-                teacher: PersonId::from_hex(id).ok()?,
+                teacher: TeacherId::from_hex(id).ok()?,
                 name: teacher["name"].as_str()?.to_owned(),
-                course: SubjectId::from_hex(teacher["approved"][0].as_str()?).ok()?,
+                course: CourseId::from_hex(teacher["approved"][0].as_str()?).ok()?,
                 slot: Slot { day, start_minute, duration_minutes: 90 },
             })
         })
@@ -51,16 +51,16 @@ pub fn wanted_teacher(
 }
 
 /// The courses most teachers may teach, the most taught first.
-pub fn popular_courses(teachers: &Value) -> Vec<SubjectId> {
-    let mut count: BTreeMap<SubjectId, usize> = BTreeMap::new();
+pub fn popular_courses(teachers: &Value) -> Vec<CourseId> {
+    let mut count: BTreeMap<CourseId, usize> = BTreeMap::new();
     for (_, teacher) in objects(&teachers["teachers"]) {
         for course in texts(&teacher["approved"]) {
-            if let Ok(course) = SubjectId::from_hex(course) {
+            if let Ok(course) = CourseId::from_hex(course) {
                 *count.entry(course).or_default() += 1;
             }
         }
     }
-    let mut courses: Vec<(usize, SubjectId)> = count.into_iter().map(|(course, n)| (n, course)).collect();
+    let mut courses: Vec<(usize, CourseId)> = count.into_iter().map(|(course, n)| (n, course)).collect();
     courses.sort_unstable_by(|a, b| b.cmp(a));
     courses.into_iter().map(|(_, course)| course).collect()
 }

@@ -9,9 +9,11 @@ use crate::client::{Client, ClientError};
 use crate::dice::Dice;
 use crate::import::{self, Counts};
 use crate::sync::now;
-use client_core::command::{CheckedIn, Command};
-use client_core::event::{CheckIn, ClaimLodged, RequestLodged, Role, SessionAnnounced};
-use client_core::ids::{BranchId, PersonId, SubjectId};
+use client_core::domain::{
+    AnnounceSession, CheckIn, CheckInLearners, CheckedIn, Command, LodgeClaim, LodgeRequest, RecordTaught,
+};
+use client_core::identity::Role;
+use client_core::ids::{BranchId, ClassId, CourseId, LearnerId};
 use client_core::time::Slot;
 use serde_json::Value;
 use std::path::Path;
@@ -143,35 +145,34 @@ async fn hold_classes(world: &World, dice: &mut Dice) -> Result<usize, DemoError
     for branch in &world.branches {
         let client = branch.node.client();
         let rosters = get(client, "/api/rosters").await?;
-        let learners: Vec<PersonId> =
-            objects(&rosters["learners"]).filter_map(|(id, _)| PersonId::from_hex(id).ok()).collect();
+        let learners: Vec<LearnerId> =
+            objects(&rosters["learners"]).filter_map(|(id, _)| LearnerId::from_hex(id).ok()).collect();
         let count = (15 + dice.below(20)).min(learners.len());
         let first = dice.below(learners.len() - count + 1);
         let courses = get(client, "/api/views/courses").await?;
-        let ids: Vec<SubjectId> =
-            objects(&courses["courses"]).filter_map(|(id, _)| SubjectId::from_hex(id).ok()).collect();
+        let ids: Vec<CourseId> =
+            objects(&courses["courses"]).filter_map(|(id, _)| CourseId::from_hex(id).ok()).collect();
         let today = now().day();
-        let announce = SessionAnnounced {
-            session: SubjectId([0; 16]),
+        let announce = AnnounceSession {
             course: ids[dice.below(ids.len())],
             teacher: None,
             venue: None,
             slot: Slot { day: today, start_minute: 9 * 60, duration_minutes: 90 },
             headcount: count as u32,
         };
-        let announced = command(client, &Command::AnnounceSession(announce)).await?;
+        let announced = command(client, &Command::from(announce)).await?;
         let sessions = get(client, "/api/views/sessions").await?;
         let session = objects(&sessions["sessions"])
             .find(|(_, by)| objects(by).any(|(_, session)| session["source"] == announced["events"][0]))
-            .and_then(|(id, _)| SubjectId::from_hex(id).ok());
+            .and_then(|(id, _)| ClassId::from_hex(id).ok());
         let session =
             session.ok_or_else(|| DemoError::Story("the announced class is not to be seen".into()))?;
         let at = today.start().plus_minutes(9 * 60);
         let roll = learners[first..first + count].iter();
         let learners = roll.map(|learner| CheckedIn { learner: *learner, at, how: CheckIn::Roll }).collect();
         let headcount = count as u32;
-        command(client, &Command::RecordTaught { session, headcount, online: false }).await?;
-        command(client, &Command::CheckIn { session, learners }).await?;
+        command(client, &Command::from(RecordTaught { session, headcount, online: false })).await?;
+        command(client, &Command::from(CheckInLearners { session, learners })).await?;
         person_times += count;
     }
     step(&format!("两边都照常上课、点名 classes held on both sides of the cut: {person_times} 人次"));
@@ -193,7 +194,7 @@ async fn lodge(
     let wish = wanted_teacher(&teachers, &ids, first, dice)?;
     for branch in claimants {
         let Wish { teacher, course, slot, .. } = wish.clone();
-        let claim = ClaimLodged {
+        let claim = LodgeClaim {
             teacher: Some(teacher),
             asset: None,
             course: Some(course),
@@ -201,7 +202,7 @@ async fn lodge(
             headcount: 30,
             branches_served: 1,
         };
-        command(branch.node.client(), &Command::LodgeClaim(claim)).await?;
+        command(branch.node.client(), &Command::from(claim)).await?;
     }
     step(&format!(
         "{}和{}断线时都约了{}，{} two offline branches want the same teacher and hour",
@@ -212,7 +213,7 @@ async fn lodge(
     let groups = [vec![cut[0], cut[2], online[0]], vec![online[1], online[2], online[3]]];
     for (group, course) in groups.iter().zip(courses) {
         for n in group {
-            let order = RequestLodged {
+            let order = LodgeRequest {
                 courses: vec![course],
                 group: "示例班".into(),
                 headcount: 15 + dice.below(6) as u32,
@@ -224,7 +225,7 @@ async fn lodge(
                 priority: 2,
                 pre_consent: true,
             };
-            command(world.branches[*n].node.client(), &Command::LodgeRequest(order)).await?;
+            command(world.branches[*n].node.client(), &Command::from(order)).await?;
         }
     }
     step("两组分校点了同一门课 six orders for joint classes");

@@ -3,7 +3,7 @@
 use super::columns::{Header, HeaderError, Table};
 use super::records::*;
 use super::{clean, rows, sheet};
-use client_core::event::AssetKind;
+use client_core::domain::AssetKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -2,8 +2,9 @@
 
 use super::clean::branch_stem;
 use super::records::*;
-use client_core::event::*;
-use client_core::ids::{BranchId, PersonId, SubjectId, id_of_unit};
+use client_core::domain::*;
+use client_core::event::Statement;
+use client_core::ids::{AssetId, BranchId, ClassId, CourseId, LearnerId, PersonId, TeacherId, id_of_unit};
 use client_core::time::{Day, HalfDay, Millis, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +14,17 @@ pub struct Known {
     /// Branches by name.
     pub branches: BTreeMap<String, BranchId>,
     /// Courses by number.
-    pub courses: BTreeMap<String, SubjectId>,
+    pub courses: BTreeMap<String, CourseId>,
     /// Teachers by branch, name and phone.
-    pub teachers: BTreeMap<(BranchId, String, String), PersonId>,
+    pub teachers: BTreeMap<(BranchId, String, String), TeacherId>,
     /// Assets by branch, kind and name.
-    pub assets: BTreeMap<(BranchId, AssetKind, String), SubjectId>,
+    pub assets: BTreeMap<(BranchId, AssetKind, String), AssetId>,
     /// Learners by branch, name and phone.
-    pub learners: BTreeMap<(BranchId, String, String), PersonId>,
+    pub learners: BTreeMap<(BranchId, String, String), LearnerId>,
     /// Classes by branch and ledger number.
-    pub classes: BTreeMap<(BranchId, String), SubjectId>,
+    pub classes: BTreeMap<(BranchId, String), ClassId>,
     /// Who was at which class.
-    pub attendances: BTreeSet<(SubjectId, PersonId)>,
+    pub attendances: BTreeSet<(ClassId, LearnerId)>,
 }
 
 /// One sealed field to be written.
@@ -62,8 +63,8 @@ impl FilePlan {
     pub fn out_of_bounds(&self) -> Option<String> {
         let mut drafts = self.actions.iter().flat_map(|action| &action.drafts);
         drafts.find_map(|draft| {
-            let out = draft.event.bounds().err()?;
-            let kind = draft.event.kind().map_or("an event", |(kind, _, _)| kind);
+            let body = draft.event.body();
+            let (out, kind) = (body.bounds().err()?, body.info().name);
             Some(format!("{}: a row gives {kind} whose field {out}; correct the row", self.file))
         })
     }
@@ -123,7 +124,7 @@ impl Planner<'_> {
             if self.known.courses.contains_key(&row.code) {
                 continue;
             }
-            let course = SubjectId((self.new_id)());
+            let course = CourseId((self.new_id)());
             self.known.courses.insert(row.code.clone(), course);
             let listed = CourseListed {
                 course,
@@ -149,12 +150,12 @@ impl Planner<'_> {
             if self.known.teachers.contains_key(&key) {
                 continue;
             }
-            let teacher = PersonId(id_of_unit(branch, (self.new_id)()));
+            let teacher = TeacherId(id_of_unit(branch, (self.new_id)()));
             self.known.teachers.insert(key, teacher);
             let code = |given: &String| {
                 by_title.get(given.as_str()).map_or(given.clone(), |code| (*code).to_owned())
             };
-            let courses: Vec<SubjectId> = row
+            let courses: Vec<CourseId> = row
                 .courses
                 .iter()
                 .filter_map(|given| self.known.courses.get(&code(given)).copied())
@@ -190,7 +191,7 @@ impl Planner<'_> {
             if self.known.assets.contains_key(&key) {
                 continue;
             }
-            let asset = SubjectId(id_of_unit(branch, (self.new_id)()));
+            let asset = AssetId(id_of_unit(branch, (self.new_id)()));
             self.known.assets.insert(key, asset);
             let declared = AssetDeclared {
                 asset,
@@ -229,7 +230,7 @@ impl Planner<'_> {
             if self.known.learners.contains_key(&key) {
                 continue;
             }
-            let learner = PersonId((self.new_id)());
+            let learner = LearnerId((self.new_id)());
             self.known.learners.insert(key, learner);
             let birth = row.birth.map(|day| day.to_string()).unwrap_or_default();
             let fields = [
@@ -267,7 +268,7 @@ impl Planner<'_> {
     }
 
     fn classes(&mut self, office: &Office) {
-        let mut teachers: BTreeMap<&str, Vec<(BranchId, PersonId)>> = BTreeMap::new();
+        let mut teachers: BTreeMap<&str, Vec<(BranchId, TeacherId)>> = BTreeMap::new();
         let known = self.known.clone();
         for ((branch, name, _), id) in &known.teachers {
             teachers.entry(name.as_str()).or_default().push((*branch, *id));
@@ -278,7 +279,7 @@ impl Planner<'_> {
             if self.known.classes.contains_key(&key) {
                 continue;
             }
-            let session = SubjectId(id_of_unit(branch, (self.new_id)()));
+            let session = ClassId(id_of_unit(branch, (self.new_id)()));
             self.known.classes.insert(key, session);
             let named = teachers.get(row.teacher.as_str()).map(Vec::as_slice).unwrap_or_default();
             let at_home = named.iter().find(|(home, _)| *home == branch);
@@ -302,7 +303,7 @@ impl Planner<'_> {
             .iter()
             .filter_map(|row| Some((row.code.as_str(), *self.stems.get(&row.branch)?)))
             .collect();
-        let mut without_phone: BTreeMap<(BranchId, String), Vec<PersonId>> = BTreeMap::new();
+        let mut without_phone: BTreeMap<(BranchId, String), Vec<LearnerId>> = BTreeMap::new();
         for ((branch, name, phone), id) in &self.known.learners {
             if super::clean::phone(phone).is_none() {
                 without_phone.entry((*branch, name.clone())).or_default().push(*id);
@@ -340,8 +341,8 @@ impl Planner<'_> {
     }
 }
 
-fn field(branch: BranchId, person: PersonId, field: &str, value: &str) -> SealedField {
-    SealedField { branch, person, field: field.to_owned(), value: value.to_owned() }
+fn field(branch: BranchId, person: impl Into<PersonId>, field: &str, value: &str) -> SealedField {
+    SealedField { branch, person: person.into(), field: field.to_owned(), value: value.to_owned() }
 }
 
 fn all_week() -> Vec<HalfDay> {

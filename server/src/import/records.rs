@@ -1,6 +1,6 @@
 //! What office files say, row by row, with the place each fact stands at.
 
-use client_core::event::{AssetKind, CheckIn, Condition};
+use client_core::domain::{AssetKind, CheckIn, Condition};
 use client_core::ids::ChangeHash;
 use client_core::time::{Day, HalfDay};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The dry run in words and figures.
 
 use super::records::{Office, Source};
-use client_core::event::AssetKind;
+use client_core::domain::AssetKind;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -4,7 +4,7 @@ use super::clean;
 use super::columns::{Field, Header, Table, is_footer};
 use super::records::*;
 use super::sheet::{Cell, Sheet};
-use client_core::event::{AssetKind, CheckIn, Condition};
+use client_core::domain::{AssetKind, CheckIn, Condition};
 
 /// More broken rows than this share of a table mean that it is not the table we think.
 const BROKEN_SHARE: usize = 5;

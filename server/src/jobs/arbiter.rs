@@ -3,9 +3,9 @@
 use crate::node::{Basis, News, Node, NodeError, Paused};
 use crate::sync::now;
 use client_core::decide::{self, Decision};
-use client_core::event::{Draft, Scope};
-use client_core::fold::SharedViews;
-use client_core::ids::{BranchId, SubjectId};
+use client_core::domain::{Draft, SharedViews};
+use client_core::event::Scope;
+use client_core::ids::{BranchId, RoundId};
 use client_core::time::Millis;
 use serde::Serialize;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize)]
 pub struct Closed {
     /// The round that was closed, if one was open.
-    pub round: Option<SubjectId>,
+    pub round: Option<RoundId>,
     /// How many decisions were written.
     pub decisions: usize,
     /// Teaching minutes that joining orders saved, against a class for each.
@@ -104,7 +104,7 @@ fn why(paused: &Paused) -> String {
 }
 
 async fn open_round(node: &Arc<Node>, views: &SharedViews, now: Millis) -> Result<(), NodeError> {
-    let round = SubjectId(crate::keys::random_id());
+    let round = RoundId(crate::keys::random_id());
     let opened = decide::open_round(views, now, round, node.round_seed(round)?);
     tracing::info!(%round, "round opened");
     node.append(vec![Draft::new(BranchId::CITY, opened)]).await.map(drop)

@@ -3,7 +3,8 @@
 use crate::node::{News, Node, NodeError};
 use crate::sync::now;
 use client_core::decide::{self, FarAhead};
-use client_core::event::{Draft, Scope};
+use client_core::domain::Draft;
+use client_core::event::Scope;
 use client_core::ids::BranchId;
 use std::sync::Arc;
 

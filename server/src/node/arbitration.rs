@@ -6,9 +6,9 @@ use super::journal::Happening;
 use super::writing::{Actions, Drafting};
 use super::{News, Node, NodeError, Writer, read_history};
 use client_core::decide;
-use client_core::event::{ArbiterTerm, Draft, EventRef, Role, Scope};
-use client_core::fold::Branches;
-use client_core::identity::Certificate;
+use client_core::domain::{ArbiterTerm, Draft, SharedViews};
+use client_core::event::{EventRef, Scope};
+use client_core::identity::{Certificate, Role};
 use client_core::ids::{ActionId, BranchId, UserId};
 use client_core::time::{Millis, Stamp};
 use serde::{Deserialize, Serialize};
@@ -172,7 +172,7 @@ impl Core {
             newer.map(|kept| kept.reference).filter(|event| !self.standing.passed.contains(event)).collect();
         let since = self.standing.restored;
         let waiting_for = match since {
-            Some(_) => awaited(&self.views().branches, &self.standing.reported),
+            Some(_) => awaited(&self.views(), &self.standing.reported),
             None => Vec::new(),
         };
         (since.is_some() || !unknown.is_empty()).then_some(Paused { since, waiting_for, unknown })
@@ -221,13 +221,13 @@ impl Core {
             return;
         }
         let views = self.views();
-        if has_node(&views.branches, client.branch) && client.role != Role::BranchNode {
+        if has_node(&views, client.branch) && client.role != Role::BranchNode {
             return;
         }
         tracing::info!(branch = %client.branch, device = %client.device, "reported after the restore");
         self.standing.reported.insert(client.branch);
         self.keep_standing();
-        if awaited(&views.branches, &self.standing.reported).is_empty() {
+        if awaited(&views, &self.standing.reported).is_empty() {
             self.release("every branch has reported", now);
         }
     }
@@ -249,13 +249,13 @@ impl Core {
 }
 
 /// Branches with an enrolled device that have not reported.
-fn awaited(branches: &Branches, reported: &BTreeSet<BranchId>) -> Vec<Awaited> {
-    let enrolled: BTreeSet<BranchId> = branches.devices.values().map(|device| device.branch).collect();
+fn awaited(views: &SharedViews, reported: &BTreeSet<BranchId>) -> Vec<Awaited> {
+    let enrolled: BTreeSet<BranchId> = views.devices.enrolled.values().map(|device| device.branch).collect();
     let missing =
         enrolled.into_iter().filter(|branch| *branch != BranchId::CITY && !reported.contains(branch));
-    missing.map(|branch| Awaited { branch, name: branches.name(branch) }).collect()
+    missing.map(|branch| Awaited { branch, name: views.branches.name(branch) }).collect()
 }
 
-fn has_node(branches: &Branches, branch: BranchId) -> bool {
-    branches.devices.values().any(|device| device.branch == branch && device.role == Role::BranchNode)
+fn has_node(views: &SharedViews, branch: BranchId) -> bool {
+    views.devices.enrolled.values().any(|device| device.branch == branch && device.role == Role::BranchNode)
 }

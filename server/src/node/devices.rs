@@ -1,9 +1,8 @@
 //! Enrolment: one-time codes, certificates.
 
 use super::{Kind, Node, NodeError};
-use client_core::command::Command;
-use client_core::event::{DeviceEnrolled, Draft, Role};
-use client_core::identity::{Certificate, Chain};
+use client_core::domain::{AdmitBranch, Command, DeviceEnrolled, Draft};
+use client_core::identity::{Certificate, Chain, Role};
 use client_core::ids::{BranchId, DeviceId, PublicKey, UserId};
 use client_core::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -63,7 +62,7 @@ impl Node {
         if let Some(branch) = self.shared_views().await?.branches.by_name(name) {
             return Ok(branch);
         }
-        let admit = Command::AdmitBranch { name: name.to_owned() };
+        let admit = Command::from(AdmitBranch { name: name.to_owned() });
         self.command(&admit, UserId([0; 16]), now).await?;
         let views = self.shared_views().await?;
         views.branches.by_name(name).ok_or_else(|| NodeError::Refused(format!("{name} could not be opened")))
@@ -98,7 +97,7 @@ impl Node {
                 .await?;
         }
         // The row may be there without the event, where an earlier try was cut short between the two.
-        let is_told = self.shared_views().await?.branches.devices.contains_key(&device);
+        let is_told = self.shared_views().await?.devices.enrolled.contains_key(&device);
         if self.is_city() && !is_told {
             let enrolled = DeviceEnrolled {
                 device,

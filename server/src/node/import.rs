@@ -2,9 +2,9 @@
 
 use super::{Actions, Node, NodeError, Writer};
 use crate::import::{self, Known, Office};
-use client_core::event::{Draft, EventRef, ImportApplied, Scope};
-use client_core::fold::SharedViews;
-use client_core::ids::{ActionId, BranchId, ChangeHash, EventId};
+use client_core::domain::{Draft, ImportApplied, SharedViews};
+use client_core::event::{EventRef, Scope, Statement};
+use client_core::ids::{ActionId, BranchId, ChangeHash, EventId, LearnerId, TeacherId};
 use client_core::time::Millis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -114,7 +114,7 @@ impl Node {
         let mut known = known_shared(&views);
         for branch in views.branches.branches.keys() {
             let rosters = self.rosters(*branch).await?;
-            for (session, people) in &rosters.attendance {
+            for (session, people) in &rosters.attendance.classes {
                 known.attendances.extend(people.keys().map(|learner| (*session, *learner)));
             }
             let mut fields: BTreeMap<_, (String, String)> = BTreeMap::new();
@@ -128,10 +128,11 @@ impl Node {
                 }
             }
             for (person, (name, phone)) in fields {
-                if rosters.learners.contains_key(&person) {
-                    known.learners.insert((*branch, name, phone), person);
-                } else if let Some(teacher) = views.teachers.teachers.get(&person) {
-                    known.teachers.insert((*branch, teacher.name.clone(), phone), person);
+                let (learner, id) = (LearnerId(person.0), TeacherId(person.0));
+                if rosters.learners.learners.contains_key(&learner) {
+                    known.learners.insert((*branch, name, phone), learner);
+                } else if let Some(teacher) = views.teachers.teachers.get(&id) {
+                    known.teachers.insert((*branch, teacher.name.clone(), phone), id);
                 }
             }
         }
@@ -152,5 +153,5 @@ fn known_shared(views: &SharedViews) -> Known {
 }
 
 fn is_decision(draft: &Draft) -> bool {
-    draft.event.kind().is_some_and(|(_, _, scope)| scope == Scope::Decisions)
+    draft.event.body().info().scope == Scope::Decisions
 }

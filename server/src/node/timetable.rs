@@ -5,8 +5,8 @@ use super::{Logs, Node, NodeError, Scope, read_history};
 use client_core::decide::timetable::{
     self, Planning, Preview, Previewing, Proposal, Replay, ReplayError, WhatIf, WhatIfAnswer, WhatIfPlanning,
 };
+use client_core::domain::SharedViews;
 use client_core::event::{EventRef, KnownHead, KnownLines};
-use client_core::fold::SharedViews;
 use client_core::ids::ChangeHash;
 use client_core::plan::{Budget, Refusal};
 use client_core::time::Millis;

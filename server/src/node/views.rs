@@ -2,7 +2,8 @@
 
 use super::{Node, NodeError, Note, Paused, Scope, read_history};
 use client_core::decide::{self, FarAhead, Recheck};
-use client_core::fold::{Rosters, Rulings, SharedViews};
+use client_core::domain::{PrivateViews, SharedViews};
+use client_core::history::Rulings;
 use client_core::identity::Certificate;
 use client_core::ids::{BranchId, ChangeHash};
 use client_core::log::{FeedItem, Frontier, Shelf};
@@ -92,7 +93,7 @@ impl Node {
     }
 
     /// The rosters of one branch, read from the store: nothing private stays in memory.
-    pub async fn rosters(&self, branch: BranchId) -> Result<Rosters, NodeError> {
+    pub async fn rosters(&self, branch: BranchId) -> Result<PrivateViews, NodeError> {
         let logs = self
             .look(move |core| {
                 core.logs(|document| document.scope == Scope::Private && document.branch == branch)
@@ -100,7 +101,7 @@ impl Node {
             .await?;
         let mut history = read_history(&self.store, self.city, &logs).await?;
         history.follow(&self.rulings().await?);
-        Ok(Rosters::fold(&history, branch))
+        Ok(PrivateViews::fold(&history, branch))
     }
 
     /// The rulings in force, as far as they have come here.

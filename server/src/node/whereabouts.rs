@@ -2,8 +2,9 @@
 
 use super::core::Core;
 use super::{Logs, Node, NodeError, Scope, read_history};
+use client_core::domain::History;
 use client_core::event::{Envelope, EventRef};
-use client_core::fold::{History, Unfolded};
+use client_core::history::Unfolded;
 use client_core::ids::{ChangeHash, DeviceId, EventId, IdError};
 use client_core::log::{self, ActorLog, FeedItem, LogKey, RunError};
 use client_core::time::Stamp;
@@ -82,7 +83,7 @@ impl Node {
         let Some(log) = log else { return Ok(None) };
         let device = log.author.device;
         let folded = self.folded(key, log, event, put.value.clone()).await?;
-        let read = Envelope::decode(&put.value).ok().map(|(envelope, _)| envelope);
+        let read = Envelope::decode(&put.value).ok();
         let is_city = self.is_city();
         self.look(move |core| {
             let reach = core.peer.reach(key, line);

@@ -2,7 +2,7 @@
 
 use super::read::{count, fixed};
 use super::{Store, StoreError};
-use client_core::event::Role;
+use client_core::identity::Role;
 use client_core::ids::{BranchId, CityId, DeviceId, PublicKey};
 use client_core::time::Millis;
 use sqlx::Row;

@@ -1,8 +1,8 @@
 //! Reading: lines, runs, sealed rows, what has reached where.
 
 use super::{Engine, Store, StoreError, number};
+use client_core::domain::{CourseAttendance, CourseTally};
 use client_core::event::{DocumentId, Scope};
-use client_core::fold::{CourseAttendance, CourseTally};
 use client_core::identity::{Certificate, Introduction};
 use client_core::ids::{ActorId, BranchId, ChangeHash, CityId, DeviceId, EventId, PersonId, Signature};
 use client_core::log::{FeedItem, Ledger, LogKey, Place, Position, Run};

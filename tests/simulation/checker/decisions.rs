@@ -1,8 +1,8 @@
 //! What the checker holds of decisions: from the city alone, and what somebody saw confirmed stays so.
 
 use super::{Checker, NodeId, Truth, decode};
-use client_core::event::{ClaimConfirmed, ClaimDisplaced, EventRef, Scope};
-use client_core::fold::{OutcomeKind, SharedViews};
+use client_core::domain::{ClaimConfirmed, ClaimDisplaced, OutcomeKind, SharedViews};
+use client_core::event::{EventRef, Scope};
 use client_core::ids::ChangeHash;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,8 +3,9 @@
 
 use super::truth::Change;
 use super::{Checker, NodeId, decode};
-use client_core::event::{ActorClosed, DecisionBasis, EventRef, Scope};
-use client_core::fold::{self, History};
+use client_core::domain::{ActorClosed, DecisionBasis, Event, History};
+use client_core::event::{EventRef, Scope};
+use client_core::history::read_event;
 use client_core::identity::Certificate;
 use client_core::ids::{ActionId, ChangeHash};
 use std::collections::BTreeMap;
@@ -51,7 +52,7 @@ impl Checker {
                     change: *hash,
                     hash: *event_hash,
                     action: decode::envelope(value).map(|envelope| envelope.action),
-                    is_readable: fold::read_event(&event.document, rogue, value).is_ok(),
+                    is_readable: read_event::<Event>(&event.document, rogue, value).is_ok(),
                 });
             }
         }

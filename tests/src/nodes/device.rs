@@ -1,6 +1,6 @@
 //! An office device: the node's own code over a store of its own, enrolled at a branch as a browser is.
 
-use client_core::command::Command;
+use client_core::domain::Command;
 use client_core::event::{DocumentId, Envelope, EventRef, Scope};
 use client_core::identity::{self, Introduction, SecretKey};
 use client_core::ids::{ActionId, EventId, UserId};

@@ -1,7 +1,7 @@
 //! A certified device that writes what it likes: any body, id, stamp and edge, on lines that part, in the
 //! document of any quarter. It speaks the protocol itself, so that no node's own care stands between.
 
-use client_core::event::{DocumentId, Envelope, Event, EventRef, Scope};
+use client_core::event::{DocumentId, Envelope, EventRef, Kind, Scope, packed};
 use client_core::identity::{self, Certificate, Chain, Introduction, SecretKey};
 use client_core::ids::{ActionId, ActorId, CityId, EventId, PersonId, PublicKey, UserId};
 use client_core::log::{MAX_CHANGE_BYTES, Position, Put, Run};
@@ -13,7 +13,6 @@ use lianxiao::node::EnrolAnswer;
 use lianxiao::sync::exchange::{EXCHANGE, frames_of, put_frame};
 use lianxiao::sync::now;
 use reqwest::header::HeaderMap;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -132,11 +131,9 @@ impl Rogue {
     }
 
     /// An event as an honest program would write it now, in the document of its day.
-    pub fn says<E: Serialize + Clone + Into<Event>>(&mut self, body: &E) -> Said {
-        let event: Event = body.clone().into();
-        let (kind, version, scope) = event.kind().expect("a known kind");
-        let said = self.says_raw(kind, version, scope, rmp_serde::to_vec(body).expect("a body"));
-        said.in_quarter(Quarter::of(event.fact_day().unwrap_or(now().day())))
+    pub fn says<K: Kind>(&mut self, body: &K) -> Said {
+        let said = self.says_raw(K::NAME, K::VERSION, K::SCOPE, packed(body));
+        said.in_quarter(Quarter::of(body.fact_day().unwrap_or(now().day())))
     }
 
     /// An event of any kind with any body, in the document of the running quarter.

@@ -1,13 +1,13 @@
 //! A city with two branches or more, and what the second of them shares: a teacher, a room, a class.
 
-use crate::{CITY, Rogue, Town, peak_memory_mb};
-use client_core::command::Command;
-use client_core::event::{
-    AssetDeclared, AssetKind, ClaimLodged, Condition, CourseListed, EventRef, RequestLodged,
-    SessionAnnounced, TeacherProposed,
+use crate::{CITY, Rogue, Town, command_for, peak_memory_mb};
+use client_core::domain::{
+    AdmitBranch, ApproveTeacher, AssetDeclared, AssetKind, Calendar, ClaimLodged, Command, Condition,
+    CourseListed, OfferAsset, OfferTeacher, RequestLodged, SessionAnnounced, SetProfile, SharedViews,
+    TeacherProposed,
 };
-use client_core::fold::Calendar;
-use client_core::ids::{BranchId, PersonId, SubjectId};
+use client_core::event::EventRef;
+use client_core::ids::{AssetId, BranchId, ClassId, CourseId, TeacherId};
 use client_core::time::{Day, HalfDay, Slot};
 use lianxiao::client::ClientError;
 use lianxiao::sync::now;
@@ -41,13 +41,13 @@ pub struct Scene {
     /// The nodes.
     pub town: Town,
     /// The course all claims are for.
-    pub course: SubjectId,
+    pub course: CourseId,
     /// [`B`]'s teacher: approved for the course, offered always.
-    pub teacher: PersonId,
+    pub teacher: TeacherId,
     /// [`B`]'s room: offered always.
-    pub room: SubjectId,
+    pub room: AssetId,
     /// [`B`]'s own class with both.
-    pub class: SubjectId,
+    pub class: ClassId,
     soon: Vec<Slot>,
     later: Vec<Slot>,
     names: usize,
@@ -63,9 +63,8 @@ impl Scene {
     pub async fn start_with(branches: &[&str]) -> Self {
         let town = Town::start(branches, &[]).await;
         let (soon, later) = (free_slots(SOON), free_slots(LATER));
-        let nothing = SubjectId([0; 16]);
-        let (course, room, class) = (nothing, nothing, nothing);
-        let teacher = PersonId([0; 16]);
+        let (course, room, class) = (CourseId([0; 16]), AssetId([0; 16]), ClassId([0; 16]));
+        let teacher = TeacherId([0; 16]);
         let mut scene = Self { town, course, teacher, room, class, soon, later, names: 0 };
         scene.share().await;
         scene
@@ -82,42 +81,42 @@ impl Scene {
             audience: "全体".into(),
             online: true,
         };
-        self.act(CITY, &Command::ListCourse(course)).await;
+        self.act(CITY, &command_for(course)).await;
         self.town.converge().await;
         self.course = self.only(B, "courses", "courses").await.parse().expect("a course");
         self.teacher = self.propose_teacher(B, "示例甲").await;
-        self.act(B, &Command::DeclareAsset(room_named("一号教室"))).await;
+        self.act(B, &command_for(room_named("一号教室"))).await;
         self.room = self.only(B, "resources", "assets").await.parse().expect("a room");
         let (windows, from, to) = (always(), now().day(), now().day().plus(300));
-        self.act(B, &Command::OfferAsset { asset: self.room, windows, from, to }).await;
+        self.act(B, &Command::from(OfferAsset { asset: self.room, windows, from, to })).await;
         let slot = self.later_slot();
         let announced = self.own_class(self.teacher, Some(self.room), slot);
-        self.act(B, &Command::AnnounceSession(announced)).await;
+        self.act(B, &command_for(announced)).await;
         self.class = self.only(B, "sessions", "sessions").await.parse().expect("a class");
         self.town.converge().await;
     }
 
     /// A branch's teacher: approved for the course, offered always.
-    pub async fn propose_teacher(&mut self, at: &str, name: &str) -> PersonId {
+    pub async fn propose_teacher(&mut self, at: &str, name: &str) -> TeacherId {
         let proposal = TeacherProposed {
-            teacher: PersonId([0; 16]),
+            teacher: TeacherId([0; 16]),
             name: name.into(),
             full_time: true,
             source: "示例".into(),
             courses: vec![self.course],
             weekly_cap_periods: 200,
         };
-        self.act(at, &Command::ProposeTeacher(proposal)).await;
+        self.act(at, &command_for(proposal)).await;
         let view = self.view(at, "teachers").await;
         let mut all = view["teachers"].as_object().expect("teachers").iter();
-        let teacher: PersonId = all
+        let teacher: TeacherId = all
             .find(|(_, teacher)| teacher["name"] == name)
             .and_then(|(id, _)| id.parse().ok())
             .expect("the teacher");
         let (windows, from, to) = (always(), now().day(), now().day().plus(300));
-        self.act(at, &Command::OfferTeacher { teacher, windows, from, to }).await;
+        self.act(at, &Command::from(OfferTeacher { teacher, windows, from, to })).await;
         self.town.converge().await;
-        self.act(CITY, &Command::ApproveTeacher { teacher, courses: vec![self.course] }).await;
+        self.act(CITY, &Command::from(ApproveTeacher { teacher, courses: vec![self.course] })).await;
         self.town.converge().await;
         teacher
     }
@@ -218,22 +217,20 @@ impl Scene {
     /// the same; what of that does not hold.
     pub async fn goes_on(&mut self) -> Vec<String> {
         let mut faults = Vec::new();
-        for view in
-            ["branches", "teachers", "courses", "resources", "requests", "sessions", "schedule", "anomalies"]
-        {
+        for view in SharedViews::NAMES {
             for name in self.nodes() {
                 let view = self.town.client(name).get(&format!("/api/views/{view}")).await;
                 self.note(&mut faults, name, "a view", view);
             }
         }
         let order = self.order("一组");
-        self.note(&mut faults, B, "an order", self.try_act(B, &Command::LodgeRequest(order)).await);
+        self.note(&mut faults, B, "an order", self.try_act(B, &command_for(order)).await);
         for name in self.nodes() {
             let preview = self.town.client(name).get("/api/preview").await;
             self.note(&mut faults, name, "a preview", preview);
         }
         let slot = self.soon_slot();
-        let claim = Command::LodgeClaim(self.wish(slot));
+        let claim = command_for(self.wish(slot));
         if let Some(claim) = self.note(&mut faults, B, "a claim", self.try_act(B, &claim).await) {
             let outcome = self.try_decided(B, &claim).await;
             if outcome.as_deref() != Ok("confirmed") {
@@ -281,8 +278,8 @@ impl Scene {
     fn harmless(&mut self, at: &str) -> Command {
         self.names += 1;
         match at {
-            CITY => Command::AdmitBranch { name: format!("后来的镇{}", self.names) },
-            _ => Command::SetProfile { registered: 500 },
+            CITY => Command::from(AdmitBranch { name: format!("后来的镇{}", self.names) }),
+            _ => Command::from(SetProfile { registered: 500 }),
         }
     }
 
@@ -343,14 +340,14 @@ impl Scene {
     }
 
     /// A class of a branch's own.
-    pub fn own_class(&self, teacher: PersonId, venue: Option<SubjectId>, slot: Slot) -> SessionAnnounced {
-        let (session, course) = (SubjectId(lianxiao::keys::random_id()), self.course);
+    pub fn own_class(&self, teacher: TeacherId, venue: Option<AssetId>, slot: Slot) -> SessionAnnounced {
+        let (session, course) = (ClassId(lianxiao::keys::random_id()), self.course);
         SessionAnnounced { session, course, teacher: Some(teacher), venue, slot, headcount: 30 }
     }
 
     /// Claims [`B`]'s teacher.
     pub async fn claim(&self, at: &str, slot: Slot) -> EventRef {
-        self.act(at, &Command::LodgeClaim(self.wish(slot))).await
+        self.act(at, &command_for(self.wish(slot))).await
     }
 
     /// What the city answered to a claim, as a node knows it.
@@ -447,7 +444,7 @@ pub fn none(faults: &[String]) {
 /// A room for five hundred people.
 pub fn room_named(name: &str) -> AssetDeclared {
     AssetDeclared {
-        asset: SubjectId([0; 16]),
+        asset: AssetId([0; 16]),
         kind: AssetKind::Room,
         name: name.into(),
         place: String::new(),

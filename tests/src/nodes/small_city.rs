@@ -1,10 +1,9 @@
 //! A city of one branch whose keys, ids and clocks are fixed: everything it writes comes out the same.
 
 use client_core::author::Author;
-use client_core::event::{
-    BenchField, BenchRecorded, BranchAdmitted, BranchProfile, DocumentId, Draft, Event, Role, Scope,
-};
-use client_core::identity::{self, Certificate, Chain, SecretKey};
+use client_core::domain::{BenchField, BenchRecorded, BranchAdmitted, BranchProfile, Draft, Event};
+use client_core::event::{DocumentId, Scope};
+use client_core::identity::{self, Certificate, Chain, Role, SecretKey};
 use client_core::ids::{ActionId, BranchId, CityId, DeviceId, Entropy, PersonId, UserId};
 use client_core::log::{LogKey, MemoryShelf, Run};
 use client_core::peer::{Connection, Effect, Input, Peer, Stored, Writing};

@@ -3,9 +3,9 @@
 use super::parts::{mark, section};
 use super::ui::{Lang, Ui};
 use super::words;
+use client_core::domain::{Anomaly, AnomalyKind, SharedViews};
 use client_core::event::Subject;
-use client_core::fold::{Anomaly, AnomalyKind, SharedViews};
-use client_core::ids::{BranchId, PersonId, SubjectId};
+use client_core::ids::BranchId;
 use leptos::prelude::*;
 
 /// So many are listed.
@@ -70,13 +70,7 @@ fn detail(lang: Lang, views: &SharedViews, anomaly: &Anomaly) -> String {
 
 /// The thing a contradiction is about, where it names one: `teacher:<id>`.
 fn thing(anomaly: &Anomaly) -> Option<Subject> {
-    let (sort, id) = anomaly.detail.as_deref()?.split_once(':')?;
-    match sort {
-        "teacher" => Some(Subject::Teacher(PersonId::from_hex(id).ok()?)),
-        "asset" => Some(Subject::Asset(SubjectId::from_hex(id).ok()?)),
-        "class" => Some(Subject::Class(SubjectId::from_hex(id).ok()?)),
-        _ => None,
-    }
+    anomaly.detail.as_deref()?.parse().ok()
 }
 
 /// Why an event does not count; what the reason points at stays as it is.

@@ -3,9 +3,8 @@
 use super::parts::{field, save_or_back};
 use super::ui::Ui;
 use super::words;
-use client_core::command::Command;
-use client_core::event::ClaimLodged;
-use client_core::ids::{PersonId, SubjectId};
+use client_core::domain::{Command, LodgeClaim};
+use client_core::ids::{CourseId, TeacherId};
 use client_core::time::{Day, HalfDay, Slot};
 use leptos::prelude::*;
 
@@ -15,10 +14,10 @@ const AFTERNOON_MINUTE: u16 = 14 * 60;
 const USUAL_MINUTES: u16 = 90;
 
 #[component]
-pub fn ClaimForm(ui: Ui, teacher: PersonId) -> impl IntoView {
+pub fn ClaimForm(ui: Ui, teacher: TeacherId) -> impl IntoView {
     let found = ui.views(|views| {
         let entry = views.teachers.teachers.get(&teacher)?;
-        let courses: Vec<(SubjectId, String)> = entry
+        let courses: Vec<(CourseId, String)> = entry
             .approved
             .iter()
             .filter_map(|id| Some((*id, views.courses.on_list(*id)?.title.clone())))
@@ -44,17 +43,17 @@ pub fn ClaimForm(ui: Ui, teacher: PersonId) -> impl IntoView {
             ));
             return;
         };
-        let claim = ClaimLodged {
+        let claim = LodgeClaim {
             teacher: Some(teacher),
             asset: None,
-            course: SubjectId::from_hex(&course.get()).ok(),
+            course: CourseId::from_hex(&course.get()).ok(),
             slot,
             headcount,
             branches_served: 1,
         };
         let when = words::slot(ui.lang, &slot);
         ui.run_form(
-            Command::LodgeClaim(claim),
+            Command::from(claim),
             ui.say(format!("约课：{name} {when}"), format!("Claim: {name} {when}")),
         );
     };

@@ -4,13 +4,13 @@ use super::order_form::OrderForm;
 use super::parts::{found_rows, head, search};
 use super::shell::paper_foot;
 use super::ui::{Form, Ui};
-use client_core::fold::SharedViews;
-use client_core::ids::SubjectId;
+use client_core::domain::SharedViews;
+use client_core::ids::CourseId;
 use leptos::prelude::*;
 
 #[derive(Clone, PartialEq)]
 struct Row {
-    id: SubjectId,
+    id: CourseId,
     code: String,
     title: String,
     detail: String,

@@ -3,9 +3,8 @@
 use super::parts::{field, save_or_back};
 use super::ui::Ui;
 use super::words;
-use client_core::command::Command;
-use client_core::event::RequestLodged;
-use client_core::ids::SubjectId;
+use client_core::domain::{Command, LodgeRequest};
+use client_core::ids::CourseId;
 use client_core::time::Day;
 use leptos::prelude::*;
 
@@ -16,7 +15,7 @@ const USUAL_WINDOW_DAYS: i32 = 30;
 pub const LONGEST_WAY_MINUTES: u16 = 60;
 
 #[component]
-pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
+pub fn OrderForm(ui: Ui, course: CourseId) -> impl IntoView {
     let title = ui.views(|views| words::course(ui.lang, views, Some(course)));
     let today = crate::host::now().day();
     let group = RwSignal::new(ui.say("党员班", "Members").to_owned());
@@ -42,7 +41,7 @@ pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
                 .set(Some(ui.say("最晚一天早于最早一天，请对调。", "The last day lies before the first.")));
             return;
         }
-        let order = RequestLodged {
+        let order = LodgeRequest {
             courses: vec![course],
             group: group.get(),
             headcount,
@@ -54,10 +53,7 @@ pub fn OrderForm(ui: Ui, course: SubjectId) -> impl IntoView {
             priority: 2,
             pre_consent: joint.get(),
         };
-        ui.run_form(
-            Command::LodgeRequest(order),
-            ui.say(format!("点单：{title}"), format!("Order: {title}")),
-        );
+        ui.run_form(Command::from(order), ui.say(format!("点单：{title}"), format!("Order: {title}")));
     };
     view! {
         <section class="panel form" aria-labelledby="order-title" data-test="order-form">

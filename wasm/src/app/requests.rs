@@ -5,9 +5,10 @@ use super::preview::PreviewPanel;
 use super::shell::paper_foot;
 use super::ui::{Room, Ui};
 use super::words;
-use client_core::command::Command;
+use client_core::domain::{
+    CancelRequest, Command, Outcome, OutcomeKind, SharedViews, State, TakeAlternative,
+};
 use client_core::event::EventRef;
-use client_core::fold::{Outcome, OutcomeKind, SharedViews, State};
 use client_core::ids::BranchId;
 use client_core::time::Millis;
 use leptos::prelude::*;
@@ -159,7 +160,7 @@ fn slip_view(ui: Ui, slip: Slip) -> impl IntoView {
     let title = slip.title.clone();
     let take_back = move |_| {
         ui.run(
-            Command::CancelRequest { request },
+            Command::from(CancelRequest { request }),
             ui.say(format!("撤回：{title}"), format!("Taken back: {title}")),
         )
     };
@@ -168,7 +169,7 @@ fn slip_view(ui: Ui, slip: Slip) -> impl IntoView {
         let what = format!("{who} {when}");
         let take = move |_| {
             let text = ui.say(format!("改点：{what}"), format!("Claim: {what}"));
-            ui.run(Command::TakeAlternative { claim: request, index }, text);
+            ui.run(Command::from(TakeAlternative { claim: request, index }), text);
         };
         let class = if index == 0 { "btn main" } else { "btn" };
         let button = can_act.then(|| view! { <button class=class data-test="take" on:click=take>{ui.say("改点这个", "Take this")}</button> });

@@ -4,7 +4,7 @@ use super::parts::{head, mark};
 use super::shell::paper_foot;
 use super::ui::Ui;
 use super::words;
-use client_core::fold::{BookingKind, SharedViews};
+use client_core::domain::{BookingKind, SharedViews};
 use client_core::ids::BranchId;
 use client_core::time::{Day, Slot};
 use leptos::prelude::*;
@@ -45,7 +45,7 @@ fn entries(ui: Ui, views: &SharedViews, monday: Day) -> Vec<Entry> {
             continue;
         };
         let kind = state.outcome.as_ref().map(|outcome| outcome.kind);
-        let unmet = kind == Some(client_core::fold::OutcomeKind::Refused);
+        let unmet = kind == Some(client_core::domain::OutcomeKind::Refused);
         if state.cancelled || (kind.is_some() && !unmet) {
             continue;
         }

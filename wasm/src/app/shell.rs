@@ -3,7 +3,7 @@
 use super::parts::mark;
 use super::ui::{Lang, Room, Toast, Ui};
 use super::{courses, requests, schedule, sync, teachers, today, words};
-use client_core::command::Command;
+use client_core::domain::{CancelRequest, Command};
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -129,7 +129,7 @@ fn toast_view(ui: Ui, toast: Toast) -> impl IntoView {
             let take_back = move || {
                 close();
                 let what = ui.say("已撤回", "Taken back").to_owned();
-                ui.run(Command::CancelRequest { request: event }, what);
+                ui.run(Command::from(CancelRequest { request: event }), what);
             };
             view! {
                 <div class="toast" role="status" data-test="toast">

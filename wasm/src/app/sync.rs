@@ -3,8 +3,9 @@
 use super::parts::{badge, empty, head, mark, state};
 use super::ui::Ui;
 use super::words;
-use client_core::event::{EventRef, Role};
-use client_core::fold::Entry;
+use client_core::domain::Entry;
+use client_core::event::EventRef;
+use client_core::identity::Role;
 use client_core::ids::BranchId;
 use client_core::replica::Replica;
 use client_core::time::Millis;
@@ -85,7 +86,7 @@ fn unsent(ui: Ui) -> impl IntoView {
 fn devices(ui: Ui) -> impl IntoView {
     let (branch, own) = ui.with(|replica| (replica.certificate().branch, replica.certificate().device));
     let rows: Vec<(String, Role, bool)> = ui.views(|views| {
-        let of_branch = views.branches.devices.iter().filter(|(_, device)| device.branch == branch);
+        let of_branch = views.devices.enrolled.iter().filter(|(_, device)| device.branch == branch);
         of_branch.map(|(id, device)| (device.label.clone(), device.role, *id == own)).collect()
     });
     let rows = rows.into_iter().map(|(label, role, is_this)| {

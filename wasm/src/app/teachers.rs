@@ -4,14 +4,14 @@ use super::claim_form::ClaimForm;
 use super::parts::{found_rows, head, search, strip};
 use super::shell::paper_foot;
 use super::ui::{Form, Ui};
-use client_core::fold::SharedViews;
-use client_core::ids::PersonId;
+use client_core::domain::SharedViews;
+use client_core::ids::TeacherId;
 use client_core::time::HalfDay;
 use leptos::prelude::*;
 
 #[derive(Clone, PartialEq)]
 struct Row {
-    id: PersonId,
+    id: TeacherId,
     name: String,
     home: String,
     full_time: bool,

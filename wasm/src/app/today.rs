@@ -5,10 +5,9 @@ use super::parts::{badge, empty, head, section, state};
 use super::shell::paper_foot;
 use super::ui::{Room, Ui};
 use super::words;
-use client_core::command::Command;
+use client_core::domain::{BookingKind, Command, OutcomeKind, RecordTaught, SharedViews};
 use client_core::event::EventRef;
-use client_core::fold::{BookingKind, OutcomeKind, SharedViews};
-use client_core::ids::{BranchId, SubjectId};
+use client_core::ids::{BranchId, ClassId};
 use client_core::replica::Replica;
 use client_core::time::{Millis, Slot};
 use leptos::prelude::*;
@@ -27,7 +26,7 @@ pub fn waiting(replica: &mut Replica) -> Vec<EventRef> {
             .as_ref()
             .is_some_and(|o| matches!(o.kind, OutcomeKind::Refused | OutcomeKind::Displaced))
     });
-    let answered = |wish: &client_core::event::ClaimLodged, at: Millis| {
+    let answered = |wish: &client_core::domain::ClaimLodged, at: Millis| {
         own.clone().any(|(_, other)| {
             other.lodged.as_ref().is_some_and(|lodged| lodged.at > at && lodged.wish.course == wish.course)
         })
@@ -110,7 +109,7 @@ fn waits(ui: Ui) -> impl IntoView {
 }
 
 struct Class {
-    session: Option<SubjectId>,
+    session: Option<ClassId>,
     slot: Slot,
     title: String,
     who: String,
@@ -166,7 +165,7 @@ fn classes(ui: Ui) -> impl IntoView {
         let held = class.session.filter(|_| class.firm).map(|session| {
             let (title, headcount) = (class.title.clone(), class.people);
             let record = move |_| {
-                let command = Command::RecordTaught { session, headcount, online: false };
+                let command = Command::from(RecordTaught { session, headcount, online: false });
                 ui.run(command, ui.say(format!("已上课：{title}，{headcount} 人"), format!("Held: {title}, {headcount} people")));
             };
             view! { <button class="btn" on:click=record>{ui.say("按应到记已上课", "Held as planned")}</button> }

@@ -1,10 +1,9 @@
 //! What every room needs at hand: the host, the language, the room, the last thing saved.
 
 use crate::host::Host;
-use client_core::command::Command;
+use client_core::domain::{Command, RequestCommand, SharedViews};
 use client_core::event::EventRef;
-use client_core::fold::SharedViews;
-use client_core::ids::{BranchId, PersonId, SubjectId};
+use client_core::ids::{BranchId, CourseId, TeacherId};
 use client_core::replica::Replica;
 use leptos::prelude::*;
 use std::rc::Rc;
@@ -93,8 +92,8 @@ pub enum Toast {
 /// A form that stands beside its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    Order(SubjectId),
-    Claim(PersonId),
+    Order(CourseId),
+    Claim(TeacherId),
 }
 
 /// Handed to every room.
@@ -215,15 +214,13 @@ impl Ui {
     /// Says whether it is saved.
     async fn save(self, command: Command, what: String) -> bool {
         let host = self.host.with_value(Rc::clone);
-        let can_take_back = matches!(
-            command,
-            Command::LodgeRequest(_) | Command::LodgeClaim(_) | Command::TakeAlternative { .. }
-        );
+        let can_take_back =
+            matches!(&command, Command::Request(said) if !matches!(said, RequestCommand::CancelRequest(_)));
         let saved = host.command(command).await;
         let is_saved = saved.is_ok();
         let toast = match saved {
             Ok(events) => events.first().map(|event| Toast::Saved { what, event: *event, can_take_back }),
-            Err((code, text)) => Some(Toast::Refused(super::words::refusal(self.lang, &code, &text))),
+            Err(failure) => Some(Toast::Refused(super::words::failure(self.lang, &failure))),
         };
         if toast.is_some() {
             self.toast.try_set(toast);

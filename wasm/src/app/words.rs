@@ -1,9 +1,15 @@
 //! Days, times, reasons and refusals in words.
 
+mod refusal;
+
+pub use refusal::failure;
+
 use super::ui::Lang;
-use client_core::event::{Event, OrderAlternative, Reason, ReasonCode, Wish};
-use client_core::fold::SharedViews;
-use client_core::ids::{PersonId, SubjectId};
+use client_core::domain::{
+    ClassEvent, Event, OrderAlternative, Reason, ReasonCode, RequestEvent, SharedViews, Wish,
+};
+use client_core::event::Statement;
+use client_core::ids::{AssetId, CourseId, TeacherId};
 use client_core::time::{Day, HalfDay, Millis, Slot};
 
 const WEEKDAYS: [(&str, &str); 7] = [
@@ -66,19 +72,19 @@ pub fn half_days(lang: Lang, all: &[HalfDay]) -> String {
 }
 
 /// The course's title, or that it is not known here yet.
-pub fn course(lang: Lang, views: &SharedViews, id: Option<SubjectId>) -> String {
+pub fn course(lang: Lang, views: &SharedViews, id: Option<CourseId>) -> String {
     let known = id.and_then(|id| views.courses.courses.get(&id));
     known.map_or_else(|| lang.say("课程未详", "unknown course").into(), |course| course.listed.title.clone())
 }
 
 /// The teacher's name.
-pub fn teacher(lang: Lang, views: &SharedViews, id: PersonId) -> String {
+pub fn teacher(lang: Lang, views: &SharedViews, id: TeacherId) -> String {
     let known = views.teachers.teachers.get(&views.teachers.resolve(id));
     known.map_or_else(|| lang.say("教师未详", "unknown teacher").into(), |teacher| teacher.name.clone())
 }
 
 /// The room's or kit's name.
-pub fn asset(lang: Lang, views: &SharedViews, id: SubjectId) -> String {
+pub fn asset(lang: Lang, views: &SharedViews, id: AssetId) -> String {
     let known = views.resources.assets.get(&id);
     known.map_or_else(|| lang.say("场地未详", "unknown room").into(), |asset| asset.declared.name.clone())
 }
@@ -185,49 +191,29 @@ pub fn other_class(lang: Lang, views: &SharedViews, class: &OrderAlternative) ->
     parts.join(lang.say("，", ", "))
 }
 
-/// Why a command was refused and what to do.
-pub fn refusal(lang: Lang, code: &str, text: &str) -> String {
-    if lang == Lang::En {
-        return text.to_owned();
-    }
-    let zh = match code {
-        "not_yours" => "这件事不归本机办，请找有权限的分校或市校",
-        "unknown" => "本机还没有这一项的资料，等线路通了再试，或从清单里另选",
-        "invalid" => "有一栏填得不对，请改后再存",
-        "past" => "日期已经过去，请改到今天或以后",
-        "not_offered" => "这个时段没有对外开放，请按可供时段另选",
-        "already" => "已经办过了",
-        "other_tab" => "另一个标签页刚在本机写过，这一页旧了：请刷新本页，再办一次；已存的都在",
-        "cleared" => "浏览器清掉了本机的记录，这里什么也存不下了：请刷新本页，重新登记这台设备",
-        "not_saved" => "本机没能存下，请看看存储空间，再存一次",
-        _ => "没有办成",
-    };
-    format!("{zh}（{text}）")
-}
-
 /// One line about an event of one's own: `点单：公文写作`.
 pub fn event(lang: Lang, views: &SharedViews, event: &Event) -> String {
     match event {
-        Event::RequestLodged(order) => {
+        Event::Request(RequestEvent::Order(order)) => {
             format!(
                 "{}{}",
                 lang.say("点单：", "Order: "),
                 course(lang, views, order.courses.first().copied())
             )
         }
-        Event::ClaimLodged(claim) => {
+        Event::Request(RequestEvent::Claim(claim)) => {
             let who = claim.teacher.map(|id| teacher(lang, views, id));
             let what = who.or_else(|| claim.asset.map(|id| asset(lang, views, id))).unwrap_or_default();
             format!("{}{what} {}", lang.say("约课：", "Claim: "), slot(lang, &claim.slot))
         }
-        Event::RequestCancelled(_) => lang.say("撤回一单", "An order taken back").to_owned(),
-        Event::SessionAnnounced(class) => {
+        Event::Request(RequestEvent::Cancelled(_)) => lang.say("撤回一单", "An order taken back").to_owned(),
+        Event::Class(ClassEvent::Announced(class)) => {
             let title = course(lang, views, Some(class.course));
             format!("{}{title} {}", lang.say("排课：", "Class: "), slot(lang, &class.slot))
         }
-        Event::SessionTaught(class) => {
+        Event::Class(ClassEvent::Taught(class)) => {
             format!("{}{}", lang.say("已上课：", "Held: "), course(lang, views, class.course))
         }
-        other => other.kind().map_or("?", |(kind, _, _)| kind).to_owned(),
+        other => other.body().info().name.to_owned(),
     }
 }

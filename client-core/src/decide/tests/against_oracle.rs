@@ -2,8 +2,9 @@
 
 use super::oracle;
 use super::*;
-use crate::event::{BranchProfile, ClaimLodged, SessionAnnounced, TeacherApproved, TravelTime};
-use crate::fold::{Booking, BookingKind};
+use crate::domain::{
+    Booking, BookingKind, BranchProfile, ClaimLodged, SessionAnnounced, TeacherApproved, TravelTime,
+};
 use crate::given::{COURSE, room};
 use crate::time::Slot;
 
@@ -37,15 +38,15 @@ impl Written {
         Slot { day, start_minute: 480 + self.half_hour * 30, duration_minutes: self.half_hours * 30 }
     }
 
-    fn teacher(&self) -> Option<PersonId> {
+    fn teacher(&self) -> Option<TeacherId> {
         [Some(TEACHER), Some(SECOND), Some(STRANGER), None][usize::from(self.teacher)]
     }
 
-    fn asset(&self, rooms: [SubjectId; 2]) -> Option<SubjectId> {
+    fn asset(&self, rooms: [AssetId; 2]) -> Option<AssetId> {
         [None, None, Some(rooms[0]), Some(rooms[1])][usize::from(self.asset)]
     }
 
-    fn claim(&self, rooms: [SubjectId; 2]) -> ClaimLodged {
+    fn claim(&self, rooms: [AssetId; 2]) -> ClaimLodged {
         ClaimLodged {
             teacher: self.teacher(),
             asset: self.asset(rooms),
@@ -56,9 +57,9 @@ impl Written {
         }
     }
 
-    fn class(&self, session: u8, rooms: [SubjectId; 2]) -> SessionAnnounced {
+    fn class(&self, session: u8, rooms: [AssetId; 2]) -> SessionAnnounced {
         SessionAnnounced {
-            session: SubjectId([session; 16]),
+            session: ClassId([session; 16]),
             course: COURSE,
             teacher: self.teacher(),
             venue: self.asset(rooms),
@@ -68,14 +69,14 @@ impl Written {
     }
 }
 
-const SECOND: PersonId = PersonId([8; 16]);
-const STRANGER: PersonId = PersonId([99; 16]);
+const SECOND: TeacherId = TeacherId([8; 16]);
+const STRANGER: TeacherId = TeacherId([99; 16]);
 
 /// Two teachers with a small weekly limit, a room, three kits, ways that differ, figures that differ.
-fn a_city() -> (Given, [SubjectId; 2]) {
+fn a_city() -> (Given, [AssetId; 2]) {
     let mut given = Given::a_shared_teacher();
     for id in [TEACHER, SECOND] {
-        let proposed = crate::event::TeacherProposed { weekly_cap_periods: 9, ..teacher(id, "示例") };
+        let proposed = crate::domain::TeacherProposed { weekly_cap_periods: 9, ..teacher(id, "示例") };
         given.write(HOME, proposed);
         given.write(HOME, offered(id));
         given.city(TeacherApproved { teacher: id, courses: vec![COURSE] });
@@ -83,13 +84,13 @@ fn a_city() -> (Given, [SubjectId; 2]) {
     let hall = room(&mut given, branch(1), 40);
     let kit = room(&mut given, branch(2), 1);
     let declared = given.views().resources.assets[&kit].declared.clone();
-    let kind = crate::event::AssetKind::Equipment;
-    given.write(branch(2), crate::event::AssetDeclared { kind, quantity: 2, ..declared });
+    let kind = crate::domain::AssetKind::Equipment;
+    given.write(branch(2), crate::domain::AssetDeclared { kind, quantity: 2, ..declared });
     for n in 1..4 {
         given.write(branch(n), BranchProfile { name: format!("分校{n}"), registered: 70 * u32::from(n) });
     }
     let travel = |a, b, minutes| TravelTime { a: branch(a), b: branch(b), minutes };
-    given.city(crate::event::PolicyPublished {
+    given.city(crate::domain::PolicyPublished {
         travel: vec![travel(1, 2, 20), travel(1, 3, 95), travel(2, 3, 45)],
         default_travel_minutes: 30,
         round_lead_days: 14,
@@ -131,7 +132,7 @@ proptest! {
         let nth = |claim: &EventRef| views.requests.claims[claim].outcome.as_ref().unwrap().nth;
         let mut moved = Vec::new();
         for Decision { id, event, supersedes } in decisions {
-            let Event::ClaimDisplaced(displaced) = &event else { panic!("{event:?}") };
+            let Event::Request(RequestEvent::Displaced(displaced)) = &event else { panic!("{event:?}") };
             let stays = displaced.reason.other.unwrap();
             prop_assert!(nth(&stays) < nth(&displaced.claim));
             moved.push((displaced.claim, stays));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::decide::timetable::Planning;
-use crate::event::{RequestLodged, SessionAnnounced};
+use crate::domain::{RequestLodged, SessionAnnounced};
 use crate::given::{COURSE, course, order};
 use crate::plan::Budget;
 
@@ -28,7 +28,7 @@ fn of_one_branch_a_thousand_claims_are_received_at_once_and_the_rest_in_the_next
         let mut by_identity: Vec<EventRef> = views.requests.claims.keys().copied().collect();
         by_identity.retain(|claim| claim.document.branch == branch(1));
         let received = first.iter().filter_map(|event| match event {
-            Event::ClaimReceived(received) => Some(received.claim),
+            Event::Request(RequestEvent::Received(received)) => Some(received.claim),
             _ => None,
         });
         let received: Vec<EventRef> = received.filter(|it| it.document.branch == branch(1)).collect();
@@ -42,7 +42,7 @@ fn of_one_branch_a_thousand_claims_are_received_at_once_and_the_rest_in_the_next
         };
         lodge(&mut given, 0, decided.into_iter().map(|decision| decision.event).collect());
         if day == "2026-12-14" {
-            let opened = open_round(&given.views(), given.now, SubjectId([60; 16]), SEED);
+            let opened = open_round(&given.views(), given.now, RoundId([60; 16]), SEED);
             given.city(opened);
         }
         assert_eq!(receipts(&given.views(), given.now).len(), 3);
@@ -52,7 +52,7 @@ fn of_one_branch_a_thousand_claims_are_received_at_once_and_the_rest_in_the_next
 #[test]
 fn of_one_branch_five_hundred_orders_enter_a_plan_and_the_rest_stay_open() {
     let mut given = Given::a_shared_teacher();
-    let unlisted = SubjectId([44; 16]);
+    let unlisted = CourseId([44; 16]);
     let hopeless = RequestLodged { courses: vec![unlisted], ..order(20) };
     lodge(&mut given, 1, vec![hopeless.clone().into(); 502]);
     lodge(&mut given, 2, vec![hopeless.into()]);
@@ -72,9 +72,9 @@ fn a_kit_of_several_pieces_is_granted_as_often_and_nothing_of_it_is_displaced() 
     let mut given = Given::a_shared_teacher();
     let kit = crate::given::room(&mut given, branch(4), 1);
     let declared = given.views().resources.assets[&kit].declared.clone();
-    let kind = crate::event::AssetKind::Equipment;
-    given.write(branch(4), crate::event::AssetDeclared { kind, quantity: 2, ..declared });
-    let wish = crate::event::ClaimLodged {
+    let kind = crate::domain::AssetKind::Equipment;
+    given.write(branch(4), crate::domain::AssetDeclared { kind, quantity: 2, ..declared });
+    let wish = crate::domain::ClaimLodged {
         teacher: None,
         asset: Some(kit),
         ..claim(TEACHER, slot("2026-12-14", 540))
@@ -106,7 +106,7 @@ fn a_plan_around_many_classes_at_one_hour_is_the_plan_around_one() {
         given.city(course());
         crate::given::room(&mut given, branch(1), 100);
         let own = |n: u8| SessionAnnounced {
-            session: SubjectId([n; 16]),
+            session: ClassId([n; 16]),
             course: COURSE,
             teacher: Some(TEACHER),
             venue: None,
@@ -134,7 +134,7 @@ fn rooms_that_nobody_offers_do_not_crowd_out_those_that_are_offered() {
     let spare = (0..250_u8).map(|n| {
         let mut id = [0; 16];
         id[1] = n;
-        crate::event::AssetDeclared { asset: SubjectId(id), ..declared.clone() }.into()
+        crate::domain::AssetDeclared { asset: AssetId(id), ..declared.clone() }.into()
     });
     lodge(&mut given, 100, spare.collect());
     given.write(branch(100), order(20));

@@ -2,12 +2,12 @@
 //! read for each question. Slow and plain, to hold the decisions of today against.
 
 use crate::decide::{Decision, Obstacle};
-use crate::event::{
-    Alternative, AssetKind, ClaimConfirmed, ClaimLodged, ClaimRefused, Condition, DecisionMode, EventRef,
-    Reason, ReasonCode, RoundDecided,
+use crate::domain::{
+    Alternative, AssetKind, Booking, BookingKind, ClaimConfirmed, ClaimLodged, ClaimRefused, Condition,
+    DecisionMode, Lodged, Reason, ReasonCode, RoundDecided, SharedViews,
 };
-use crate::fold::{Booking, BookingKind, Lodged, SharedViews};
-use crate::ids::{BranchId, ChangeHash, PersonId, SubjectId};
+use crate::event::EventRef;
+use crate::ids::{AssetId, BranchId, ChangeHash, CourseId, RoundId, TeacherId};
 use crate::time::{Day, Millis, Slot};
 use sha2::{Digest, Sha256};
 use std::cmp::Reverse;
@@ -27,7 +27,7 @@ struct Open<'a> {
 /// Decides every claim of a round and closes it.
 pub fn decide_round(
     views: &SharedViews,
-    round: SubjectId,
+    round: RoundId,
     seed: ChangeHash,
     now: Millis,
     frontier: ChangeHash,
@@ -60,7 +60,7 @@ pub fn decide_now(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec
 fn open_claims<'a>(
     views: &'a SharedViews,
     seed: &[u8],
-    wanted: impl Fn(&crate::event::ClaimReceived) -> bool,
+    wanted: impl Fn(&crate::domain::ClaimReceived) -> bool,
 ) -> Vec<Open<'a>> {
     views
         .requests
@@ -248,11 +248,11 @@ fn slots(wish: &ClaimLodged, today: Day) -> impl Iterator<Item = Slot> + '_ {
 }
 
 /// Teachers approved for the same course, nearest home branch first, then by id.
-fn other_teachers(views: &SharedViews, wish: &ClaimLodged) -> Vec<PersonId> {
+fn other_teachers(views: &SharedViews, wish: &ClaimLodged) -> Vec<TeacherId> {
     let (Some(course), Some(wanted)) = (wish.course, wish.teacher) else { return Vec::new() };
     let wanted = views.teachers.resolve(wanted);
     let home = views.teachers.teachers.get(&wanted).map(|teacher| teacher.home);
-    let mut others: Vec<(u16, PersonId)> = views
+    let mut others: Vec<(u16, TeacherId)> = views
         .teachers
         .teachers
         .iter()
@@ -293,8 +293,8 @@ fn obstacles(
 fn teacher_obstacles(
     views: &SharedViews,
     bookings: &[Booking],
-    teacher: PersonId,
-    course: Option<SubjectId>,
+    teacher: TeacherId,
+    course: Option<CourseId>,
     slot: &Slot,
     place: BranchId,
     found: &mut Vec<Obstacle>,
@@ -333,7 +333,7 @@ fn teacher_obstacles(
 fn asset_obstacles(
     views: &SharedViews,
     bookings: &[Booking],
-    asset: SubjectId,
+    asset: AssetId,
     wish: &ClaimLodged,
     branch: BranchId,
     found: &mut Vec<Obstacle>,

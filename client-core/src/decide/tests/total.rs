@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::decide::timetable::{Planning, WhatIf, WhatIfPlanning};
-use crate::fold::Booking;
+use crate::domain::Booking;
 use crate::given::{COURSE, course, order, room};
 use crate::plan::Budget;
 use crate::time::{Day, HalfDay};
@@ -75,19 +75,19 @@ impl Dice {
         (0..count).map(half_day).collect()
     }
 
-    fn teacher(&mut self) -> PersonId {
-        PersonId([[7, 8, 77][self.below(3)]; 16])
+    fn teacher(&mut self) -> TeacherId {
+        TeacherId([[7, 8, 77][self.below(3)]; 16])
     }
 
-    fn subject(&mut self) -> SubjectId {
-        SubjectId([[101, 102, 103, 104, 66][self.below(5)]; 16])
+    fn asset(&mut self) -> AssetId {
+        AssetId([[101, 102, 103, 104, 66][self.below(5)]; 16])
     }
 
-    fn course(&mut self) -> SubjectId {
-        [COURSE, COURSE, SubjectId([10; 16]), SubjectId([11; 16])][self.below(4)]
+    fn course(&mut self) -> CourseId {
+        [COURSE, COURSE, CourseId([10; 16]), CourseId([11; 16])][self.below(4)]
     }
 
-    fn courses(&mut self) -> Vec<SubjectId> {
+    fn courses(&mut self) -> Vec<CourseId> {
         (0..self.one_of(&[0, 1, 2, 5])).map(|_| self.course()).collect()
     }
 
@@ -128,7 +128,7 @@ fn of_a_branch(dice: &mut Dice, session: u8) -> Event {
         .into(),
         2 => TeacherUnavailable { teacher: dice.teacher(), from: dice.day(), to: dice.day() }.into(),
         3 => AssetDeclared {
-            asset: dice.subject(),
+            asset: dice.asset(),
             kind: dice.one_of(AssetKind::ALL),
             name: dice.text(),
             place: dice.text(),
@@ -141,23 +141,20 @@ fn of_a_branch(dice: &mut Dice, session: u8) -> Event {
             docent: String::new(),
         }
         .into(),
-        4 => AssetOffered {
-            asset: dice.subject(),
-            windows: dice.half_days(),
-            from: dice.day(),
-            to: dice.day(),
+        4 => {
+            AssetOffered { asset: dice.asset(), windows: dice.half_days(), from: dice.day(), to: dice.day() }
+                .into()
         }
-        .into(),
         5 => {
             let reason = dice.text();
-            AssetBlocked { asset: dice.subject(), from: dice.day(), to: dice.day(), reason }.into()
+            AssetBlocked { asset: dice.asset(), from: dice.day(), to: dice.day(), reason }.into()
         }
         6 => BranchProfile { name: dice.text(), registered: dice.people() }.into(),
         7 | 8 => SessionAnnounced {
-            session: SubjectId([session; 16]),
+            session: ClassId([session; 16]),
             course: dice.course(),
             teacher: Some(dice.teacher()).filter(|_| dice.below(3) > 0),
-            venue: Some(dice.subject()).filter(|_| dice.below(3) > 0),
+            venue: Some(dice.asset()).filter(|_| dice.below(3) > 0),
             slot: dice.slot(),
             headcount: dice.people(),
         }
@@ -170,7 +167,7 @@ fn of_a_branch(dice: &mut Dice, session: u8) -> Event {
 fn wish(dice: &mut Dice) -> ClaimLodged {
     ClaimLodged {
         teacher: Some(dice.teacher()).filter(|_| dice.below(4) > 0),
-        asset: Some(dice.subject()).filter(|_| dice.below(3) > 0),
+        asset: Some(dice.asset()).filter(|_| dice.below(3) > 0),
         course: Some(dice.course()).filter(|_| dice.below(4) > 0),
         slot: dice.slot(),
         headcount: dice.people(),
@@ -215,10 +212,10 @@ fn of_the_city(dice: &mut Dice, claims: &[EventRef], orders: &[EventRef]) -> Opt
             let second = dice.one_of(orders.get(..1)?);
             let parts = [asked?, second, asked?].map(|request| JointPart { request, mode: mode(request) });
             JointConfirmed {
-                session: SubjectId([dice.below(3) as u8 + 50; 16]),
+                session: ClassId([dice.below(3) as u8 + 50; 16]),
                 course: dice.course(),
                 teacher: dice.teacher(),
-                venue: dice.subject(),
+                venue: dice.asset(),
                 slot: dice.slot(),
                 parts: parts.to_vec(),
                 reason,
@@ -226,7 +223,7 @@ fn of_the_city(dice: &mut Dice, claims: &[EventRef], orders: &[EventRef]) -> Opt
             .into()
         }
         5 => TeacherMerged { kept: dice.teacher(), merged: dice.teacher() }.into(),
-        6 => CourseDelisted { course: SubjectId([10; 16]), reason: dice.text() }.into(),
+        6 => CourseDelisted { course: CourseId([10; 16]), reason: dice.text() }.into(),
         7 => {
             let day = |_| CalendarDay { day: dice.day(), follows: Some(dice.below(9) as u8) };
             CalendarPublished { days: (0..3).map(day).collect() }.into()
@@ -247,10 +244,10 @@ fn sound_class(dice: &mut Dice, request: EventRef) -> JointConfirmed {
     let mode = if request.document.branch == branch(1) { Mode::Host } else { Mode::Travel };
     let day = crate::given::day("2026-12-07").plus(dice.below(5) as i32);
     JointConfirmed {
-        session: SubjectId([dice.below(3) as u8 + 50; 16]),
+        session: ClassId([dice.below(3) as u8 + 50; 16]),
         course: COURSE,
         teacher: TEACHER,
-        venue: SubjectId([101; 16]),
+        venue: AssetId([101; 16]),
         slot: Slot { day, ..slot("2026-12-07", 540) },
         parts: vec![JointPart { request, mode }; 1 + dice.below(2)],
         reason: Reason::plain(ReasonCode::Joint),
@@ -263,7 +260,7 @@ fn mode(request: EventRef) -> Mode {
 
 /// Rules that are sometimes sound.
 fn rules(dice: &mut Dice) -> PlanningPublished {
-    let mut rules = crate::fold::Planning::default().0;
+    let mut rules = crate::domain::Planning::default().0;
     rules.horizon_days = dice.one_of(&[7, 91, 400]);
     rules.lead_days = dice.one_of(&[0, 6, 399]);
     rules.teacher_periods_a_day = dice.within(0..=255) as u8;
@@ -287,7 +284,7 @@ fn random_city(dice: &mut Dice, events: usize) -> Given {
     let mut given = Given::a_shared_teacher();
     room(&mut given, branch(1), 100);
     for (id, periods, method) in [(10, dice.within(0..=255) as u8, "讲授"), (11, 2, "现场教学")] {
-        let id = SubjectId([id; 16]);
+        let id = CourseId([id; 16]);
         given.city(CourseListed { course: id, periods, method: method.into(), ..course() });
         given.city(TeacherApproved { teacher: TEACHER, courses: vec![COURSE, id] });
     }
@@ -302,8 +299,10 @@ fn random_city(dice: &mut Dice, events: usize) -> Given {
             continue;
         }
         let event = of_a_branch(dice, n as u8 + 60);
-        let (claim, order) =
-            (matches!(event, Event::ClaimLodged(_)), matches!(event, Event::RequestLodged(_)));
+        let (claim, order) = (
+            matches!(event, Event::Request(RequestEvent::Claim(_))),
+            matches!(event, Event::Request(RequestEvent::Order(_))),
+        );
         let written = given.write(branch(1 + dice.below(3) as u8), event);
         claims.extend(claim.then_some(written));
         orders.extend(order.then_some(written));

@@ -8,9 +8,9 @@ use super::pins::{Pin, Pins, Shut, pins};
 use super::sheet::Sheet;
 use crate::decide::figures::Figures;
 use crate::decide::openings::Openings;
-use crate::event::{AssetKind, Condition, CourseListed, EventRef, RequestLodged};
-use crate::fold::{Asset, Lodged, SharedViews};
-use crate::ids::{BranchId, SubjectId};
+use crate::domain::{Asset, AssetKind, Condition, CourseListed, Lodged, RequestLodged, SharedViews};
+use crate::event::EventRef;
+use crate::ids::{AssetId, BranchId, ClassId, CourseId};
 use crate::plan::{
     Instance, MOST_TOWNS, RawBranch, RawCourse, RawInstance, RawPeriod, RawRequest, RawTeacher, RawVenue,
     RawWeights, RawWindow, Refusal, admit, build,
@@ -33,12 +33,12 @@ pub struct Drawn {
     /// Open orders whose courses cannot be planned at all.
     pub unplannable: Vec<EventRef>,
     /// Confirmed orders of joint classes that others may join, by the class.
-    pub joinable: BTreeMap<EventRef, SubjectId>,
+    pub joinable: BTreeMap<EventRef, ClassId>,
 }
 
 /// Draws the instance as things stand. Classes in `released` are not pinned: they are planned anew, with as
 /// little change as can be.
-pub fn draw(views: &SharedViews, at: Millis, released: &BTreeSet<SubjectId>) -> Result<Drawn, Refusal> {
+pub fn draw(views: &SharedViews, at: Millis, released: &BTreeSet<ClassId>) -> Result<Drawn, Refusal> {
     let grid = Grid::new(&views.planning.0, at.day());
     let sketch = Sketch::new(views, &grid, at);
     let published: Vec<Pin> = released.iter().filter_map(|class| Pin::joint(views, &grid, *class)).collect();
@@ -62,12 +62,12 @@ pub fn draw(views: &SharedViews, at: Millis, released: &BTreeSet<SubjectId>) -> 
 }
 
 /// The real course behind an id of the instance; `None` for what merely stands for a booking.
-pub fn course_of(id: &str) -> Option<SubjectId> {
+pub fn course_of(id: &str) -> Option<CourseId> {
     id.split('!').next()?.parse().ok()
 }
 
 /// The id of a course for one order alone, which nobody may join.
-fn alone(course: SubjectId, order: &EventRef) -> String {
+fn alone(course: CourseId, order: &EventRef) -> String {
     format!("{course}!{order}")
 }
 
@@ -77,7 +77,7 @@ struct Sketch<'a> {
     towns: BTreeMap<BranchId, u32>,
     /// The orders that are planned.
     open: Vec<(EventRef, &'a Lodged<RequestLodged>)>,
-    venues: Vec<(SubjectId, &'a Asset)>,
+    venues: Vec<(AssetId, &'a Asset)>,
     last_plan: Option<Millis>,
     credit: BTreeMap<BranchId, u32>,
     /// Orders of priority 3 beyond what a branch has of them.
@@ -126,7 +126,7 @@ impl<'a> Sketch<'a> {
     /// What is there before any order.
     fn empty(&self, pinned: &[Pin], published: &[Pin]) -> RawInstance {
         let rules = &self.grid.rules;
-        let period = |period: &crate::event::TeachingPeriod| RawPeriod {
+        let period = |period: &crate::domain::TeachingPeriod| RawPeriod {
             start: period.start_minute.into(),
             end: period.end_minute.into(),
         };
@@ -171,12 +171,12 @@ impl<'a> Sketch<'a> {
     }
 
     /// Periods of a course that can be planned: on the list, and of a length that classes have.
-    fn length(&self, course: SubjectId) -> Option<u32> {
+    fn length(&self, course: CourseId) -> Option<u32> {
         let length = u32::from(self.views.courses.on_list(course)?.periods);
         self.grid.starts.contains_key(&length).then_some(length)
     }
 
-    fn course(&self, id: String, course: SubjectId, max_groups: u32) -> RawCourse {
+    fn course(&self, id: String, course: CourseId, max_groups: u32) -> RawCourse {
         let listed = self.views.courses.on_list(course);
         RawCourse {
             duration: self.length(course).unwrap_or(1),
@@ -224,7 +224,7 @@ impl<'a> Sketch<'a> {
 
     fn venues(&self) -> Vec<RawVenue> {
         let resources = &self.views.resources;
-        let venue = |(id, asset): &(SubjectId, &Asset)| {
+        let venue = |(id, asset): &(AssetId, &Asset)| {
             let declared = &asset.declared;
             let offers = resources.offers.get(id).map(Vec::as_slice).unwrap_or_default();
             let blocked = resources.blocked.get(id).map(Vec::as_slice).unwrap_or_default();
@@ -262,7 +262,7 @@ impl<'a> Sketch<'a> {
     /// An order as the planner takes it; what it wants for itself alone becomes courses of its own.
     fn order(&self, id: &EventRef, lodged: &Lodged<RequestLodged>, sheet: &mut Sheet) -> Option<RawRequest> {
         let wish = &lodged.wish;
-        let wanted: BTreeSet<SubjectId> =
+        let wanted: BTreeSet<CourseId> =
             wish.courses.iter().copied().filter(|course| self.length(*course).is_some()).collect();
         if wanted.is_empty() {
             return None;
@@ -372,7 +372,7 @@ fn less_important(grid: &Grid, open: &[(EventRef, &Lodged<RequestLodged>)]) -> B
     beyond.collect()
 }
 
-fn weights(rules: &crate::event::PlanningPublished) -> RawWeights {
+fn weights(rules: &crate::domain::PlanningPublished) -> RawWeights {
     let points = &rules.points;
     RawWeights {
         unmet: ["1", "2", "3"].map(str::to_owned).into_iter().zip(points.unmet).collect(),
@@ -403,7 +403,7 @@ pub fn suits(course: &CourseListed, kind: AssetKind) -> bool {
 }
 
 /// Whether guests can listen online there.
-pub fn streams(views: &SharedViews, venue: SubjectId) -> bool {
+pub fn streams(views: &SharedViews, venue: AssetId) -> bool {
     let asset = views.resources.assets.get(&venue);
     asset.is_some_and(|asset| asset.declared.features.iter().any(|feature| feature == STREAM))
 }

@@ -1,8 +1,8 @@
 //! Which open orders and which venues enter a plan: no branch makes it long for all.
 
-use crate::event::{AssetKind, EventRef, RequestLodged};
-use crate::fold::{Asset, Lodged, SharedViews};
-use crate::ids::{BranchId, SubjectId};
+use crate::domain::{Asset, AssetKind, Lodged, RequestLodged, SharedViews};
+use crate::event::EventRef;
+use crate::ids::{AssetId, BranchId};
 use std::collections::BTreeMap;
 
 /// Open orders of one branch in one plan.
@@ -49,7 +49,7 @@ impl Brought {
 }
 
 /// The rooms and points of one plan: of each branch those it offers first, by identity.
-pub fn venues(views: &SharedViews) -> Vec<(SubjectId, &Asset)> {
+pub fn venues(views: &SharedViews) -> Vec<(AssetId, &Asset)> {
     let assets = views.resources.assets.iter();
     let venues = assets.filter(|(_, asset)| asset.declared.kind != AssetKind::Equipment);
     let (offered, others): (Vec<_>, Vec<_>) =

@@ -1,7 +1,6 @@
 //! Days and periods of the planner against dates and minutes.
 
-use crate::event::{PlanningPublished, TeachingPeriod};
-use crate::fold::Planning;
+use crate::domain::{Planning, PlanningPublished, TeachingPeriod};
 use crate::time::{Day, Slot};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -8,9 +8,9 @@
 
 use super::draw::{UNLIMITED, streams, suits};
 use super::grid::{Cell, Grid};
-use crate::event::{AssetKind, EventRef, JointConfirmed, JointPart, Mode};
-use crate::fold::{Booking, BookingKind, SharedViews};
-use crate::ids::{BranchId, PersonId, SubjectId};
+use crate::domain::{AssetKind, Booking, BookingKind, JointConfirmed, JointPart, Mode, SharedViews};
+use crate::event::EventRef;
+use crate::ids::{AssetId, BranchId, ClassId, TeacherId};
 use crate::plan::{RawClass, RawPart, RawPinned, RawRequest, RawWindow};
 use crate::time::Stamp;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub struct Pin {
     /// Whether others may join.
     pub open: bool,
     /// The class, where it is a joint one.
-    pub session: SubjectId,
+    pub session: ClassId,
     /// Where it takes place.
     pub town: BranchId,
     /// Its course stands for a booking.
@@ -56,9 +56,9 @@ pub struct Pins {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct StandIn {
     /// A teacher of the pool.
-    teacher: Option<PersonId>,
+    teacher: Option<TeacherId>,
     /// A room or a point.
-    venue: Option<SubjectId>,
+    venue: Option<AssetId>,
     town: BranchId,
     cell: Cell,
     /// Set where the city granted what is neither: it clashes with nothing.
@@ -76,7 +76,7 @@ impl Pin {
     }
 
     /// A joint class as it was confirmed; `None` where it is not in the horizon or names something gone.
-    pub fn joint(views: &SharedViews, grid: &Grid, class: SubjectId) -> Option<Self> {
+    pub fn joint(views: &SharedViews, grid: &Grid, class: ClassId) -> Option<Self> {
         let joint = views.requests.joint.get(&class)?;
         let cell = grid.cell(&joint.slot)?;
         let town = views.resources.assets.get(&joint.venue)?.branch;
@@ -125,7 +125,7 @@ impl Pin {
 
 /// Everything booked in the horizon but these joint classes. What lies in periods in which no class may lie
 /// can only be kept free.
-pub fn pins(views: &SharedViews, grid: &Grid, but: &BTreeSet<SubjectId>) -> Pins {
+pub fn pins(views: &SharedViews, grid: &Grid, but: &BTreeSet<ClassId>) -> Pins {
     let booked = views.bookings.iter().filter(|booking| grid.day(booking.slot.day).is_some());
     let mut booked: Vec<&Booking> = booked
         .filter(|booking| booking.teacher.is_some() || booking.asset.is_some())
@@ -226,7 +226,7 @@ impl StandIn {
                 id,
             }],
             open: false,
-            session: booking.session.unwrap_or(SubjectId([0; 16])),
+            session: booking.session.unwrap_or(ClassId([0; 16])),
             stands_in: true,
             cell,
             town,

@@ -1,8 +1,9 @@
 //! A decided plan made once more, from the history alone: what anyone who doubts it can do.
 
 use super::{Planning, VERSION};
-use crate::event::{Event, EventRef, KnownLines, PlanDecided};
-use crate::fold::{Entry, History, NotHeld, SharedViews};
+use crate::domain::{Entry, Event, History, PlanDecided, RequestEvent, SharedViews};
+use crate::event::{EventRef, KnownLines, Statement};
+use crate::history::NotHeld;
 use crate::ids::{ActionId, ChangeHash};
 use crate::plan::{Budget, Progress, Refusal};
 use serde::Serialize;
@@ -86,7 +87,7 @@ pub fn replay(
     let made = proposal.decisions(recorded.plan.round, &recorded.known, ChangeHash([0; 32]));
     let mut left: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for decision in &made {
-        let left = left.entry(decision.event.encode_body()).or_default();
+        let left = left.entry(decision.event.body().encode()).or_default();
         *left = left.saturating_add(1);
     }
     let mut differing = Vec::new();
@@ -125,13 +126,14 @@ impl Recorded {
         let mut outcomes = BTreeMap::new();
         let of_action = |entry: &&Entry| entry.action == action;
         for entry in history.ordered().into_iter().filter(of_action) {
-            match &entry.event {
-                Event::PlanDecided(decided) => plan = Some((entry.reference, decided.clone())),
-                Event::PlanInputs(part) => known.extend(part.known.iter().cloned()),
-                Event::JointConfirmed(_) | Event::RequestUnmet(_) => {}
+            let Event::Request(said) = &entry.event else { continue };
+            match said {
+                RequestEvent::Plan(decided) => plan = Some((entry.reference, decided.clone())),
+                RequestEvent::PlanInputs(part) => known.extend(part.known.iter().cloned()),
+                RequestEvent::Joint(_) | RequestEvent::Unmet(_) => {}
                 _ => continue, // not of a plan
             }
-            outcomes.insert(entry.reference, entry.event.encode_body());
+            outcomes.insert(entry.reference, entry.event.body().encode());
         }
         let (reference, plan) = plan?;
         Some(Self { reference, plan, known, outcomes })

@@ -1,10 +1,16 @@
 use super::*;
-use crate::event::*;
-use crate::fold::{History, OutcomeKind};
+use crate::domain::{
+    Act, AssetDeclared, AssetKind, AssetOffered, BranchProfile, CalendarDay, CalendarPublished,
+    ClaimConfirmed, ClaimLodged, Context, CourseDelisted, CourseListed, Draft, Event, History, OutcomeKind,
+    Reason, RequestEvent, RequestLodged, SessionAnnounced, TakeAlternative, TeacherApproved, TeacherOffered,
+    TeacherUnavailable, Wish,
+};
+use crate::event::{EventRef, KnownHead, KnownLines, Scope};
 use crate::given::{
     COURSE, Given, HOME, TEACHER, branch, claim, course, day, offered, order, room, slot, teacher,
 };
-use crate::ids::PersonId;
+use crate::identity::Role;
+use crate::ids::{AssetId, ClassId, CourseId, TeacherId};
 use crate::log::LogKey;
 
 const BUDGET: Budget = Budget { steps: Some(60_000) };
@@ -112,14 +118,14 @@ fn an_unmet_order_hears_why_and_what_is_free_and_can_take_it() {
     let instead = outcome.instead.unwrap();
     assert_eq!((instead.give_up.as_slice(), instead.mode), ([Wish::Online].as_slice(), Mode::Online));
     assert_eq!(instead.joins, Some(proposal.classes[0].class.session));
-    let asker = crate::command::Asker {
+    let asker = crate::domain::Asker {
         branch: branch(4),
         role: Role::Office,
         today: given.now.day(),
         now: given.now,
     };
-    let take = crate::command::Command::TakeAlternative { claim: request, index: 0 };
-    let drafts = crate::command::draft(&take, &asker, &views, &mut || [0; 16]).unwrap();
+    let take = TakeAlternative { claim: request, index: 0 };
+    let drafts = take.drafts(&mut Context { asker, views: &views, random: &mut || [0; 16] }).unwrap();
     given.act(branch(4), &drafts);
     let (proposal, _) = decide(&mut given);
     assert_eq!((proposal.classes[0].class.parts.len(), proposal.unmet.len()), (4, 0));
@@ -141,7 +147,7 @@ fn nothing_is_planned_over_what_is_booked_whatever_its_hours() {
                 start_minute: *start_minute,
                 duration_minutes: *duration_minutes,
             };
-            let session = SubjectId([n as u8 * 2 + u8::from(*start_minute > 720); 16]);
+            let session = ClassId([n as u8 * 2 + u8::from(*start_minute > 720); 16]);
             let own = SessionAnnounced {
                 session,
                 course: COURSE,
@@ -167,7 +173,7 @@ fn a_clash_that_an_announcement_brings_moves_no_decision() {
     let class = given.views().requests.joint.values().next().unwrap().clone();
     // Written offline, for the same teacher at the same hour.
     let own = SessionAnnounced {
-        session: SubjectId([77; 16]),
+        session: ClassId([77; 16]),
         course: COURSE,
         teacher: Some(TEACHER),
         venue: None,
@@ -182,14 +188,14 @@ fn a_clash_that_an_announcement_brings_moves_no_decision() {
     assert_eq!(views.requests.orders[&later].outcome.as_ref().unwrap().class, Some(class.session));
     assert_eq!(proposal.unmet, []);
     let kinds: Vec<_> = views.anomalies.iter().map(|anomaly| anomaly.kind).collect();
-    assert_eq!(kinds, [crate::fold::AnomalyKind::TeacherTwice]);
+    assert_eq!(kinds, [crate::domain::AnomalyKind::TeacherTwice]);
 }
 
 #[test]
 fn an_on_site_course_goes_to_an_on_site_point_and_no_other_does() {
     let mut given = Given::a_shared_teacher();
     let hall = room(&mut given, branch(1), 100);
-    let (tour, point) = (SubjectId([10; 16]), SubjectId([110; 16]));
+    let (tour, point) = (CourseId([10; 16]), AssetId([110; 16]));
     given.city(CourseListed { course: tour, code: "K002".into(), method: "现场教学".into(), ..course() });
     given.city(TeacherApproved { teacher: TEACHER, courses: vec![COURSE, tour] });
     let hall_declared = given.views().resources.assets[&hall].declared.clone();
@@ -325,7 +331,8 @@ fn a_plan_of_another_version_is_told_apart() {
     let proposal = propose(&given);
     let mut drafts: Vec<Draft> =
         proposal.decisions(None, &known(&given), ChangeHash([52; 32])).into_iter().map(Draft::from).collect();
-    let Some(Event::PlanDecided(decided)) = drafts.last_mut().map(|draft| &mut draft.event) else {
+    let Some(Event::Request(RequestEvent::Plan(decided))) = drafts.last_mut().map(|draft| &mut draft.event)
+    else {
         panic!("the plan comes last")
     };
     decided.planner = VERSION + 1;
@@ -345,7 +352,9 @@ fn a_city_with_many_lines_names_them_in_several_events() {
     assert!(known.len() > 2 * LINES_AT_ONCE, "{} lines", known.len());
     let (_, written) = decide(&mut given);
     let history = given.history();
-    let parts = written.iter().filter(|it| matches!(history.get(it).unwrap().event, Event::PlanInputs(_)));
+    let parts = written
+        .iter()
+        .filter(|it| matches!(history.get(it).unwrap().event, Event::Request(RequestEvent::PlanInputs(_))));
     assert_eq!(parts.count(), known.len().div_ceil(LINES_AT_ONCE));
     let again = replay(&history, &written[0], |_| {}).unwrap();
     assert!(again.holds(), "{again:?}");
@@ -410,7 +419,7 @@ fn what_clashes_with_a_decision_keeps_its_own_room() {
         given.write(branch(1), RequestLodged { half_days: (0..5).map(mornings).collect(), ..order(20) });
         decide(&mut given);
         let class = given.views().requests.joint.values().next().unwrap().clone();
-        let second = PersonId([8; 16]);
+        let second = TeacherId([8; 16]);
         given.write(HOME, teacher(second, "示例乙"));
         given.write(HOME, offered(second));
         given.city(TeacherApproved { teacher: second, courses: vec![COURSE] });
@@ -418,7 +427,7 @@ fn what_clashes_with_a_decision_keeps_its_own_room() {
         let mut session = 60;
         let mut announce = |given: &mut Given, teacher, slot| {
             session += 1;
-            let session = SubjectId([session; 16]);
+            let session = ClassId([session; 16]);
             let venue = Some(hall);
             given.write(
                 branch(4),
@@ -492,7 +501,7 @@ fn asked(given: &Given, what: &WhatIf) -> WhatIfAnswer {
 fn what_if_the_teacher_is_ill_the_class_moves_to_another_with_little_else() {
     let (mut given, orders) = three_orders();
     decide(&mut given);
-    let second = PersonId([8; 16]);
+    let second = TeacherId([8; 16]);
     given.write(HOME, teacher(second, "示例乙"));
     given.write(HOME, offered(second));
     given.city(TeacherApproved { teacher: second, courses: vec![COURSE] });

@@ -2,9 +2,11 @@
 
 use super::pins::Pin;
 use super::{Grid, Planning, Proposal, outcomes};
-use crate::event::{EventRef, JointConfirmed, Mode, RequestLodged, RequestUnmet};
-use crate::fold::{BookingKind, Lodged, SharedViews, State};
-use crate::ids::{BranchId, ChangeHash, PersonId, SubjectId};
+use crate::domain::{
+    BookingKind, JointConfirmed, Lodged, Mode, RequestLodged, RequestUnmet, SharedViews, State,
+};
+use crate::event::EventRef;
+use crate::ids::{AssetId, BranchId, ChangeHash, ClassId, CourseId, TeacherId};
 use crate::plan::{Budget, Progress, Refusal};
 use crate::time::{Day, Millis, Slot};
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,7 @@ pub enum WhatIf {
     /// A teacher is away.
     TeacherAway {
         /// The teacher.
-        teacher: PersonId,
+        teacher: TeacherId,
         /// First day.
         from: Day,
         /// Last day.
@@ -27,7 +29,7 @@ pub enum WhatIf {
     /// A room or point is closed.
     VenueClosed {
         /// The venue.
-        venue: SubjectId,
+        venue: AssetId,
         /// First day.
         from: Day,
         /// Last day.
@@ -47,7 +49,7 @@ pub struct WhatIfPlanning {
     views: Arc<SharedViews>,
     without: Planning,
     with: Planning,
-    released: BTreeSet<SubjectId>,
+    released: BTreeSet<ClassId>,
     claims_hit: Vec<EventRef>,
 }
 
@@ -117,7 +119,7 @@ impl WhatIfPlanning {
             let teacher = views.teachers.resolve(class.teacher);
             what.hits(&views, Some(teacher), Some(class.venue), &class.slot)
         });
-        let released: BTreeSet<SubjectId> = hit
+        let released: BTreeSet<ClassId> = hit
             .map(|class| class.session)
             .filter(|class| Pin::joint(&views, &grid, *class).is_some())
             .collect();
@@ -213,8 +215,8 @@ impl WhatIf {
     fn hits(
         &self,
         views: &SharedViews,
-        teacher: Option<PersonId>,
-        venue: Option<SubjectId>,
+        teacher: Option<TeacherId>,
+        venue: Option<AssetId>,
         slot: &Slot,
     ) -> bool {
         match self {
@@ -256,14 +258,14 @@ fn before(
 }
 
 /// What a branch would notice of another class.
-fn place(class: &JointConfirmed, request: &EventRef) -> (Slot, PersonId, SubjectId, SubjectId, Option<Mode>) {
+fn place(class: &JointConfirmed, request: &EventRef) -> (Slot, TeacherId, AssetId, CourseId, Option<Mode>) {
     let mode = class.parts.iter().find(|part| part.request == *request).map(|part| part.mode);
     (class.slot, class.teacher, class.venue, class.course, mode)
 }
 
 /// What joining saves in all: in confirmed classes that stay, and in those of the proposal.
-fn saved(views: &SharedViews, proposal: &Proposal, released: &BTreeSet<SubjectId>) -> u32 {
-    let renewed: BTreeSet<SubjectId> = proposal
+fn saved(views: &SharedViews, proposal: &Proposal, released: &BTreeSet<ClassId>) -> u32 {
+    let renewed: BTreeSet<ClassId> = proposal
         .classes
         .iter()
         .map(|proposed| proposed.class.session)

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::BranchProfile;
+use crate::domain::BranchProfile;
 use crate::given::{Given, HOME};
 use crate::identity::city_id;
 use crate::log::{COMPACT_BYTES, compact, unpack};

@@ -2,9 +2,10 @@
 
 use super::super::*;
 use crate::author::Author;
-use crate::event::{AttendanceCheckedIn, BranchProfile, CheckIn, Draft, Role, SessionAnnounced};
+use crate::domain::{AttendanceCheckedIn, BranchProfile, CheckIn, Draft, SessionAnnounced};
 use crate::given::{Given, USER, branch, day};
-use crate::ids::{ActionId, BranchId, Entropy, PersonId, SubjectId};
+use crate::identity::Role;
+use crate::ids::{ActionId, BranchId, ClassId, CourseId, Entropy, LearnerId};
 use crate::log::MemoryShelf;
 use crate::sync::PROTOCOL;
 use crate::time::{HybridClock, Slot};
@@ -113,13 +114,13 @@ impl Node {
     /// In another document than [`Node::write`].
     pub fn announce(&mut self) {
         let slot = Slot { day: day("2027-06-01"), start_minute: 540, duration_minutes: 90 };
-        let (session, course) = (SubjectId(self.entropy.next_id()), SubjectId([2; 16]));
+        let (session, course) = (ClassId(self.entropy.next_id()), CourseId([2; 16]));
         let announced = SessionAnnounced { session, course, teacher: None, venue: None, slot, headcount: 20 };
         self.draft(Draft::new(self.author.certificate().branch, announced));
     }
 
     pub fn check_in(&mut self) {
-        let (session, learner) = (SubjectId([1; 16]), PersonId([2; 16]));
+        let (session, learner) = (ClassId([1; 16]), LearnerId([2; 16]));
         let checked = AttendanceCheckedIn { session, learner, at: NOW, how: CheckIn::Scan };
         self.draft(Draft::new(self.author.certificate().branch, checked));
     }

@@ -4,7 +4,7 @@ use super::super::*;
 use super::node::{NOW, Node, meet};
 use super::refusing::Broken;
 use super::segment_of;
-use crate::event::{BranchProfile, Draft};
+use crate::domain::{BranchProfile, Draft};
 use crate::given::{Given, branch};
 use crate::ids::BranchId;
 use crate::sync::PROTOCOL;

@@ -1,8 +1,8 @@
 //! The greeting: who each side is, which version they speak, and from where the feed goes on.
 
 use super::{Cursor, Here, Output, Phase, Promise, Session, Side, check_proof};
-use crate::event::Role;
 use crate::identity;
+use crate::identity::Role;
 use crate::ids::ChangeHash;
 use crate::sync::frame::{Frame, OLDEST_PROTOCOL, Refusal, proof_message};
 use std::collections::BTreeMap;

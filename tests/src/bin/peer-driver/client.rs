@@ -1,7 +1,7 @@
 //! One client: a branch's node whose private document is the benchmark's.
 
 use crate::{monotonic, place, rows};
-use client_core::event::Draft;
+use client_core::domain::Draft;
 use client_core::ids::{ActionId, BranchId, EventId};
 use client_core::time::Millis;
 use lianxiao::node::{Actions, Held, Node, Writer};

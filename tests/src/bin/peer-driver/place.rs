@@ -1,7 +1,6 @@
 //! Keys and certificates of the benchmark's city: both programs make the same ones, nobody enrols.
 
-use client_core::event::Role;
-use client_core::identity::{self, Certificate, SecretKey};
+use client_core::identity::{self, Certificate, Role, SecretKey};
 use client_core::ids::{BranchId, DeviceId};
 use client_core::time::Millis;
 use lianxiao::keys;

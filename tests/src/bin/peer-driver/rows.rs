@@ -1,6 +1,7 @@
 //! Rows of the event file, to and from events.
 
-use client_core::event::{BenchField, BenchRecorded, Draft, Envelope, Event};
+use client_core::domain::{BenchEvent, BenchField, BenchRecorded, Draft, Event};
+use client_core::event::{Envelope, Statement};
 use client_core::ids::{BranchId, EventId};
 use client_core::time::Millis;
 use serde_json::{Map, Value};
@@ -60,8 +61,9 @@ pub fn text_of(id: EventId) -> String {
 
 /// The row of an event, its unnamed fields as a list.
 pub fn row(id: EventId, envelope: &[u8]) -> Option<Value> {
-    let (envelope, event) = Envelope::decode(envelope).ok()?;
-    let Event::BenchRecorded(record) = event else { return None };
+    let envelope = Envelope::decode(envelope).ok()?;
+    let event = Event::decode(&envelope.kind, envelope.version, &envelope.body).ok()??;
+    let Event::Bench(BenchEvent::Recorded(record)) = event else { return None };
     let at = envelope.stamp.millis().0;
     Some(serde_json::json!({
         "id": text_of(id), "kind": record.kind, "branch": record.branch, "ts": at,

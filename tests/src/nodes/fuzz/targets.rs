@@ -3,8 +3,9 @@
 
 use super::office::spreadsheet;
 use crate::small_city::{SmallCity, SmallNode};
+use client_core::domain::Event;
 use client_core::door::{self, Admission, City};
-use client_core::event::{DocumentId, Envelope, EventRef, Scope};
+use client_core::event::{DocumentId, Envelope, EventRef, Scope, Statement};
 use client_core::identity::{Chain, Introduction, actor_id};
 use client_core::ids::EventId;
 use client_core::log::{
@@ -74,8 +75,13 @@ fn frame(bytes: &[u8]) -> bool {
 }
 
 fn envelope(bytes: &[u8]) -> bool {
-    let Ok((envelope, _)) = Envelope::decode(bytes) else { return false };
+    let Ok(envelope) = Envelope::decode(bytes) else { return false };
     assert_eq!(envelope.encode(), bytes, "an envelope has one encoding");
+    if let Ok(Some(event)) = Event::decode(&envelope.kind, envelope.version, &envelope.body)
+        && event.body().info().version == envelope.version
+    {
+        assert_eq!(event.body().encode(), *envelope.body, "a body has one encoding");
+    }
     true
 }
 

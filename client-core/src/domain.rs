@@ -1,0 +1,181 @@
+//! The domain, a folder a subject: what is said of it, what people do with it, what everybody sees of it.
+//!
+//! A subject's `event.rs` holds the bodies of its kinds, `command.rs` what a person may do, `view.rs` the fold
+//! to what is seen. The list of subjects below puts them together; `docs/adding-a-capability.md` walks one.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+#[macro_use]
+mod registry;
+
+mod anomaly;
+mod arbiter;
+mod asset;
+mod attendance;
+mod bench;
+mod booking;
+mod branch;
+mod class;
+mod command;
+mod course;
+mod device;
+mod import;
+mod learner;
+mod owner;
+mod request;
+mod teacher;
+mod timetable;
+
+pub use anomaly::*;
+pub use arbiter::*;
+pub use asset::*;
+pub use attendance::*;
+pub use bench::*;
+pub use booking::*;
+pub use branch::*;
+pub use class::*;
+pub use command::*;
+pub use course::*;
+pub use device::*;
+pub use import::*;
+pub use learner::*;
+pub use owner::*;
+pub use request::*;
+pub use teacher::*;
+pub use timetable::*;
+
+use crate::event::{Body, DecodeError, EventRef, Kind, KindInfo, Malformed, Statement};
+use crate::history::{self, Owners, by_epoch};
+use crate::ids::{BranchId, ChangeHash};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+subjects! {
+    // subject   its kinds             its commands           what everybody sees      what a branch sees
+    Arbiter      said ArbiterEvent                            seen releases: Releases;
+    Owner        said OwnerEvent       done OwnerCommand;
+    Branch       said BranchEvent      done BranchCommand     seen branches: Branches;
+    Device       said DeviceEvent      done DeviceCommand     seen devices: Devices;
+    Timetable    said TimetableEvent   done TimetableCommand  seen calendar: Calendar, planning: Planning;
+    Course       said CourseEvent      done CourseCommand     seen courses: CourseLibrary;
+    Teacher      said TeacherEvent     done TeacherCommand    seen teachers: TeacherPool;
+    Asset        said AssetEvent       done AssetCommand      seen resources: Resources;
+    Request      said RequestEvent     done RequestCommand    seen requests: Requests;
+    Class        said ClassEvent       done ClassCommand      seen sessions: Sessions;
+    Learner      said LearnerEvent                                                     own learners: Learners;
+    Attendance   said AttendanceEvent  done AttendanceCommand                          own attendance: Attendance;
+    Import       said ImportEvent                                                      own imports: Imports;
+    Bench        said BenchEvent;
+}
+
+/// An event that counts.
+pub type Entry = history::Entry<Event>;
+/// The merged history.
+pub type History = history::History<Event>;
+/// An event before it is written.
+pub type Draft = crate::event::Draft<Event>;
+
+/// Raised whenever a view changes its meaning; digests are comparable only at one version.
+pub const FOLD_VERSION: u32 = 7;
+
+/// What is seen of a subject: a fold of the events that count. It is total, deterministic, free of panics.
+pub trait View: Default + Serialize {
+    /// The name under which it is served.
+    const NAME: &'static str;
+
+    /// Takes one event in fold order; other subjects' events are ignored.
+    fn apply(&mut self, entry: &Entry);
+
+    /// What was given to another unit is that unit's.
+    fn follow(&mut self, _owners: &Owners) {}
+
+    /// As it is served.
+    fn answer(&self) -> serde_json::Value {
+        serde_json::json!(self)
+    }
+}
+
+impl Event {
+    /// What this release brought beside the one before it: its authors write these once the city announced
+    /// it.
+    pub const RELEASE: (u16, &'static [(&'static str, u16)]) = (
+        1,
+        &[
+            ("release.announced", 1),
+            ("owner.recorded", 1),
+            ("owner.transferred", 1),
+            ("decision.basis", 1),
+            ("device.revoked", 2),
+        ],
+    );
+
+    /// The body, if it is of this kind.
+    pub fn get<K: Kind>(&self) -> Option<&K> {
+        self.body().as_any().downcast_ref()
+    }
+
+    /// Whether a kind and version are known here.
+    pub fn is_known(kind: &str, version: u16) -> bool {
+        Self::kinds().chain(Self::older()).any(|known| known.id() == (kind, version))
+    }
+}
+
+impl SharedViews {
+    /// Folds the shared and decisions documents of a history; private documents in it are ignored.
+    pub fn fold(history: &History) -> Self {
+        let ordered = by_epoch(&history.ordered());
+        let owners = Owners::of(history, &ordered);
+        let (counted, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
+            ordered.into_iter().filter(is_open_to_all).partition(|entry| owners.entitle(history, entry));
+        let mut views = Self {
+            not_entitled: not_entitled.into_iter().map(|entry| entry.reference).collect(),
+            owners,
+            ..Self::default()
+        };
+        counted.iter().for_each(|entry| views.apply(entry));
+        views.follow();
+        views.bookings = bookings(&views);
+        views.anomalies = anomalies(&views, history, &counted);
+        views
+    }
+
+    /// Equal on all nodes that hold the same shared and decisions documents.
+    pub fn digest(&self) -> ChangeHash {
+        digest(self)
+    }
+}
+
+impl PrivateViews {
+    /// Folds the private documents of one branch.
+    pub fn fold(history: &History, branch: BranchId) -> Self {
+        let mut views = Self::default();
+        let owners = Owners::default();
+        let of_branch = history.ordered().into_iter().filter(|entry| entry.branch == branch);
+        for entry in of_branch.filter(|entry| owners.entitle(history, entry)) {
+            views.apply(entry);
+        }
+        views
+    }
+
+    /// Equal on the branch's nodes and on the city's.
+    pub fn digest(&self) -> ChangeHash {
+        digest(self)
+    }
+}
+
+fn is_open_to_all(entry: &&Entry) -> bool {
+    entry.reference.document.scope.is_open_to_all()
+}
+
+fn digest(view: &impl Serialize) -> ChangeHash {
+    let bytes = rmp_serde::to_vec(&(FOLD_VERSION, view)).expect("views always encode");
+    ChangeHash(Sha256::digest(bytes).into())
+}
+
+#[cfg(test)]
+mod extremes;
+#[cfg(test)]
+mod released;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! What the city announced that it runs, and so which kinds authors may write and which rules hold.
+
+use super::ArbiterEvent;
+use crate::domain::{Entry, Event, View};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Announced releases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Releases {
+    /// The latest; 0 before the first.
+    pub number: u16,
+    /// Every kind and version that they brought.
+    pub kinds: BTreeSet<(String, u16)>,
+}
+
+impl Releases {
+    /// Whether what decides is counted by the city and not taken from what branches say of themselves: so
+    /// from the first announced release on. Decisions made before are made once more by the rules of then.
+    pub fn counts_itself(&self) -> bool {
+        self.number >= 1
+    }
+
+    /// Whether a kind was announced.
+    pub fn is_announced(&self, kind: &str, version: u16) -> bool {
+        self.kinds.contains(&(kind.to_owned(), version))
+    }
+}
+
+impl View for Releases {
+    const NAME: &'static str = "releases";
+
+    fn apply(&mut self, entry: &Entry) {
+        if let Event::Arbiter(ArbiterEvent::Release(announced)) = &entry.event {
+            self.number = self.number.max(announced.number);
+            self.kinds.extend(announced.kinds.iter().cloned());
+        }
+    }
+}

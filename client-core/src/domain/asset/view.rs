@@ -1,0 +1,76 @@
+//! Rooms, equipment and on-site points that branches share.
+
+use super::{AssetDeclared, AssetEvent};
+use crate::domain::{Calendar, Entry, Event, Offer, View};
+use crate::event::Subject;
+use crate::history::Owners;
+use crate::ids::{AssetId, BranchId};
+use crate::time::{Day, Slot};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One room, kind of equipment, or on-site point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asset {
+    /// Whose it is.
+    pub branch: BranchId,
+    /// As the branch declared it.
+    pub declared: AssetDeclared,
+}
+
+/// The cross-branch resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Resources {
+    /// Every asset by id.
+    pub assets: BTreeMap<AssetId, Asset>,
+    /// What is offered to other branches, by asset.
+    pub offers: BTreeMap<AssetId, Vec<Offer>>,
+    /// Days an asset cannot be used, first to last, by asset.
+    pub blocked: BTreeMap<AssetId, Vec<(Day, Day)>>,
+}
+
+impl Resources {
+    /// Whether the asset is offered to the pool for the slot and not blocked that day.
+    pub fn is_offered(&self, asset: AssetId, slot: &Slot, calendar: &Calendar) -> bool {
+        let offers = self.offers.get(&asset).map(Vec::as_slice).unwrap_or_default();
+        offers.iter().any(|offer| offer.holds(slot, calendar)) && !self.is_blocked(asset, slot.day)
+    }
+
+    /// Whether the asset cannot be used that day.
+    pub fn is_blocked(&self, asset: AssetId, day: Day) -> bool {
+        let blocked = self.blocked.get(&asset).map(Vec::as_slice).unwrap_or_default();
+        blocked.iter().any(|(from, to)| (*from..=*to).contains(&day))
+    }
+
+    /// How many assets at least one branch offers to the others.
+    pub fn shared_count(&self) -> usize {
+        self.assets.keys().filter(|id| self.offers.contains_key(id)).count()
+    }
+}
+
+impl View for Resources {
+    const NAME: &'static str = "resources";
+
+    fn apply(&mut self, entry: &Entry) {
+        let Event::Asset(said) = &entry.event else { return };
+        match said {
+            AssetEvent::Declared(declared) => {
+                let asset = Asset { branch: entry.branch, declared: declared.clone() };
+                self.assets.insert(declared.asset, asset);
+            }
+            AssetEvent::Offered(offered) => {
+                let offer = Offer { windows: offered.windows.clone(), from: offered.from, to: offered.to };
+                self.offers.entry(offered.asset).or_default().push(offer);
+            }
+            AssetEvent::Blocked(blocked) => {
+                self.blocked.entry(blocked.asset).or_default().push((blocked.from, blocked.to));
+            }
+        }
+    }
+
+    fn follow(&mut self, owners: &Owners) {
+        for (id, asset) in &mut self.assets {
+            asset.branch = owners.listed_owner(&Subject::Asset(*id)).unwrap_or(asset.branch);
+        }
+    }
+}

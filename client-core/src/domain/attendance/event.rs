@@ -1,0 +1,50 @@
+//! Events about who was at a class.
+
+use crate::event::{Checked, Kind, Scope, Speaker, bounds};
+use crate::ids::{ClassId, LearnerId};
+use crate::time::{Day, Millis};
+use client_core_macros::Packed;
+use serde::{Deserialize, Serialize};
+
+code_enum! {
+    /// How a learner checked in.
+    CheckIn {
+        /// Put down by the clerk.
+        Roll = 0 "roll",
+        /// Scanned a code (扫码).
+        Scan = 1 "scan",
+        /// Signed the list (签名).
+        Signature = 2 "signature",
+        /// Joined online.
+        Online = 3 "online",
+    }
+}
+
+/// A learner was at a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+pub struct AttendanceCheckedIn {
+    /// The class.
+    pub session: ClassId,
+    /// The learner.
+    pub learner: LearnerId,
+    /// When.
+    pub at: Millis,
+    /// How.
+    pub how: CheckIn,
+}
+
+impl Kind for AttendanceCheckedIn {
+    const NAME: &'static str = "attendance.checked_in";
+    const SCOPE: Scope = Scope::Private;
+    const SPEAKER: Speaker = Speaker::Branch;
+
+    fn fact_day(&self) -> Option<Day> {
+        Some(self.at.day())
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { session: _, learner: _, at, how: _ } = self;
+        bounds::moment("at", *at)?;
+        bounds::day("at", at.day())
+    }
+}

@@ -1,0 +1,77 @@
+//! The city teaching list (市级教学清单) and how each course is used.
+
+use super::{CourseEvent, CourseListed};
+use crate::domain::{ClassEvent, Entry, Event, View};
+use crate::ids::{BranchId, CourseId};
+use crate::time::Day;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One course of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Course {
+    /// As the city listed it.
+    pub listed: CourseListed,
+    /// The reason it was taken off the list, if it was.
+    pub delisted: Option<String>,
+}
+
+/// How often a course was held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CourseUse {
+    /// Classes held.
+    pub classes: u32,
+    /// Person-times.
+    pub headcount: u32,
+    /// Last day held.
+    pub last: Option<Day>,
+    /// Branches that held it.
+    pub branches: BTreeSet<BranchId>,
+}
+
+/// The course library.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CourseLibrary {
+    /// Every course by id.
+    pub courses: BTreeMap<CourseId, Course>,
+    /// Use by course id; kept apart because classes may fold before the listing.
+    pub usage: BTreeMap<CourseId, CourseUse>,
+}
+
+impl CourseLibrary {
+    /// The course with this number on the list.
+    pub fn by_code(&self, code: &str) -> Option<CourseId> {
+        self.courses.iter().find(|(_, course)| course.listed.code == code).map(|(id, _)| *id)
+    }
+
+    /// A course that is on the list today.
+    pub fn on_list(&self, course: CourseId) -> Option<&CourseListed> {
+        self.courses.get(&course).filter(|course| course.delisted.is_none()).map(|course| &course.listed)
+    }
+}
+
+impl View for CourseLibrary {
+    const NAME: &'static str = "courses";
+
+    fn apply(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::Course(CourseEvent::Listed(listed)) => {
+                self.courses.insert(listed.course, Course { listed: listed.clone(), delisted: None });
+            }
+            Event::Course(CourseEvent::Delisted(delisted)) => {
+                if let Some(course) = self.courses.get_mut(&delisted.course) {
+                    course.delisted = Some(delisted.reason.clone());
+                }
+            }
+            Event::Class(ClassEvent::Taught(taught)) => {
+                let Some(course) = taught.course else { return };
+                let usage = self.usage.entry(course).or_default();
+                usage.classes = usage.classes.saturating_add(1);
+                usage.headcount = usage.headcount.saturating_add(taught.headcount);
+                usage.last = usage.last.max(Some(taught.slot.day));
+                usage.branches.insert(entry.branch);
+            }
+            _ => {} // other subjects
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Who can teach what, and when (师资库).
+
+use super::TeacherEvent;
+use crate::domain::{Calendar, Entry, Event, View};
+use crate::event::Subject;
+use crate::history::Owners;
+use crate::ids::{BranchId, CourseId, TeacherId};
+use crate::time::{Day, HalfDay, Slot};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Weekly half-days open between two dates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    /// The half-days of every week.
+    pub windows: Vec<HalfDay>,
+    /// First day.
+    pub from: Day,
+    /// Last day.
+    pub to: Day,
+}
+
+impl Offer {
+    /// Whether the slot lies inside one offered half-day.
+    pub fn holds(&self, slot: &Slot, calendar: &Calendar) -> bool {
+        (self.from..=self.to).contains(&slot.day)
+            && self.windows.iter().any(|window| calendar.holds(window, slot))
+    }
+}
+
+/// One entry of the pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Teacher {
+    /// Shared by decision.
+    pub name: String,
+    /// The branch that put the teacher forward.
+    pub home: BranchId,
+    /// Full-time (专职).
+    pub full_time: bool,
+    /// Where the teacher comes from.
+    pub source: String,
+    /// Courses the branch says the teacher can teach.
+    pub proposed: BTreeSet<CourseId>,
+    /// Courses the city approved.
+    pub approved: BTreeSet<CourseId>,
+    /// The most teaching periods of 45 minutes in a week.
+    pub weekly_cap_periods: u8,
+    /// What is offered to the pool.
+    pub offers: Vec<Offer>,
+    /// Days away, first to last.
+    pub away: Vec<(Day, Day)>,
+    /// The entry this one was merged into by a person's ruling.
+    pub merged_into: Option<TeacherId>,
+}
+
+impl Teacher {
+    /// Whether the slot lies in an offered window.
+    pub fn is_offered(&self, slot: &Slot, calendar: &Calendar) -> bool {
+        self.offers.iter().any(|offer| offer.holds(slot, calendar))
+    }
+
+    /// Whether the teacher is away that day.
+    pub fn is_away(&self, day: Day) -> bool {
+        self.away.iter().any(|(from, to)| (*from..=*to).contains(&day))
+    }
+}
+
+/// The shared teacher pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TeacherPool {
+    /// Every teacher by id.
+    pub teachers: BTreeMap<TeacherId, Teacher>,
+    approvals: BTreeMap<TeacherId, BTreeSet<CourseId>>,
+    offers: BTreeMap<TeacherId, Vec<Offer>>,
+    away: BTreeMap<TeacherId, Vec<(Day, Day)>>,
+    merged: BTreeMap<TeacherId, TeacherId>,
+}
+
+impl TeacherPool {
+    /// The entry that counts for this teacher after merges.
+    pub fn resolve(&self, teacher: TeacherId) -> TeacherId {
+        let mut current = teacher;
+        for _ in 0..=self.merged.len() {
+            match self.merged.get(&current) {
+                Some(kept) => current = *kept,
+                None => return current,
+            }
+        }
+        teacher // a cycle of rulings merges nothing
+    }
+
+    /// Entries of one name at different branches that share a course: perhaps one person, for a person to
+    /// rule on. Each is named with the first entry it is like.
+    pub fn likely_duplicates(&self) -> Vec<(TeacherId, TeacherId)> {
+        type Likely = BTreeMap<BranchId, TeacherId>;
+        let mut first: BTreeMap<(&str, CourseId), Likely> = BTreeMap::new();
+        let mut pairs = Vec::new();
+        for (id, teacher) in self.teachers.iter().filter(|(_, t)| t.merged_into.is_none()) {
+            let like = teacher.proposed.iter().filter_map(|course| {
+                let others = first.get(&(teacher.name.as_str(), *course))?.iter();
+                others.filter(|(home, _)| **home != teacher.home).map(|(_, other)| *other).min()
+            });
+            pairs.extend(like.min().map(|other| (other, *id)));
+            for course in &teacher.proposed {
+                first.entry((&teacher.name, *course)).or_default().entry(teacher.home).or_insert(*id);
+            }
+        }
+        pairs
+    }
+
+    /// How many people the pool holds, counting each likely duplicate once.
+    pub fn people(&self) -> usize {
+        let entries = self.teachers.values().filter(|teacher| teacher.merged_into.is_none()).count();
+        entries.saturating_sub(self.likely_duplicates().len())
+    }
+
+    /// The units that put a person forward, under whichever of the entries that were merged.
+    pub fn homes(&self) -> BTreeMap<TeacherId, BTreeSet<BranchId>> {
+        let mut homes: BTreeMap<TeacherId, BTreeSet<BranchId>> = BTreeMap::new();
+        for (id, teacher) in &self.teachers {
+            homes.entry(self.resolve(*id)).or_default().insert(teacher.home);
+        }
+        homes
+    }
+
+    /// What folded of a teacher before the proposal did waits for it.
+    fn gather(&mut self, id: TeacherId) {
+        if let Some(teacher) = self.teachers.get_mut(&id) {
+            teacher.approved.extend(self.approvals.remove(&id).unwrap_or_default());
+            teacher.offers.extend(self.offers.remove(&id).unwrap_or_default());
+            teacher.away.extend(self.away.remove(&id).unwrap_or_default());
+            teacher.merged_into = self.merged.get(&id).copied();
+        }
+    }
+}
+
+impl View for TeacherPool {
+    const NAME: &'static str = "teachers";
+
+    fn apply(&mut self, entry: &Entry) {
+        let Event::Teacher(said) = &entry.event else { return };
+        let id = match said {
+            TeacherEvent::Proposed(proposed) => {
+                let before = self.teachers.remove(&proposed.teacher);
+                let (approved, offers, away) =
+                    before.map(|before| (before.approved, before.offers, before.away)).unwrap_or_default();
+                let teacher = Teacher {
+                    name: proposed.name.clone(),
+                    home: entry.branch,
+                    full_time: proposed.full_time,
+                    source: proposed.source.clone(),
+                    proposed: proposed.courses.iter().copied().collect(),
+                    approved,
+                    weekly_cap_periods: proposed.weekly_cap_periods,
+                    offers,
+                    away,
+                    merged_into: None,
+                };
+                self.teachers.insert(proposed.teacher, teacher);
+                proposed.teacher
+            }
+            TeacherEvent::Offered(offered) => {
+                let offer = Offer { windows: offered.windows.clone(), from: offered.from, to: offered.to };
+                self.offers.entry(offered.teacher).or_default().push(offer);
+                offered.teacher
+            }
+            TeacherEvent::Unavailable(away) => {
+                self.away.entry(away.teacher).or_default().push((away.from, away.to));
+                away.teacher
+            }
+            TeacherEvent::Approved(approved) => {
+                self.approvals.entry(approved.teacher).or_default().extend(&approved.courses);
+                approved.teacher
+            }
+            TeacherEvent::Merged(merged) => {
+                self.merged.insert(merged.merged, merged.kept);
+                merged.merged
+            }
+        };
+        self.gather(id);
+    }
+
+    fn follow(&mut self, owners: &Owners) {
+        for (id, teacher) in &mut self.teachers {
+            teacher.home = owners.listed_owner(&Subject::Teacher(*id)).unwrap_or(teacher.home);
+        }
+    }
+
+    fn answer(&self) -> serde_json::Value {
+        serde_json::json!({
+            "teachers": self.teachers,
+            "people": self.people(),
+            "likely_duplicates": self.likely_duplicates(),
+        })
+    }
+}

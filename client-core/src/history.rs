@@ -1,0 +1,625 @@
+//! The merged history: every event a node holds, in the one order all nodes agree on.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod chain;
+mod entry;
+mod epochs;
+mod owners;
+mod past;
+mod rulings;
+mod standing;
+
+pub use entry::{Aside, Correction, Entry, Kept, Unfolded, read as read_event};
+pub use epochs::by_epoch;
+pub use owners::{Owners, Ownership};
+pub use past::NotHeld;
+pub use rulings::Rulings;
+
+use self::chain::{Chain, First, Forks, Identity, NOTHING};
+use self::entry::{Rank, entry, hash_of, read};
+use self::rulings::Concerns;
+use self::standing::{Standing, Verdict};
+use crate::event::{Basis, Envelope, EventRef, KnownLines, Ruling, Scope, Statement};
+use crate::identity::Certificate;
+use crate::ids::{ChangeHash, DeviceId, EventId, PublicKey};
+use crate::log::{Changes, Link, LogKey, Put, Run, links, unpack};
+use crate::time::Stamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Events in fold order. Taking runs in in any order gives the same history.
+#[derive(Clone, Debug)]
+pub struct History<E> {
+    entries: BTreeMap<Rank, Box<Entry<E>>>,
+    by_identity: BTreeMap<EventRef, Rank>,
+    kept: BTreeMap<(EventRef, [u8; 32]), Aside>,
+    superseding: usize,
+    rulings: Rulings,
+    /// The bytes that decisions were made on, the first decision first.
+    bound: BTreeMap<EventRef, BTreeMap<Rank, [u8; 32]>>,
+    written: BTreeMap<LogKey, Written>,
+    unsettled: BTreeSet<LogKey>,
+    /// Of a program older than this one.
+    #[cfg(test)]
+    pub(crate) unknown_kinds: &'static [&'static str],
+}
+
+/// What an actor wrote in a document, to be judged anew when the city rules on it. Decisions are not.
+#[derive(Clone, Debug)]
+struct Written {
+    author: Certificate,
+    runs: BTreeMap<(u64, u64, ChangeHash), Run>,
+    /// Where rulings concern it.
+    standing: Option<Standing>,
+    chain: Chain,
+}
+
+impl<E> Default for History<E> {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            by_identity: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            superseding: 0,
+            rulings: Rulings::default(),
+            bound: BTreeMap::new(),
+            written: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
+            #[cfg(test)]
+            unknown_kinds: &[],
+        }
+    }
+}
+
+impl<E: Statement> History<E> {
+    /// Takes a run in. Gives back the greatest stamp in it.
+    pub fn insert(&mut self, run: &Run, author: &Certificate, changes: &Changes) -> Stamp {
+        let seen = self.load(run, author, changes);
+        self.settle();
+        seen
+    }
+
+    /// Takes one of many runs in; [`History::settle`] must follow the last.
+    pub fn load(&mut self, run: &Run, author: &Certificate, changes: &Changes) -> Stamp {
+        let key = run.key();
+        if key.document.scope == Scope::Decisions {
+            return self.place_all(run, author, changes);
+        }
+        let rulings = &self.rulings;
+        let written = self.written.entry(key).or_insert_with(|| {
+            if rulings.concern(&key, author) {
+                self.unsettled.insert(key);
+            }
+            let chain = Chain::One(NOTHING);
+            Written { author: author.clone(), runs: BTreeMap::new(), standing: None, chain }
+        });
+        written.runs.insert((run.first_seq, run.last_seq, run.last_hash), run.clone());
+        if self.unsettled.contains(&key) {
+            return greatest_stamp(changes);
+        }
+        if !written.chain.append(run, || links(run, changes)) {
+            self.unsettled.insert(key);
+            return greatest_stamp(changes);
+        }
+        if written.standing.is_none() && matches!(written.chain, Chain::One(_)) {
+            return self.place_all(run, author, changes);
+        }
+        let links = links(run, changes);
+        if let Some(standing) = &mut written.standing
+            && !links.iter().all(|link| standing.append(*link))
+        {
+            self.unsettled.insert(key);
+            return greatest_stamp(changes);
+        }
+        let Some(mut written) = self.written.remove(&key) else { return Stamp::default() };
+        let seen =
+            self.place_judged(&mut written.chain, written.standing.as_ref(), author, run, changes, &links);
+        self.written.insert(key, written);
+        seen
+    }
+
+    /// Judges anew what rulings or changes that came since concern.
+    pub fn settle(&mut self) {
+        while let Some(key) = self.unsettled.pop_first() {
+            self.judge(key);
+        }
+    }
+
+    /// The rulings in force.
+    pub fn rulings(&self) -> &Rulings {
+        &self.rulings
+    }
+
+    /// Goes by the rulings of another history, which holds the decisions.
+    pub fn follow(&mut self, rulings: &Rulings) {
+        if self.rulings != *rulings {
+            self.rulings = rulings.clone();
+            self.concern(Concerns::Anybody);
+        }
+        self.settle();
+    }
+
+    /// Places a run of a single line that no ruling concerns.
+    fn place_all(&mut self, run: &Run, author: &Certificate, changes: &Changes) -> Stamp {
+        let mut greatest = Stamp::default();
+        for (n, puts) in changes.iter().enumerate() {
+            let verdict = Verdict::Folds(None);
+            for at in (Change { run, author, n, verdict: &verdict }).puts(puts) {
+                // Decisions go by their place in whatever order they come (`History::place`).
+                let is_decision = at.reference.document.scope == Scope::Decisions;
+                greatest = greatest.max(if is_decision { self.fold_put(&at) } else { self.place_put(&at) });
+            }
+        }
+        greatest
+    }
+
+    /// Places a run of an actor that rulings concern or that wrote several lines.
+    fn place_judged(
+        &mut self,
+        chain: &mut Chain,
+        standing: Option<&Standing>,
+        author: &Certificate,
+        run: &Run,
+        changes: &Changes,
+        links: &[Link],
+    ) -> Stamp {
+        let mut greatest = Stamp::default();
+        for (n, (puts, link)) in changes.iter().zip(links).enumerate() {
+            let verdict = standing.map_or(Verdict::Folds(None), |standing| standing.verdict(&link.hash));
+            for at in (Change { run, author, n, verdict: &verdict }).puts(puts) {
+                let seen = match chain {
+                    Chain::One(_) => self.place_put(&at),
+                    Chain::Forked(forks) => self.place_fork(forks, standing, &at, link.hash),
+                };
+                greatest = greatest.max(seen);
+            }
+        }
+        greatest
+    }
+
+    /// Places a put of an actor with several lines: what counts under its id may alter with it.
+    fn place_fork(
+        &mut self,
+        forks: &mut Forks,
+        standing: Option<&Standing>,
+        at: &At<'_>,
+        change: ChangeHash,
+    ) -> Stamp {
+        let (reference, id) = (at.reference, at.reference.event);
+        let first = |place| First {
+            at: place,
+            change,
+            hash: at.hash,
+            seq: (at.seq, at.index),
+            value: at.value.to_vec(),
+        };
+        match forks.identify(id, first, change, at.hash) {
+            Identity::Copy => return Stamp::default(),
+            Identity::Later => {
+                self.set_aside(reference, at.hash, Unfolded::Doublet.into());
+                return Stamp::default();
+            }
+            Identity::First => {}
+        }
+        let bound = self.bound.get(&reference).and_then(|by| by.values().next()).copied();
+        let counts = forks.which(&id, standing, bound);
+        for first in forks.firsts(&id) {
+            if let Some(rank) = self.by_identity.get(&reference).copied().filter(|rank| rank.5 == first.hash)
+            {
+                self.take_out(&rank);
+            }
+            self.kept.remove(&(reference, first.hash));
+        }
+        let mut greatest = Stamp::default();
+        for first in forks.firsts(&id) {
+            let verdict = standing.map_or(Verdict::Folds(None), |standing| standing.verdict(&first.change));
+            let (seq, index) = first.seq;
+            let why = match (&verdict, counts) {
+                (Verdict::Folds(_), None) => Some(Unfolded::Contested),
+                (Verdict::Folds(_), Some(counts)) if counts != first.hash => Some(Unfolded::Doublet),
+                _ => None,
+            };
+            match why {
+                Some(why) => self.set_aside(reference, first.hash, why.into()),
+                None => {
+                    let change = Change { verdict: &verdict, ..*at.change };
+                    let (hash, value) = (first.hash, first.value.as_slice());
+                    let at = At { change: &change, reference, seq, index, hash, value };
+                    greatest = greatest.max(self.fold_put(&at));
+                }
+            }
+        }
+        greatest
+    }
+
+    /// Places a put of an actor with one line, on which its bytes under an id are the first or come later.
+    fn place_put(&mut self, at: &At<'_>) -> Stamp {
+        match self.stands_before(&at.reference, at.hash) {
+            Some(true) => Stamp::default(),
+            Some(false) => {
+                self.set_aside(at.reference, at.hash, Unfolded::Doublet.into());
+                Stamp::default()
+            }
+            None => self.fold_put(at),
+        }
+    }
+
+    /// Gives back its stamp as it was written, if it folds.
+    fn fold_put(&mut self, at: &At<'_>) -> Stamp {
+        let Change { run, author, verdict, .. } = at.change;
+        let (reference, hash) = (at.reference, at.hash);
+        if let Verdict::Aside(why, ruling) = verdict {
+            self.set_aside(reference, hash, Aside { ruling: Some(*ruling), ..(*why).into() });
+            return Stamp::default();
+        }
+        let read = read::<E>(&run.document, author, at.value);
+        #[cfg(test)]
+        let read = read.and_then(|read| match self.unknown_kinds.contains(&read.0.kind.as_str()) {
+            true => Err(Unfolded::UnknownKind.into()),
+            false => Ok(read),
+        });
+        let (envelope, event) = match read {
+            Ok(read) => read,
+            Err(aside) => {
+                self.set_aside(reference, hash, aside);
+                return Stamp::default();
+            }
+        };
+        let stamp = envelope.stamp;
+        let mut entry = entry(reference, author.role, envelope, event);
+        if let Verdict::Folds(Some((offset, ruling))) = verdict {
+            entry.stamp = stamp.shifted(*offset);
+            entry.correction = Some(Box::new(Correction { written: stamp, ruling: *ruling }));
+        }
+        self.place((entry.stamp, reference.actor, reference.document, at.seq, at.index, hash), entry);
+        stamp
+    }
+
+    /// Whether bytes stood under this id before on the one line of the actor, and whether these are the same
+    /// or were seen before.
+    fn stands_before(&self, reference: &EventRef, hash: [u8; 32]) -> Option<bool> {
+        if let Some(rank) = self.by_identity.get(reference) {
+            return Some(rank.5 == hash);
+        }
+        if self.kept.is_empty() {
+            return None;
+        }
+        let mut kept = self.kept.range((*reference, [0; 32])..=(*reference, [0xff; 32]));
+        kept.next()?;
+        Some(self.kept.contains_key(&(*reference, hash)))
+    }
+
+    /// Of copies of one event the first counts, and of decisions under one identity the first on the line.
+    fn place(&mut self, rank: Rank, entry: Entry<E>) {
+        let reference = entry.reference;
+        if let Some(existing) = self.by_identity.get(&reference).copied() {
+            let place = |rank: &Rank| (rank.3, rank.4, rank.5);
+            let (is_same, is_later) = (existing.5 == rank.5, place(&existing) < place(&rank));
+            if if is_same { existing <= rank } else { is_later } {
+                if !is_same {
+                    self.set_aside(reference, rank.5, Unfolded::Doublet.into());
+                }
+                return;
+            }
+            self.take_out(&existing);
+            if !is_same {
+                self.set_aside(reference, existing.5, Unfolded::Doublet.into());
+            }
+        }
+        if !self.kept.is_empty() {
+            self.kept.remove(&(reference, rank.5));
+        }
+        if rank.2.scope == Scope::Decisions {
+            let concerns = self.rulings.take(rank, &entry);
+            self.concern(concerns);
+            for item in basis_of(&entry.event) {
+                self.bound.entry(item.event).or_default().insert(rank, item.hash.0);
+                self.concern_fork(&item.event);
+            }
+        }
+        self.superseding = self.superseding.saturating_add(usize::from(entry.replaces().is_some()));
+        self.by_identity.insert(reference, rank);
+        self.entries.insert(rank, Box::new(entry));
+    }
+
+    /// A word on an id that a forked actor wrote several times.
+    fn concern_fork(&mut self, event: &EventRef) {
+        let key = LogKey { document: event.document, actor: event.actor };
+        if let Some(Written { chain: Chain::Forked(forks), .. }) = self.written.get(&key)
+            && forks.has_several(&event.event)
+        {
+            self.unsettled.insert(key);
+        }
+    }
+
+    fn take_out(&mut self, rank: &Rank) {
+        let Some(gone) = self.entries.remove(rank) else { return };
+        self.by_identity.remove(&gone.reference);
+        self.superseding = self.superseding.saturating_sub(usize::from(gone.replaces().is_some()));
+        if rank.2.scope == Scope::Decisions {
+            let concerns = self.rulings.forget(*rank);
+            self.concern(concerns);
+            for item in basis_of(&gone.event) {
+                if let Some(by) = self.bound.get_mut(&item.event) {
+                    by.remove(rank);
+                }
+                self.concern_fork(&item.event);
+            }
+        }
+    }
+
+    /// Of several reasons for the same bytes the one that stands first counts.
+    fn set_aside(&mut self, reference: EventRef, hash: [u8; 32], aside: Aside) {
+        if self.by_identity.get(&reference).is_some_and(|rank| rank.5 == hash) {
+            return;
+        }
+        let reason = self.kept.entry((reference, hash)).or_insert_with(|| aside.clone());
+        if aside < *reason {
+            *reason = aside;
+        }
+    }
+
+    /// Whoever a change of the rulings concerns is to be judged anew.
+    fn concern(&mut self, concerns: Concerns) {
+        match concerns {
+            Concerns::Nothing => {}
+            Concerns::Actor(key) => self.unsettled.extend(self.written.contains_key(&key).then_some(key)),
+            Concerns::Anybody => {
+                let rulings = &self.rulings;
+                let concerned = self.written.iter().filter(|(key, written)| {
+                    let is_forked = matches!(&written.chain, Chain::Forked(forks) if forks.has_any_several());
+                    written.standing.is_some() || is_forked || rulings.concern(key, &written.author)
+                });
+                self.unsettled.extend(concerned.map(|(key, _)| *key));
+            }
+        }
+    }
+
+    /// Places all an actor wrote in a document once more, as the rulings now stand.
+    fn judge(&mut self, key: LogKey) {
+        let Some(Written { author, runs, .. }) = self.written.remove(&key) else { return };
+        let identity = |event| EventRef { document: key.document, actor: key.actor, event };
+        let (first, last) = (identity(EventId([0; 16])), identity(EventId([0xff; 16])));
+        let placed: Vec<Rank> = self.by_identity.range(first..=last).map(|(_, rank)| *rank).collect();
+        placed.iter().for_each(|rank| self.take_out(rank));
+        let kept: Vec<_> = self.kept.range((first, [0; 32])..=(last, [0xff; 32])).map(|it| *it.0).collect();
+        for it in kept {
+            self.kept.remove(&it);
+        }
+        let read = Read::of(runs.values());
+        let standing = Standing::of(&self.rulings, &key, &author, &read.links());
+        let chain = self.place_read(&read, standing.as_ref(), &author);
+        self.written.insert(key, Written { author, runs, standing, chain });
+    }
+
+    fn place_read(&mut self, read: &Read<'_>, standing: Option<&Standing>, author: &Certificate) -> Chain {
+        let mut chain = Chain::of(read.0.iter().map(|(run, _, links)| (*run, links.as_slice())));
+        for (run, changes, links) in &read.0 {
+            self.place_judged(&mut chain, standing, author, run, changes, links);
+        }
+        chain
+    }
+
+    /// All folding events in fold order: an event ranks after what it supersedes, else by rank.
+    pub fn ordered(&self) -> Vec<&Entry<E>> {
+        if self.superseding == 0 {
+            return self.entries.values().map(AsRef::as_ref).collect();
+        }
+        let mut waiting: BTreeMap<EventRef, Vec<&Entry<E>>> = BTreeMap::new();
+        let mut placed = BTreeSet::new();
+        let mut ordered = Vec::with_capacity(self.entries.len());
+        for entry in self.entries.values() {
+            match entry.replaces() {
+                Some(earlier) if self.by_identity.contains_key(&earlier) && !placed.contains(&earlier) => {
+                    waiting.entry(earlier).or_default().push(entry);
+                }
+                _ => place_with_followers(entry, &mut waiting, &mut placed, &mut ordered),
+            }
+        }
+        // Only cycles are left: their edges are ignored, rank decides.
+        for entry in self.entries.values() {
+            if !placed.contains(&entry.reference) {
+                placed.insert(entry.reference);
+                ordered.push(entry);
+            }
+        }
+        ordered
+    }
+
+    /// Events that are in the log and do not fold, with the reason.
+    pub fn kept(&self) -> Vec<Kept> {
+        let kept = self.kept.iter().map(|((reference, _), aside)| Kept {
+            reference: *reference,
+            why: aside.why,
+            ruling: aside.ruling,
+            detail: aside.detail.as_deref().map(str::to_owned),
+        });
+        kept.collect()
+    }
+
+    /// Why these bytes of an event do not fold, if they are held and do not.
+    pub fn kept_aside(&self, reference: &EventRef, value: &[u8]) -> Option<&Aside> {
+        self.kept.get(&(*reference, hash_of(reference.event, value)))
+    }
+
+    /// Actors with ids under which parallel lines hold other bytes, and nobody has ruled which count.
+    pub fn contested(&self) -> BTreeSet<LogKey> {
+        let contested = self.kept.iter().filter(|(_, aside)| aside.why == Unfolded::Contested);
+        contested.map(|((event, _), _)| LogKey { document: event.document, actor: event.actor }).collect()
+    }
+
+    /// Whether a decision was made on an event and named its bytes.
+    pub fn is_bound(&self, reference: &EventRef) -> bool {
+        self.bound.get(reference).is_some_and(|by| !by.is_empty())
+    }
+
+    /// Whether a change lies on a line that the city closed.
+    pub fn is_closed(&self, key: &LogKey, change: &ChangeHash) -> bool {
+        let standing = self.written.get(key).and_then(|written| written.standing.as_ref());
+        standing.is_some_and(|it| matches!(it.verdict(change), Verdict::Aside(Unfolded::Closed, _)))
+    }
+
+    /// The hash over id and bytes of an event that folds.
+    pub fn hash(&self, reference: &EventRef) -> Option<ChangeHash> {
+        self.by_identity.get(reference).map(|rank| ChangeHash(rank.5))
+    }
+
+    /// Whether an event lies at or before one of these heads, on the line of that head.
+    pub fn is_within(&self, reference: &EventRef, heads: &[KnownLines]) -> bool {
+        let key = LogKey { document: reference.document, actor: reference.actor };
+        let Some(rank) = self.by_identity.get(reference) else { return false };
+        let own = heads.iter().filter(|lines| (lines.document, lines.actor) == (key.document, key.actor));
+        let mut heads = own.flat_map(|lines| &lines.heads);
+        match self.written.get(&key).map(|written| &written.chain) {
+            Some(Chain::Forked(forks)) => {
+                heads.any(|head| forks.is_within(&reference.event, rank.5, head.hash))
+            }
+            _ => heads.any(|head| rank.3 <= head.seq),
+        }
+    }
+
+    /// Devices whose id stands in certificates of several keys, with an event under each where one folds.
+    pub fn devices_with_several_keys(&self) -> BTreeMap<DeviceId, BTreeMap<PublicKey, Option<EventRef>>> {
+        let mut keys: BTreeMap<DeviceId, BTreeMap<PublicKey, Option<EventRef>>> = BTreeMap::new();
+        for (device, key) in self.rulings.enrolled_keys() {
+            keys.entry(device).or_default().entry(key).or_default();
+        }
+        for (LogKey { document, actor }, Written { author, .. }) in &self.written {
+            let event = keys.entry(author.device).or_default().entry(author.key).or_default();
+            if event.is_none() {
+                let identity = |id| EventRef { document: *document, actor: *actor, event: EventId(id) };
+                let mut own = self.by_identity.range(identity([0; 16])..=identity([0xff; 16]));
+                *event = own.next().map(|(event, _)| *event);
+            }
+        }
+        keys.retain(|_, keys| keys.len() > 1);
+        keys
+    }
+
+    /// One event by its identity.
+    pub fn get(&self, reference: &EventRef) -> Option<&Entry<E>> {
+        self.by_identity.get(reference).and_then(|rank| self.entries.get(rank)).map(AsRef::as_ref)
+    }
+
+    /// Where on its line an event stands: the sequence number of its change.
+    pub fn seq(&self, reference: &EventRef) -> Option<u64> {
+        self.by_identity.get(reference).map(|rank| rank.3)
+    }
+
+    /// Another history of the same events, each as `edit` gives it back, or left out.
+    pub fn edited(&self, mut edit: impl FnMut(&Entry<E>) -> Option<Entry<E>>) -> Self {
+        let lines = self.written.iter().map(|(key, Written { author, standing, chain, .. })| {
+            let (author, standing, chain) = (author.clone(), standing.clone(), chain.clone());
+            (*key, Written { author, runs: BTreeMap::new(), standing, chain })
+        });
+        let mut other = Self { kept: self.kept.clone(), written: lines.collect(), ..Self::default() };
+        for (rank, entry) in &self.entries {
+            if let Some(entry) = edit(entry) {
+                other.place(*rank, entry);
+            }
+        }
+        other
+    }
+
+    /// How many events fold.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing folds yet.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+fn basis_of(event: &impl Statement) -> &[Basis] {
+    match event.body().ruling() {
+        Some(Ruling::Basis(basis)) => basis,
+        _ => &[],
+    }
+}
+
+/// A change on its way into the history.
+struct Change<'a> {
+    run: &'a Run,
+    author: &'a Certificate,
+    /// Its place in the run.
+    n: usize,
+    verdict: &'a Verdict,
+}
+
+/// One put of it.
+struct At<'a> {
+    change: &'a Change<'a>,
+    reference: EventRef,
+    seq: u64,
+    index: u32,
+    hash: [u8; 32],
+    value: &'a [u8],
+}
+
+impl Change<'_> {
+    fn puts<'a>(&'a self, puts: &'a [Put]) -> impl Iterator<Item = At<'a>> {
+        let Run { document, actor, first_seq, .. } = *self.run;
+        (0u32..).zip(puts).map(move |(index, put)| At {
+            change: self,
+            reference: EventRef { document, actor, event: put.id },
+            seq: first_seq.saturating_add(self.n as u64),
+            index,
+            hash: hash_of(put.id, &put.value),
+            value: &put.value,
+        })
+    }
+}
+
+/// Runs of one actor as they are read, in order of their first change.
+struct Read<'a>(Vec<(&'a Run, Changes, Vec<Link>)>);
+
+impl<'a> Read<'a> {
+    fn of(runs: impl Iterator<Item = &'a Run>) -> Self {
+        let read = runs.filter_map(|run| Some((run, unpack(&run.bytes).ok()?)));
+        let linked = read.map(|(run, changes)| {
+            let links = links(run, &changes);
+            (run, changes, links)
+        });
+        Self(linked.collect())
+    }
+
+    /// Leaves out all but these changes, which hold what each stands on.
+    fn retain(&mut self, held: &BTreeSet<ChangeHash>) {
+        for (_, changes, links) in &mut self.0 {
+            links.retain(|link| held.contains(&link.hash));
+            changes.truncate(links.len());
+        }
+        self.0.retain(|(_, _, links)| !links.is_empty());
+    }
+
+    fn links(&self) -> Vec<Link> {
+        self.0.iter().flat_map(|(_, _, links)| links.iter().copied()).collect()
+    }
+}
+
+/// The greatest stamp in changes that are judged later.
+fn greatest_stamp(changes: &Changes) -> Stamp {
+    let puts = changes.iter().flatten();
+    puts.filter_map(|put| Envelope::stamp_of(&put.value)).max().unwrap_or_default()
+}
+
+fn place_with_followers<'a, E>(
+    first: &'a Entry<E>,
+    waiting: &mut BTreeMap<EventRef, Vec<&'a Entry<E>>>,
+    placed: &mut BTreeSet<EventRef>,
+    ordered: &mut Vec<&'a Entry<E>>,
+) {
+    let mut next = vec![first];
+    while let Some(entry) = next.pop() {
+        placed.insert(entry.reference);
+        ordered.push(entry);
+        if let Some(followers) = waiting.remove(&entry.reference) {
+            next.extend(followers.into_iter().rev());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
