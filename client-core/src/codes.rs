@@ -59,20 +59,20 @@ macro_rules! code_enum {
             }
         }
 
-        impl $crate::event::Packed for $name {
+        impl $crate::packed::Packed for $name {
             fn pack(&self, into: &mut Vec<u8>) {
-                $crate::event::Packed::pack(&(*self as u8), into);
+                $crate::packed::Packed::pack(&(*self as u8), into);
             }
 
-            fn unpack(from: &mut &[u8]) -> Result<Self, $crate::event::Malformed> {
-                match <u8 as $crate::event::Packed>::unpack(from)? {
+            fn unpack(from: &mut &[u8]) -> Result<Self, $crate::packed::Malformed> {
+                match <u8 as $crate::packed::Packed>::unpack(from)? {
                     $($code => Ok(Self::$variant),)+
-                    _ => Err($crate::event::Malformed(concat!("a code of ", stringify!($name)))),
+                    _ => Err($crate::packed::Malformed(concat!("a code of ", stringify!($name)))),
                 }
             }
 
-            fn shape() -> $crate::event::Shape {
-                $crate::event::Shape::Words(stringify!($name), vec![$(($code, $word)),+])
+            fn shape() -> $crate::packed::Shape {
+                $crate::packed::Shape::Words(stringify!($name), vec![$(($code, $word)),+])
             }
         }
     };

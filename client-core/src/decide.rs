@@ -76,7 +76,7 @@ pub fn needs_round(views: &SharedViews, now: Millis) -> bool {
 
 /// Opens the next round.
 pub fn open_round(views: &SharedViews, now: Millis, round: RoundId, seed: ChangeHash) -> Event {
-    let last = views.requests.rounds.values().map(|round| round.opened.number).max().unwrap_or(0);
+    let last = views.requests.rounds.values().map(|round| round.number).max().unwrap_or(0);
     let open_minutes = i64::from(views.branches.policy.round_open_days).saturating_mul(24 * 60);
     let seed_hash = ChangeHash(Sha256::digest(seed.0).into());
     RoundOpened {

@@ -44,9 +44,10 @@ pub use request::*;
 pub use teacher::*;
 pub use timetable::*;
 
-use crate::event::{Body, DecodeError, EventRef, Kind, KindInfo, Malformed, Statement};
+use crate::event::{Body, DecodeError, EventRef, Kind, KindInfo, Statement};
 use crate::history::{self, Owners, by_epoch};
 use crate::ids::{BranchId, ChangeHash};
+use crate::packed::Malformed;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

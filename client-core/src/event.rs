@@ -7,7 +7,6 @@ mod document;
 mod draft;
 mod envelope;
 mod kind;
-mod packed;
 mod ruling;
 
 pub(crate) use bounds::is_hidden;
@@ -16,6 +15,4 @@ pub use document::{DocumentId, EventRef, Scope};
 pub use draft::Draft;
 pub use envelope::{DecodeError, Envelope};
 pub use kind::{Body, Kind, KindInfo, Older, Register, Speaker, Statement, Subject};
-pub use packed::{Field, Malformed, Packed, Shape, pack_list, packed, read_body, unpack_fields};
-pub(crate) use packed::{pack_bytes, unpack_bytes};
 pub use ruling::{Accepted, Basis, KnownHead, KnownLines, Named, OnLine, Ruling};

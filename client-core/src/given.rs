@@ -174,13 +174,6 @@ impl Given {
     }
 }
 
-impl From<ClaimLodged> for LodgeClaim {
-    fn from(claim: ClaimLodged) -> Self {
-        let ClaimLodged { teacher, asset, course, slot, headcount, branches_served } = claim;
-        Self { teacher, asset, course, slot, headcount, branches_served }
-    }
-}
-
 pub fn day(text: &str) -> Day {
     text.parse().expect("a date")
 }
@@ -229,12 +222,9 @@ pub fn claim(teacher: TeacherId, slot: Slot) -> ClaimLodged {
     }
 }
 
-/// A room that a branch offers every weekday.
-pub fn room(given: &mut Given, of: BranchId, seats: u32) -> AssetId {
-    let asset = AssetId([of.0[0] + 100; 16]);
-    let windows: Vec<HalfDay> =
-        (0..5).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon })).collect();
-    let declared = AssetDeclared {
+/// A room as a branch declares it.
+pub fn room_declared(asset: AssetId, seats: u32) -> AssetDeclared {
+    AssetDeclared {
         asset,
         kind: AssetKind::Room,
         name: "教室".into(),
@@ -246,8 +236,15 @@ pub fn room(given: &mut Given, of: BranchId, seats: u32) -> AssetId {
         open: Vec::new(),
         talk_minutes: 0,
         docent: String::new(),
-    };
-    given.write(of, declared);
+    }
+}
+
+/// A room that a branch offers every weekday.
+pub fn room(given: &mut Given, of: BranchId, seats: u32) -> AssetId {
+    let asset = AssetId([of.0[0] + 100; 16]);
+    let windows: Vec<HalfDay> =
+        (0..5).flat_map(|weekday| [false, true].map(|afternoon| HalfDay { weekday, afternoon })).collect();
+    given.write(of, room_declared(asset, seats));
     given.write(of, AssetOffered { asset, windows, from: day("2026-11-01"), to: day("2027-06-30") });
     asset
 }

@@ -57,18 +57,18 @@ macro_rules! id {
             }
         }
 
-        impl crate::event::Packed for $name {
+        impl crate::packed::Packed for $name {
             fn pack(&self, into: &mut Vec<u8>) {
-                crate::event::pack_bytes(&self.0, into);
+                crate::packed::pack_bytes(&self.0, into);
             }
 
-            fn unpack(from: &mut &[u8]) -> Result<Self, crate::event::Malformed> {
-                let bytes = crate::event::unpack_bytes(from, stringify!($name))?;
-                Self::from_slice(bytes).map_err(|_| crate::event::Malformed(stringify!($name)))
+            fn unpack(from: &mut &[u8]) -> Result<Self, crate::packed::Malformed> {
+                let bytes = crate::packed::unpack_bytes(from, stringify!($name))?;
+                Self::from_slice(bytes).map_err(|_| crate::packed::Malformed(stringify!($name)))
             }
 
-            fn shape() -> crate::event::Shape {
-                crate::event::Shape::Plain($says)
+            fn shape() -> crate::packed::Shape {
+                crate::packed::Shape::Plain($says)
             }
         }
 

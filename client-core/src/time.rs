@@ -219,6 +219,12 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
+packed_as!(Day(i32) "day");
+packed_as!(Millis(i64) "time");
+packed_as!(Stamp(u64) "stamp");
+packed_as!(Slot { day, start_minute, duration_minutes } "slot");
+packed_as!(HalfDay { weekday, afternoon } "half-day");
+
 /// A time of teaching on one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot {

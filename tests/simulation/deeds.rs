@@ -5,7 +5,7 @@ use crate::node::{Kind, Program};
 use crate::world::World;
 use client_core::domain::{
     AnnounceSession, AttendanceCheckedIn, BranchAdmitted, BranchProfile, CancelRequest, CheckIn,
-    CheckInLearners, CheckedIn, ClaimLodged, Command, CourseListed, Draft, LodgeClaim, RecordTaught,
+    CheckInLearners, CheckedIn, ClaimLodged, ClaimWish, Command, CourseListed, Draft, RecordTaught,
     SessionAnnounced, SetProfile, SharedViews, TeacherOffered, TeacherProposed,
 };
 use client_core::event::EventRef;
@@ -116,7 +116,7 @@ fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &Shar
         }
         40..65 if has_course && !known.teachers.teachers.is_empty() => {
             let ClaimLodged { teacher, asset, course, slot, headcount, branches_served } = claim(world, now);
-            LodgeClaim { teacher, asset, course, slot, headcount, branches_served }.into()
+            ClaimWish { teacher, asset, course, slot, headcount, branches_served }.into()
         }
         65..75 if has_course => announcement(world, now).into(),
         75..82 => {

@@ -1,5 +1,6 @@
 //! What the tests share: real nodes as processes, a throw-away PostgreSQL, a city with a branch.
 
+pub mod reference;
 pub mod second;
 pub mod timetable;
 

@@ -102,6 +102,58 @@ fn a_planted_violation_is_found() {
     assert_eq!(violations(planted, &["tokio"]), ["line 2: tokio: use tokio::net::TcpStream;"]);
 }
 
+/// The modules of `client-core` in the order of its first page, and in which file each uses a later one.
+fn upward(order: &[String], module: &str, source: &str) -> Vec<String> {
+    let rank = |name: &str| order.iter().position(|known| known == name);
+    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let own = rank(module).unwrap_or(order.len());
+    let mut found = Vec::new();
+    for (n, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for part in line.split("crate::").skip(1) {
+            let name: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if rank(&name).is_some_and(|used| used > own) {
+                found.push(format!("line {}: {name}: {}", n + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_modules_of_the_core_use_only_those_before_them() {
+    let source = root().join("client-core/src");
+    let page = std::fs::read_to_string(source.join("lib.rs")).expect("lib.rs");
+    let named = page.split("#[cfg(test)]").next().unwrap_or_default().lines();
+    let order: Vec<String> = named
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
+        .map(str::to_owned)
+        .collect();
+    assert!(order.len() > 10, "{order:?}");
+    let mut found = Vec::new();
+    for (path, text) in files(&source, &[".rs"]) {
+        let place = path.strip_prefix(&source).expect("inside");
+        let is_test = place.components().any(|part| {
+            let name = part.as_os_str().to_string_lossy();
+            ["tests", "given", "extremes", "released"].contains(&name.trim_end_matches(".rs"))
+        });
+        let first = place.components().next().expect("a file").as_os_str().to_string_lossy();
+        let module = first.trim_end_matches(".rs");
+        if module != "lib" && !is_test {
+            let all = upward(&order, module, &text).into_iter();
+            found.extend(all.map(|violation| format!("{} {violation}", place.display())));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_planted_arrow_upward_is_found() {
+    let order = ["ids".to_owned(), "event".to_owned()];
+    let planted = "// crate::event is named here\nuse crate::event::Scope;\nuse crate::ids::UserId;\n";
+    assert_eq!(upward(&order, "ids", planted), ["line 2: event: use crate::event::Scope;"]);
+    assert!(upward(&order, "event", planted).is_empty());
+}
+
 #[test]
 fn the_log_alone_names_automerge() {
     let core = files(&root().join("client-core/src"), &[".rs"]);
@@ -142,6 +194,15 @@ fn paths_that_documents_name_exist() {
 }
 
 #[test]
+fn the_reference_of_events_is_what_the_registry_says() {
+    let page = std::fs::read_to_string(tests::reference::path()).expect("docs/events.md");
+    for (now, stands) in tests::reference::page().lines().zip(page.lines().chain(std::iter::repeat(""))) {
+        assert_eq!(now, stands, "docs/events.md is old: cargo run --release -p tests --bin reference");
+    }
+    assert_eq!(page, tests::reference::page(), "docs/events.md says more than the registry");
+}
+
+#[test]
 fn every_direct_dependency_is_explained() {
     let page = std::fs::read_to_string(root().join("docs/dependencies.md")).expect("docs/dependencies.md");
     let explained: Vec<&str> = page
@@ -161,7 +222,9 @@ fn every_direct_dependency_is_explained() {
                 && let Some((name, _)) = line.split_once(['=', '.'])
             {
                 let name = name.trim();
-                if !["client-core", "lianxiao", "tests"].contains(&name) && !explained.contains(&name) {
+                if !["client-core", "client-core-macros", "lianxiao", "tests"].contains(&name)
+                    && !explained.contains(&name)
+                {
                     missing.push(name.to_owned());
                 }
             }

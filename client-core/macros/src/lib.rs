@@ -7,7 +7,7 @@ use proc_macro::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Expr, ExprLit, Fields, Lit, Meta, parse_macro_input};
 
-/// Derives `crate::event::Packed` for a struct with named fields.
+/// Derives `crate::packed::Packed` for a struct with named fields.
 #[proc_macro_derive(Packed)]
 pub fn packed(item: TokenStream) -> TokenStream {
     let input = parse_macro_input!(item as DeriveInput);
@@ -28,25 +28,25 @@ pub fn packed(item: TokenStream) -> TokenStream {
     let docs = fields.iter().map(|field| doc(&field.attrs));
     let names = idents.iter().map(|ident| ident.to_string());
     quote! {
-        impl crate::event::Packed for #name {
+        impl crate::packed::Packed for #name {
             fn pack(&self, into: &mut Vec<u8>) {
-                crate::event::pack_list(#count, into);
-                #(crate::event::Packed::pack(&self.#idents, into);)*
+                crate::packed::pack_list(#count, into);
+                #(crate::packed::Packed::pack(&self.#idents, into);)*
             }
 
-            fn unpack(from: &mut &[u8]) -> Result<Self, crate::event::Malformed> {
-                crate::event::unpack_fields(#count, from)?;
-                Ok(Self { #(#idents: crate::event::Packed::unpack(from)?,)* })
+            fn unpack(from: &mut &[u8]) -> Result<Self, crate::packed::Malformed> {
+                crate::packed::unpack_fields(#count, from)?;
+                Ok(Self { #(#idents: crate::packed::Packed::unpack(from)?,)* })
             }
 
-            fn shape() -> crate::event::Shape {
+            fn shape() -> crate::packed::Shape {
                 let says = #says;
-                let fields = vec![#(crate::event::Field {
+                let fields = vec![#(crate::packed::Field {
                     name: #names,
                     says: #docs,
-                    shape: <#types as crate::event::Packed>::shape(),
+                    shape: <#types as crate::packed::Packed>::shape(),
                 },)*];
-                crate::event::Shape::Fields { says, fields }
+                crate::packed::Shape::Fields { says, fields }
             }
         }
     }

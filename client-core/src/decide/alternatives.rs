@@ -1,7 +1,7 @@
 //! What is free instead of a wish that cannot be met: nearest first, each one held against the rules.
 
 use super::eligible::Pool;
-use crate::domain::{Alternative, Booking, ClaimLodged, SharedViews};
+use crate::domain::{Alternative, Booking, ClaimWish, SharedViews};
 use crate::ids::{BranchId, TeacherId};
 use crate::time::{Day, Slot};
 
@@ -16,7 +16,7 @@ const OTHER_STARTS: [u16; 4] = [9 * 60, 10 * 60 + 30, 14 * 60, 15 * 60 + 30];
 pub fn alternatives(
     views: &SharedViews,
     bookings: &[Booking],
-    wish: &ClaimLodged,
+    wish: &ClaimWish,
     branch: BranchId,
     today: Day,
 ) -> Vec<Alternative> {
@@ -24,12 +24,12 @@ pub fn alternatives(
 }
 
 /// The same for many wishes of one pool.
-pub fn free_ways(pool: &Pool<'_>, wish: &ClaimLodged, branch: BranchId, today: Day) -> Vec<Alternative> {
-    let free = |wish: &ClaimLodged| pool.is_free(wish, branch);
-    let same_teacher = slots(wish, today).map(|slot| ClaimLodged { slot, ..wish.clone() }).filter(free);
-    let mut found: Vec<ClaimLodged> = same_teacher.take(MOST).collect();
+pub fn free_ways(pool: &Pool<'_>, wish: &ClaimWish, branch: BranchId, today: Day) -> Vec<Alternative> {
+    let free = |wish: &ClaimWish| pool.is_free(wish, branch);
+    let same_teacher = slots(wish, today).map(|slot| ClaimWish { slot, ..wish.clone() }).filter(free);
+    let mut found: Vec<ClaimWish> = same_teacher.take(MOST).collect();
     let others = other_teachers(pool.views, wish);
-    let same_time = others.iter().map(|teacher| ClaimLodged { teacher: Some(*teacher), ..wish.clone() });
+    let same_time = others.iter().map(|teacher| ClaimWish { teacher: Some(*teacher), ..wish.clone() });
     if wish.slot.day >= today.plus(LEAD_DAYS)
         && let Some(swap) = same_time.into_iter().find(free)
     {
@@ -39,7 +39,7 @@ pub fn free_ways(pool: &Pool<'_>, wish: &ClaimLodged, branch: BranchId, today: D
     }
     if found.len() < MOST {
         let both = slots(wish, today).flat_map(|slot| {
-            others.iter().map(move |teacher| ClaimLodged { slot, teacher: Some(*teacher), ..wish.clone() })
+            others.iter().map(move |teacher| ClaimWish { slot, teacher: Some(*teacher), ..wish.clone() })
         });
         found.extend(both.filter(free).take(MOST.saturating_sub(found.len())));
     }
@@ -47,7 +47,7 @@ pub fn free_ways(pool: &Pool<'_>, wish: &ClaimLodged, branch: BranchId, today: D
 }
 
 /// Other times, nearest day first; on one day the wished start first.
-fn slots(wish: &ClaimLodged, today: Day) -> impl Iterator<Item = Slot> + '_ {
+fn slots(wish: &ClaimWish, today: Day) -> impl Iterator<Item = Slot> + '_ {
     let days = (0..=DAYS_AROUND).flat_map(|away| [Some(away), away.checked_neg().filter(|back| *back != 0)]);
     let days = days.flatten().map(|away| wish.slot.day.plus(away));
     days.filter(move |day| *day >= today.plus(LEAD_DAYS)).flat_map(move |day| {
@@ -60,7 +60,7 @@ fn slots(wish: &ClaimLodged, today: Day) -> impl Iterator<Item = Slot> + '_ {
 }
 
 /// Teachers approved for the same course, nearest home branch first, then by id.
-fn other_teachers(views: &SharedViews, wish: &ClaimLodged) -> Vec<TeacherId> {
+fn other_teachers(views: &SharedViews, wish: &ClaimWish) -> Vec<TeacherId> {
     let (Some(course), Some(wanted)) = (wish.course, wish.teacher) else { return Vec::new() };
     let wanted = views.teachers.resolve(wanted);
     let home = views.teachers.teachers.get(&wanted).map(|teacher| teacher.home);

@@ -63,7 +63,7 @@ fn clash<'a>(
     let taken = || {
         let asset = booking.asset?;
         let taken = standing.of_asset(asset, slot.day)?;
-        let quantity = views.resources.assets.get(&asset).map_or(1, |asset| asset.declared.quantity);
+        let quantity = views.resources.assets.get(&asset).map_or(1, |asset| asset.quantity);
         taken.overlapping(slot).filter(|_| taken.count(slot) >= quantity.max(1))
     };
     let teacher = taught.map(|other| (ReasonCode::TeacherTaken, other));

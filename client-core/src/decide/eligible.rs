@@ -3,7 +3,7 @@
 use super::occupancy::{Occupancy, Precedence, periods_of};
 use super::openings::Openings;
 use crate::domain::{
-    Asset, AssetKind, Booking, BookingKind, ClaimLodged, Condition, ReasonCode, SharedViews, Teacher,
+    Asset, AssetKind, Booking, BookingKind, ClaimWish, Condition, ReasonCode, SharedViews, Teacher,
 };
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId, TeacherId};
@@ -24,7 +24,7 @@ pub struct Obstacle {
 pub fn obstacles(
     views: &SharedViews,
     bookings: &[Booking],
-    wish: &ClaimLodged,
+    wish: &ClaimWish,
     branch: BranchId,
 ) -> Vec<Obstacle> {
     Pool::new(views, bookings).obstacles(wish, branch).collect()
@@ -52,7 +52,7 @@ impl<'a> Pool<'a> {
     /// What stands in the way of a wish, looked for only as far as somebody asks.
     pub fn obstacles<'p>(
         &'p self,
-        wish: &'p ClaimLodged,
+        wish: &'p ClaimWish,
         branch: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
         let place = self.place(wish, branch);
@@ -62,18 +62,18 @@ impl<'a> Pool<'a> {
     }
 
     /// Whether nothing does.
-    pub fn is_free(&self, wish: &ClaimLodged, branch: BranchId) -> bool {
+    pub fn is_free(&self, wish: &ClaimWish, branch: BranchId) -> bool {
         self.obstacles(wish, branch).next().is_none()
     }
 
     /// Takes what a claim of a branch is granted.
-    pub fn grant(&mut self, claim: &'a EventRef, wish: &ClaimLodged, branch: BranchId) {
+    pub fn grant(&mut self, claim: &'a EventRef, wish: &ClaimWish, branch: BranchId) {
         let teacher = wish.teacher.map(|teacher| self.views.teachers.resolve(teacher));
         let place = self.place(wish, branch);
         self.taken.take((teacher, place), wish.asset, &wish.slot, (BookingKind::Claim, claim));
     }
 
-    fn place(&self, wish: &ClaimLodged, branch: BranchId) -> BranchId {
+    fn place(&self, wish: &ClaimWish, branch: BranchId) -> BranchId {
         let asset = wish.asset.and_then(|asset| self.views.resources.assets.get(&asset));
         asset.map_or(branch, |asset| asset.branch)
     }
@@ -81,7 +81,7 @@ impl<'a> Pool<'a> {
     fn of_teacher<'p>(
         &'p self,
         teacher: TeacherId,
-        wish: &'p ClaimLodged,
+        wish: &'p ClaimWish,
         place: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
         let id = self.views.teachers.resolve(teacher);
@@ -94,7 +94,7 @@ impl<'a> Pool<'a> {
     fn of_known_teacher<'p>(
         &'p self,
         (id, entry): (TeacherId, &'p Teacher),
-        wish: &'p ClaimLodged,
+        wish: &'p ClaimWish,
         place: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
         let slot = &wish.slot;
@@ -141,7 +141,7 @@ impl<'a> Pool<'a> {
     fn of_asset<'p>(
         &'p self,
         asset: AssetId,
-        wish: &'p ClaimLodged,
+        wish: &'p ClaimWish,
         branch: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<'p, 'a> {
         let known = self.views.resources.assets.get(&asset);
@@ -154,10 +154,10 @@ impl<'a> Pool<'a> {
         &self,
         asset: AssetId,
         entry: &Asset,
-        wish: &ClaimLodged,
+        wish: &ClaimWish,
         branch: BranchId,
     ) -> impl Iterator<Item = Obstacle> + use<> {
-        let declared = &entry.declared;
+        let declared = entry;
         let (slot, calendar) = (&wish.slot, &self.views.calendar);
         let offered = || {
             let openings = self.assets.get(&asset);

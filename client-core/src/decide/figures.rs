@@ -1,6 +1,6 @@
 //! What branches had of the pool of late: the figure that decides between claims for one thing.
 
-use crate::domain::{BookingKind, Branch, ClaimLodged, SharedViews};
+use crate::domain::{BookingKind, Branch, ClaimWish, SharedViews};
 use crate::ids::BranchId;
 use crate::time::{Day, Slot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ impl<'a> Figures<'a> {
     }
 
     /// A claim of a branch is granted.
-    pub fn grant(&mut self, branch: BranchId, wish: &ClaimLodged) {
+    pub fn grant(&mut self, branch: BranchId, wish: &ClaimWish) {
         if wish.teacher.is_some() {
             self.count(branch, &wish.slot);
         }
@@ -39,7 +39,7 @@ impl<'a> Figures<'a> {
     }
 
     /// The figure that a branch would have without one claim that is granted.
-    pub fn without(&self, branch: BranchId, wish: &ClaimLodged) -> u32 {
+    pub fn without(&self, branch: BranchId, wish: &ClaimWish) -> u32 {
         let granted = if wish.teacher.is_some() { self.counted(&wish.slot) } else { 0 };
         self.per_100(branch, self.minutes_of(branch).saturating_sub(granted))
     }

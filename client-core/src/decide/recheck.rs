@@ -50,7 +50,7 @@ pub fn recheck(history: &History) -> Option<Recheck> {
         .collect();
     let differing: BTreeSet<EventRef> =
         again.symmetric_difference(&recorded).map(|(claim, _, _)| *claim).collect();
-    let promised = views.requests.rounds.get(&closing.round).map(|round| round.opened.seed_hash);
+    let promised = views.requests.rounds.get(&closing.round).map(|round| round.seed_hash);
     Some(Recheck {
         round: closing.round,
         claims: claims.len(),

@@ -6,7 +6,7 @@ use super::eligible::{Obstacle, Pool};
 use super::figures::Figures;
 use super::turns::{Open, Standing, Turns};
 use crate::domain::{
-    ClaimConfirmed, ClaimReceived, ClaimRefused, DecisionMode, Reason, ReasonCode, RoundDecided, SharedViews,
+    ClaimConfirmed, ClaimRefused, DecisionMode, Reason, ReasonCode, Receipt, RoundDecided, SharedViews,
 };
 use crate::event::EventRef;
 use crate::ids::{ChangeHash, RoundId};
@@ -46,11 +46,7 @@ pub fn decide_now(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec
     decisions
 }
 
-fn open_claims<'a>(
-    views: &'a SharedViews,
-    seed: &[u8],
-    wanted: impl Fn(&ClaimReceived) -> bool,
-) -> Vec<Open<'a>> {
+fn open_claims<'a>(views: &'a SharedViews, seed: &[u8], wanted: impl Fn(&Receipt) -> bool) -> Vec<Open<'a>> {
     views
         .requests
         .open_claims()

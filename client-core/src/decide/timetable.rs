@@ -17,8 +17,8 @@ pub use what_if::{Before, Change, WhatIf, WhatIfAnswer, WhatIfPlanning};
 
 use super::{Decision, short_hash};
 use crate::domain::{
-    JointConfirmed, JointPart, Mode, OrderAlternative, PlanDecided, PlanInputs, Reason, ReasonCode,
-    RequestUnmet, SharedViews, Wish,
+    JointClass, JointConfirmed, JointPart, Mode, OrderAlternative, PlanDecided, PlanInputs, Reason,
+    ReasonCode, RequestUnmet, SharedViews, UnmetOrder, Wish,
 };
 use crate::event::{EventRef, KnownLines};
 use crate::ids::{BranchId, ChangeHash, ClassId, RoundId};
@@ -102,7 +102,7 @@ pub struct Proposal {
     /// Classes with an order that had none, by time.
     pub classes: Vec<ProposedClass>,
     /// Orders that get none, by identity.
-    pub unmet: Vec<RequestUnmet>,
+    pub unmet: Vec<UnmetOrder>,
     /// Teaching minutes that joining saves, against a class for each order served.
     pub minutes_saved: u32,
 }
@@ -111,7 +111,7 @@ pub struct Proposal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProposedClass {
     /// The class, those in it before included.
-    pub class: JointConfirmed,
+    pub class: JointClass,
     /// The decision it goes on from, where orders join a class that is confirmed.
     pub joins: Option<EventRef>,
 }
@@ -164,7 +164,7 @@ impl Planning {
         let mut classes: Vec<ProposedClass> =
             timetable.classes.iter().filter_map(|class| answers.class(class)).collect();
         classes.sort_by_key(|proposed| (proposed.class.slot, proposed.class.session));
-        let mut unmet: Vec<RequestUnmet> = timetable
+        let mut unmet: Vec<UnmetOrder> = timetable
             .unmet
             .iter()
             .filter_map(|unmet| answers.unmet(unmet, &planned))
@@ -177,7 +177,7 @@ impl Planning {
 }
 
 /// Teaching minutes that joining saves: a class of n orders stands for n − 1 others.
-fn minutes_saved(class: &JointConfirmed) -> u32 {
+fn minutes_saved(class: &JointClass) -> u32 {
     let others = u32::try_from(class.parts.len()).unwrap_or(u32::MAX).saturating_sub(1);
     others.saturating_mul(class.slot.duration_minutes.into())
 }
@@ -204,11 +204,12 @@ impl Proposal {
     ) -> Vec<Decision> {
         let classes = self.classes.iter().map(|proposed| {
             let subject = proposed.class.session.to_hex();
-            let decision = Decision::new(&subject, frontier, proposed.class.clone());
+            let decision = Decision::new(&subject, frontier, JointConfirmed::from(proposed.class.clone()));
             Decision { supersedes: proposed.joins, ..decision }
         });
-        let unmet =
-            self.unmet.iter().map(|unmet| Decision::new(&unmet.request.to_string(), frontier, unmet.clone()));
+        let unmet = self.unmet.iter().map(|unmet| {
+            Decision::new(&unmet.request.to_string(), frontier, RequestUnmet::from(unmet.clone()))
+        });
         let inputs = known.chunks(LINES_AT_ONCE).enumerate().map(|(part, known)| {
             Decision::new(&format!("inputs {part}"), frontier, PlanInputs { known: known.to_vec() })
         });
@@ -281,7 +282,7 @@ impl Answers<'_> {
         parts.extend(new);
         let place = self.place(class)?;
         let code = if parts.len() > 1 { ReasonCode::Joint } else { ReasonCode::Unopposed };
-        let class = JointConfirmed {
+        let class = JointClass {
             session: confirmed.unwrap_or_else(|| self.session(class)),
             course: place.course,
             teacher: place.teacher,
@@ -308,7 +309,7 @@ impl Answers<'_> {
         })
     }
 
-    fn unmet(&self, unmet: &plan::Unmet, planned: &BTreeMap<ClassKey, &Class>) -> Option<RequestUnmet> {
+    fn unmet(&self, unmet: &plan::Unmet, planned: &BTreeMap<ClassKey, &Class>) -> Option<UnmetOrder> {
         let alternative = unmet.alternative.as_ref().and_then(|alternative| {
             let class = &alternative.class;
             let part = class.parts.iter().find(|part| part.order == unmet.order)?;
@@ -321,12 +322,12 @@ impl Answers<'_> {
             })
         });
         let reasons = unmet.causes.iter().flat_map(reasons).collect();
-        Some(RequestUnmet { request: self.order(unmet.order)?, reasons, alternative, as_of: self.at.day() })
+        Some(UnmetOrder { request: self.order(unmet.order)?, reasons, alternative, as_of: self.at.day() })
     }
 
-    fn unplannable(&self, request: EventRef) -> RequestUnmet {
+    fn unplannable(&self, request: EventRef) -> UnmetOrder {
         let reasons = vec![Reason::plain(ReasonCode::NotListed)];
-        RequestUnmet { request, reasons, alternative: None, as_of: self.at.day() }
+        UnmetOrder { request, reasons, alternative: None, as_of: self.at.day() }
     }
 }
 
@@ -395,7 +396,7 @@ fn reasons(cause: &Cause) -> Vec<Reason> {
 }
 
 /// Every order of the proposal with its class, if it has one.
-fn outcomes(proposal: &Proposal) -> BTreeMap<EventRef, Option<&JointConfirmed>> {
+fn outcomes(proposal: &Proposal) -> BTreeMap<EventRef, Option<&JointClass>> {
     let served = proposal
         .classes
         .iter()

@@ -4,7 +4,7 @@
 //! each branch has one sorted list, and only the heads of the lists compete.
 
 use super::figures::Figures;
-use crate::domain::{ClaimLodged, Lodged, SharedViews};
+use crate::domain::{ClaimWish, Lodged, SharedViews};
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId, TeacherId};
 use crate::time::Day;
@@ -20,7 +20,7 @@ pub type Standing = (Reverse<u8>, u32, [u8; 32], EventRef);
 #[derive(Clone, Copy)]
 pub struct Open<'a> {
     pub id: &'a EventRef,
-    pub lodged: &'a Lodged<ClaimLodged>,
+    pub lodged: &'a Lodged<ClaimWish>,
     pub draw: [u8; 32],
     /// How many branches it serves: a claim is one branch's. What it says itself decided before the city
     /// announced a release, and decides when such a round is decided once more.
@@ -101,7 +101,7 @@ impl Open<'_> {
     }
 
     fn wants(&self, views: &SharedViews) -> [Option<Wanted>; 2] {
-        let ClaimLodged { teacher, asset, slot, .. } = &self.lodged.wish;
+        let ClaimWish { teacher, asset, slot, .. } = &self.lodged.wish;
         let teacher = teacher.map(|teacher| Wanted::Teacher(views.teachers.resolve(teacher), slot.day));
         [teacher, asset.map(|asset| Wanted::Asset(asset, slot.day))]
     }

@@ -1,10 +1,11 @@
 use super::*;
-use crate::event::{DocumentId, Envelope, Scope, packed};
+use crate::event::{DocumentId, Envelope, Scope};
 use crate::given::samples::{nobodys, samples};
 use crate::given::tree::Tree;
 use crate::given::{Given, branch, day};
 use crate::history::Unfolded;
 use crate::ids::{ActorId, EventId};
+use crate::packed::packed;
 use crate::time::{Millis, Quarter};
 use std::collections::BTreeSet;
 

@@ -34,8 +34,9 @@ macro_rules! kinds {
                 kind: &str,
                 version: u16,
                 body: &[u8],
-            ) -> Option<Result<Self, $crate::event::Malformed>> {
-                use $crate::event::{KindInfo, read_body};
+            ) -> Option<Result<Self, $crate::packed::Malformed>> {
+                use $crate::event::KindInfo;
+                use $crate::packed::read_body;
                 $(if (kind, version) == KindInfo::of::<$kind>().id() {
                     return Some(read_body::<$kind>(body).map(Self::from));
                 })+
@@ -129,6 +130,14 @@ macro_rules! subjects {
         }
 
         impl Event {
+            /// Every subject with the kinds that this release writes and those that it only reads.
+            pub fn subjects() -> Vec<(&'static str, Vec<&'static KindInfo>)> {
+                vec![$($((
+                    stringify!($subject),
+                    $events::KINDS.iter().chain($events::OLDER).collect(),
+                ),)?)+]
+            }
+
             /// Every kind that this release writes.
             pub fn kinds() -> impl Iterator<Item = &'static KindInfo> {
                 [$($($events::KINDS,)?)+].into_iter().flatten()

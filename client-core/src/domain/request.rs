@@ -3,10 +3,12 @@
 mod command;
 mod event;
 mod view;
+mod wish;
 
 pub use command::*;
 pub use event::*;
 pub use view::*;
+pub use wish::*;
 
 kinds! {
     /// What is asked and answered.

@@ -1,6 +1,7 @@
 //! Where an event lies: the document, and the event's full identity.
 
 use crate::ids::{ActorId, BranchId, CityId, EventId, PersonId};
+use crate::packed::{Malformed, Packed, Shape, pack_list, unpack_fields};
 use crate::time::Quarter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
@@ -131,6 +132,31 @@ impl FromStr for EventRef {
             actor: actor.parse().map_err(|_| wrong())?,
             event: event.parse().map_err(|_| wrong())?,
         })
+    }
+}
+
+packed_as!(EventRef { document, actor, event } "event");
+
+impl Packed for DocumentId {
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_list(5, into);
+        self.scope.pack(into);
+        self.branch.pack(into);
+        self.person.pack(into);
+        self.period.year.pack(into);
+        self.period.quarter.pack(into);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Result<Self, Malformed> {
+        unpack_fields(5, from)?;
+        let (scope, branch, person) = (Scope::unpack(from)?, BranchId::unpack(from)?, Packed::unpack(from)?);
+        let period = Quarter { year: i16::unpack(from)?, quarter: u8::unpack(from)? };
+        let is_quarter = (1..=4).contains(&period.quarter);
+        if is_quarter { Ok(Self { scope, branch, person, period }) } else { Err(Malformed("a quarter")) }
+    }
+
+    fn shape() -> Shape {
+        Shape::Plain("document")
     }
 }
 

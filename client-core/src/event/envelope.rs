@@ -1,7 +1,8 @@
 //! The envelope around every event, and its MessagePack form.
 
-use super::{Checked, EventRef, bounds, packed, read_body};
+use super::{Checked, EventRef, bounds};
 use crate::ids::{ActionId, BranchId, DeviceId, UserId};
+use crate::packed::{packed, read_body};
 use crate::time::{Millis, Stamp};
 use client_core_macros::Packed;
 use serde::{Deserialize, Serialize, de::IgnoredAny};

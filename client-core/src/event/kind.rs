@@ -1,7 +1,8 @@
 //! What a kind says about itself, beside its struct: who may say it, of what, and within which bounds.
 
-use super::{Checked, DecodeError, EventRef, Packed, Ruling, Scope, Shape, packed};
+use super::{Checked, DecodeError, EventRef, Ruling, Scope};
 use crate::ids::{AssetId, BranchId, ClassId, TeacherId};
+use crate::packed::{Packed, Shape, packed};
 use crate::time::Day;
 use serde::{Serialize, Serializer};
 use std::any::Any;

@@ -26,7 +26,7 @@ pub fn samples(of: &Named) -> Vec<Event> {
     let reason = || Reason { other: Some(claim), own_figure: Some(3), ..Reason::plain(ReasonCode::Draw) };
     let alternatives = || vec![Alternative { teacher: Some(teacher), asset: Some(asset), slot }];
     let known = || vec![KnownLines { document, actor, heads: vec![KnownHead { seq: 3, hash }] }];
-    let planning = crate::domain::Planning::default().0;
+    let planning = PlanningPublished::from(Planning::default().0);
     let calendar = CalendarDay { day, follows: Some(4) };
     let travel = TravelTime { a: branch(1), b: branch(2), minutes: 30 };
     let text = || "示例".to_owned();

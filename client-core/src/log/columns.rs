@@ -349,7 +349,7 @@ mod tests {
         ];
         let body = (prop::collection::vec(field, 0..20), "[甲乙丙]{1,2}").prop_map(|(fields, course)| {
             let (kind, branch) = ("attendance".to_owned(), "b00".to_owned());
-            crate::event::packed(&BenchRecorded { kind, branch, course, fields })
+            crate::packed::packed(&BenchRecorded { kind, branch, course, fields })
         });
         let nested = (body, any::<u64>(), any::<bool>(), prop::option::of(any::<[u8; 16]>())).prop_map(
             |(body, number, flag, id)| {

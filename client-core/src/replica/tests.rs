@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{AnnounceSession, Draft, LodgeClaim, SetProfile};
+use crate::domain::{AnnounceSession, ClaimWish, Draft, SetProfile};
 use crate::given::{Given, TEACHER, USER, branch, claim, course, slot};
 use crate::ids::BranchId;
 use crate::peer::tests::node::{NOW, Node};
@@ -108,7 +108,7 @@ fn a_record_torn_from_the_end_loses_only_itself() {
 fn a_command_that_cannot_be_meant_is_refused_with_its_code() {
     let (enrolment, key, given) = office();
     let mut replica = Replica::open(enrolment, key, Vec::new(), given.now).unwrap();
-    let unknown = LodgeClaim::from(claim(TEACHER, slot("2026-12-14", 540))).into();
+    let unknown = ClaimWish::from(claim(TEACHER, slot("2026-12-14", 540))).into();
     for (id, command) in [(1, unknown), (2, order())] {
         replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, given.now);
     }

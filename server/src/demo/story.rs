@@ -10,7 +10,7 @@ use crate::dice::Dice;
 use crate::import::{self, Counts};
 use crate::sync::now;
 use client_core::domain::{
-    AnnounceSession, CheckIn, CheckInLearners, CheckedIn, Command, LodgeClaim, LodgeRequest, RecordTaught,
+    AnnounceSession, CheckIn, CheckInLearners, CheckedIn, ClaimWish, Command, OrderWish, RecordTaught,
 };
 use client_core::identity::Role;
 use client_core::ids::{BranchId, ClassId, CourseId, LearnerId};
@@ -194,7 +194,7 @@ async fn lodge(
     let wish = wanted_teacher(&teachers, &ids, first, dice)?;
     for branch in claimants {
         let Wish { teacher, course, slot, .. } = wish.clone();
-        let claim = LodgeClaim {
+        let claim = ClaimWish {
             teacher: Some(teacher),
             asset: None,
             course: Some(course),
@@ -213,7 +213,7 @@ async fn lodge(
     let groups = [vec![cut[0], cut[2], online[0]], vec![online[1], online[2], online[3]]];
     for (group, course) in groups.iter().zip(courses) {
         for n in group {
-            let order = LodgeRequest {
+            let order = OrderWish {
                 courses: vec![course],
                 group: "示例班".into(),
                 headcount: 15 + dice.below(6) as u32,

@@ -145,8 +145,8 @@ fn known_shared(views: &SharedViews) -> Known {
     let sessions = views.sessions.iter().filter(|(_, _, session)| !session.ledger_code.is_empty());
     Known {
         branches: views.branches.branches.iter().map(|(id, branch)| (branch.name.clone(), *id)).collect(),
-        courses: views.courses.courses.iter().map(|(id, c)| (c.listed.code.clone(), *id)).collect(),
-        assets: assets.map(|(id, a)| ((a.branch, a.declared.kind, a.declared.name.clone()), *id)).collect(),
+        courses: views.courses.courses.iter().map(|(id, c)| (c.code.clone(), *id)).collect(),
+        assets: assets.map(|(id, a)| ((a.branch, a.kind, a.name.clone()), *id)).collect(),
         classes: sessions.map(|(id, branch, session)| ((branch, session.ledger_code.clone()), id)).collect(),
         ..Known::default()
     }

@@ -1,9 +1,10 @@
 //! What the checker holds of decisions: from the city alone, and what somebody saw confirmed stays so.
 
 use super::{Checker, NodeId, Truth, decode};
-use client_core::domain::{ClaimConfirmed, ClaimDisplaced, OutcomeKind, SharedViews};
+use client_core::domain::{OutcomeKind, SharedViews};
 use client_core::event::{EventRef, Scope};
 use client_core::ids::ChangeHash;
+use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The key under which the city's arbiter writes.
@@ -32,13 +33,15 @@ impl Seen {
         for envelope in change.values.iter().filter_map(|value| decode::envelope(value)) {
             match envelope.kind.as_str() {
                 "claim.confirmed" if elsewhere => {
-                    if let Ok(confirmed) = rmp_serde::from_slice::<ClaimConfirmed>(&envelope.body) {
-                        self.confirmed.entry(confirmed.claim).or_insert(hash);
+                    type Confirmed = (EventRef, IgnoredAny);
+                    if let Ok((claim, _)) = rmp_serde::from_slice::<Confirmed>(&envelope.body) {
+                        self.confirmed.entry(claim).or_insert(hash);
                     }
                 }
                 "claim.displaced" => {
-                    if let Ok(displaced) = rmp_serde::from_slice::<ClaimDisplaced>(&envelope.body) {
-                        self.displaced.insert(displaced.claim);
+                    type Displaced = (EventRef, IgnoredAny, IgnoredAny);
+                    if let Ok((claim, ..)) = rmp_serde::from_slice::<Displaced>(&envelope.body) {
+                        self.displaced.insert(claim);
                     }
                 }
                 _ => {}

@@ -3,11 +3,12 @@
 
 use super::truth::Change;
 use super::{Checker, NodeId, decode};
-use client_core::domain::{ActorClosed, DecisionBasis, Event, History};
-use client_core::event::{EventRef, Scope};
+use client_core::domain::{Event, History};
+use client_core::event::{DocumentId, EventRef, Scope};
 use client_core::history::read_event;
 use client_core::identity::Certificate;
-use client_core::ids::{ActionId, ChangeHash};
+use client_core::ids::{ActionId, ActorId, ChangeHash};
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 /// Bytes under one id: the change they came in, their hash, and the action they say they are part of.
@@ -88,11 +89,13 @@ impl Checker {
         let decisions = self.truth.iter().filter(|(_, change)| change.key.document.scope == Scope::Decisions);
         let mut envelopes =
             decisions.flat_map(|(_, change)| &change.values).filter_map(|value| decode::envelope(value));
+        type Closed = (DocumentId, ActorId, IgnoredAny);
+        type Basis = (Vec<(EventRef, IgnoredAny)>,);
         envelopes.any(|envelope| match envelope.kind.as_str() {
-            "actor.closed" => rmp_serde::from_slice::<ActorClosed>(&envelope.body)
-                .is_ok_and(|it| (it.document, it.actor) == (event.document, event.actor)),
-            "decision.basis" => rmp_serde::from_slice::<DecisionBasis>(&envelope.body)
-                .is_ok_and(|it| it.events.iter().any(|basis| basis.event == *event)),
+            "actor.closed" => rmp_serde::from_slice::<Closed>(&envelope.body)
+                .is_ok_and(|(document, actor, _)| (document, actor) == (event.document, event.actor)),
+            "decision.basis" => rmp_serde::from_slice::<Basis>(&envelope.body)
+                .is_ok_and(|(events,)| events.iter().any(|(basis, _)| basis == event)),
             _ => false,
         })
     }

@@ -1,9 +1,9 @@
 //! The command by which an honest office says what a test holds as an event.
 
 use client_core::domain::{
-    AnnounceSession, AssetDeclared, AssetEvent, ClaimLodged, ClassEvent, Command, CourseEvent, CourseListed,
-    DeclareAsset, Event, ListCourse, LodgeClaim, LodgeRequest, ProposeTeacher, RequestEvent, RequestLodged,
-    SessionAnnounced, TeacherEvent, TeacherProposed,
+    AnnounceSession, AssetDeclared, AssetEvent, ClaimWish, ClassEvent, Command, CourseEvent, CourseListed,
+    DeclareAsset, Event, ListCourse, OrderWish, ProposeTeacher, RequestEvent, SessionAnnounced, TeacherEvent,
+    TeacherProposed,
 };
 
 /// The ids in the event are left out: the command gives fresh ones.
@@ -41,27 +41,8 @@ pub fn command_for(event: impl Into<Event>) -> Command {
             let SessionAnnounced { session: _, course, teacher, venue, slot, headcount } = it;
             AnnounceSession { course, teacher, venue, slot, headcount }.into()
         }
-        Event::Request(RequestEvent::Claim(it)) => {
-            let ClaimLodged { teacher, asset, course, slot, headcount, branches_served } = it;
-            LodgeClaim { teacher, asset, course, slot, headcount, branches_served }.into()
-        }
-        Event::Request(RequestEvent::Order(it)) => {
-            let RequestLodged { courses, group, headcount, from, to, half_days, .. } = it;
-            let RequestLodged { max_travel_minutes, online, priority, pre_consent, .. } = it;
-            LodgeRequest {
-                courses,
-                group,
-                headcount,
-                from,
-                to,
-                half_days,
-                max_travel_minutes,
-                online,
-                priority,
-                pre_consent,
-            }
-            .into()
-        }
+        Event::Request(RequestEvent::Claim(it)) => ClaimWish::from(it).into(),
+        Event::Request(RequestEvent::Order(it)) => OrderWish::from(it).into(),
         other => panic!("no test needed a command for {other:?} yet"),
     }
 }

@@ -1,10 +1,11 @@
 //! A certified device that writes what it likes: any body, id, stamp and edge, on lines that part, in the
 //! document of any quarter. It speaks the protocol itself, so that no node's own care stands between.
 
-use client_core::event::{DocumentId, Envelope, EventRef, Kind, Scope, packed};
+use client_core::event::{DocumentId, Envelope, EventRef, Kind, Scope};
 use client_core::identity::{self, Certificate, Chain, Introduction, SecretKey};
 use client_core::ids::{ActionId, ActorId, CityId, EventId, PersonId, PublicKey, UserId};
 use client_core::log::{MAX_CHANGE_BYTES, Position, Put, Run};
+use client_core::packed::packed;
 use client_core::sealed::{SealedBatch, SealedRow};
 use client_core::sync::{Frame, PROTOCOL, opening_query, proof_message};
 use client_core::time::{HybridClock, Millis, Quarter, Stamp};

@@ -3,7 +3,7 @@
 use super::parts::{field, save_or_back};
 use super::ui::Ui;
 use super::words;
-use client_core::domain::{Command, LodgeClaim};
+use client_core::domain::{ClaimWish, Command};
 use client_core::ids::{CourseId, TeacherId};
 use client_core::time::{Day, HalfDay, Slot};
 use leptos::prelude::*;
@@ -43,7 +43,7 @@ pub fn ClaimForm(ui: Ui, teacher: TeacherId) -> impl IntoView {
             ));
             return;
         };
-        let claim = LodgeClaim {
+        let claim = ClaimWish {
             teacher: Some(teacher),
             asset: None,
             course: CourseId::from_hex(&course.get()).ok(),

@@ -25,7 +25,6 @@ fn rows(views: &SharedViews, sought: &str) -> Vec<Row> {
         .map(|(id, course)| {
             let can_teach = views.teachers.teachers.values();
             let can_teach = can_teach.filter(|t| t.merged_into.is_none() && t.approved.contains(id));
-            let course = &course.listed;
             let detail = [&course.area, &course.method, &course.audience].map(String::as_str);
             let detail: Vec<&str> = detail.into_iter().filter(|text| !text.is_empty()).collect();
             Row {

@@ -3,7 +3,7 @@
 use super::parts::{field, save_or_back};
 use super::ui::Ui;
 use super::words;
-use client_core::domain::{Command, LodgeRequest};
+use client_core::domain::{Command, OrderWish};
 use client_core::ids::CourseId;
 use client_core::time::Day;
 use leptos::prelude::*;
@@ -41,7 +41,7 @@ pub fn OrderForm(ui: Ui, course: CourseId) -> impl IntoView {
                 .set(Some(ui.say("最晚一天早于最早一天，请对调。", "The last day lies before the first.")));
             return;
         }
-        let order = LodgeRequest {
+        let order = OrderWish {
             courses: vec![course],
             group: group.get(),
             headcount,

@@ -4,7 +4,7 @@ use super::ui::Ui;
 use super::what_if::WhatIfPanel;
 use super::words;
 use client_core::decide::timetable::Preview;
-use client_core::domain::{JointConfirmed, RequestUnmet, SharedViews};
+use client_core::domain::{JointClass, SharedViews, UnmetOrder};
 use client_core::ids::BranchId;
 use client_core::plan::{Budget, Progress, Refusal};
 use gloo_timers::future::TimeoutFuture;
@@ -127,7 +127,7 @@ fn previewed(ui: Ui, views: &SharedViews, preview: &Preview) -> AnyView {
 }
 
 /// `06-18 周四 14:00–15:30 基层治理，示例甲，报告厅（当湖、新埭）`
-pub fn class(ui: Ui, views: &SharedViews, class: &JointConfirmed) -> String {
+pub fn class(ui: Ui, views: &SharedViews, class: &JointClass) -> String {
     let branches: Vec<String> =
         class.parts.iter().map(|part| views.branches.name(part.request.document.branch)).collect();
     let what = [
@@ -140,7 +140,7 @@ pub fn class(ui: Ui, views: &SharedViews, class: &JointConfirmed) -> String {
     ui.say(format!("{when} {what}（{who}）"), format!("{when} {what} ({who})"))
 }
 
-pub fn unmet(ui: Ui, views: &SharedViews, unmet: &RequestUnmet) -> String {
+pub fn unmet(ui: Ui, views: &SharedViews, unmet: &UnmetOrder) -> String {
     let order = views.requests.orders.get(&unmet.request).and_then(|order| order.lodged.as_ref());
     let course = order.and_then(|lodged| lodged.wish.courses.first().copied());
     let course = words::course(ui.lang, views, course);

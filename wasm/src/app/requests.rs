@@ -196,7 +196,7 @@ fn slip_view(ui: Ui, slip: Slip) -> impl IntoView {
 fn rounds(ui: Ui) -> impl IntoView {
     let mut rounds: Vec<(u32, Millis, bool)> = ui.views(|views| {
         let rounds = views.requests.rounds.values();
-        rounds.map(|round| (round.opened.number, round.opened.closes, round.decided.is_some())).collect()
+        rounds.map(|round| (round.number, round.closes, round.decided.is_some())).collect()
     });
     rounds.sort_unstable_by(|a, b| b.cmp(a));
     let rows = rounds.into_iter().take(4).map(|(number, closes, decided)| {

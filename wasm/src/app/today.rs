@@ -26,7 +26,7 @@ pub fn waiting(replica: &mut Replica) -> Vec<EventRef> {
             .as_ref()
             .is_some_and(|o| matches!(o.kind, OutcomeKind::Refused | OutcomeKind::Displaced))
     });
-    let answered = |wish: &client_core::domain::ClaimLodged, at: Millis| {
+    let answered = |wish: &client_core::domain::ClaimWish, at: Millis| {
         own.clone().any(|(_, other)| {
             other.lodged.as_ref().is_some_and(|lodged| lodged.at > at && lodged.wish.course == wish.course)
         })

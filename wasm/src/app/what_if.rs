@@ -6,7 +6,7 @@ use super::preview::{Shown, class, in_slices, unmet};
 use super::ui::Ui;
 use super::words;
 use client_core::decide::timetable::{Before, Change, WhatIf, WhatIfAnswer};
-use client_core::domain::{AssetKind, RequestLodged, SharedViews};
+use client_core::domain::{AssetKind, OrderWish, SharedViews};
 use client_core::ids::BranchId;
 use client_core::plan::Budget;
 use leptos::prelude::*;
@@ -60,7 +60,7 @@ impl Question {
             }
             Self::VenueClosed => {
                 let assets = views.resources.assets.iter();
-                let venues = assets.filter(|(_, asset)| asset.declared.kind != AssetKind::Equipment);
+                let venues = assets.filter(|(_, asset)| asset.kind != AssetKind::Equipment);
                 let name = |id| words::asset(ui.lang, views, id);
                 venues
                     .map(|(id, asset)| {
@@ -103,7 +103,7 @@ pub fn WhatIfPanel(ui: Ui) -> impl IntoView {
             Question::VenueClosed => WhatIf::VenueClosed { venue: subject.parse().ok()?, from, to },
             Question::OneMoreOrder => WhatIf::OneMoreOrder {
                 branch: branch.get().parse().ok()?,
-                order: RequestLodged {
+                order: OrderWish {
                     courses: vec![subject.parse().ok()?],
                     group: ui.say("试算班", "trial").to_owned(),
                     headcount: people.get().trim().parse().ok()?,

@@ -74,7 +74,7 @@ pub fn half_days(lang: Lang, all: &[HalfDay]) -> String {
 /// The course's title, or that it is not known here yet.
 pub fn course(lang: Lang, views: &SharedViews, id: Option<CourseId>) -> String {
     let known = id.and_then(|id| views.courses.courses.get(&id));
-    known.map_or_else(|| lang.say("课程未详", "unknown course").into(), |course| course.listed.title.clone())
+    known.map_or_else(|| lang.say("课程未详", "unknown course").into(), |course| course.title.clone())
 }
 
 /// The teacher's name.
@@ -86,7 +86,7 @@ pub fn teacher(lang: Lang, views: &SharedViews, id: TeacherId) -> String {
 /// The room's or kit's name.
 pub fn asset(lang: Lang, views: &SharedViews, id: AssetId) -> String {
     let known = views.resources.assets.get(&id);
-    known.map_or_else(|| lang.say("场地未详", "unknown room").into(), |asset| asset.declared.name.clone())
+    known.map_or_else(|| lang.say("场地未详", "unknown room").into(), |asset| asset.name.clone())
 }
 
 /// A decision's reason, with who was preferred where the views know.

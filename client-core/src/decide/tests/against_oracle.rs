@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::{
     Booking, BookingKind, BranchProfile, ClaimLodged, SessionAnnounced, TeacherApproved, TravelTime,
 };
-use crate::given::{COURSE, room};
+use crate::given::{COURSE, room, room_declared};
 use crate::time::Slot;
 
 /// One thing somebody writes.
@@ -83,9 +83,8 @@ fn a_city() -> (Given, [AssetId; 2]) {
     }
     let hall = room(&mut given, branch(1), 40);
     let kit = room(&mut given, branch(2), 1);
-    let declared = given.views().resources.assets[&kit].declared.clone();
     let kind = crate::domain::AssetKind::Equipment;
-    given.write(branch(2), crate::domain::AssetDeclared { kind, quantity: 2, ..declared });
+    given.write(branch(2), crate::domain::AssetDeclared { kind, quantity: 2, ..room_declared(kit, 1) });
     for n in 1..4 {
         given.write(branch(n), BranchProfile { name: format!("分校{n}"), registered: 70 * u32::from(n) });
     }
@@ -109,7 +108,7 @@ fn excluded(views: &SharedViews, now: Millis) -> Vec<EventRef> {
         let teaching = before.clone().filter(|it| one.teacher.is_some() && it.teacher == one.teacher).count();
         let taking = before.filter(|it| one.asset.is_some() && it.asset == one.asset).count();
         let asset = one.asset.and_then(|asset| views.resources.assets.get(&asset));
-        teaching > 0 || asset.is_some_and(|asset| taking >= asset.declared.quantity as usize)
+        teaching > 0 || asset.is_some_and(|asset| taking >= asset.quantity as usize)
     };
     granted.iter().filter(|it| is_excluded(it)).map(|it| it.source).collect()
 }

@@ -71,9 +71,11 @@ fn of_one_branch_five_hundred_orders_enter_a_plan_and_the_rest_stay_open() {
 fn a_kit_of_several_pieces_is_granted_as_often_and_nothing_of_it_is_displaced() {
     let mut given = Given::a_shared_teacher();
     let kit = crate::given::room(&mut given, branch(4), 1);
-    let declared = given.views().resources.assets[&kit].declared.clone();
     let kind = crate::domain::AssetKind::Equipment;
-    given.write(branch(4), crate::domain::AssetDeclared { kind, quantity: 2, ..declared });
+    given.write(
+        branch(4),
+        crate::domain::AssetDeclared { kind, quantity: 2, ..crate::given::room_declared(kit, 1) },
+    );
     let wish = crate::domain::ClaimLodged {
         teacher: None,
         asset: Some(kit),
@@ -130,11 +132,10 @@ fn a_plan_around_many_classes_at_one_hour_is_the_plan_around_one() {
 fn rooms_that_nobody_offers_do_not_crowd_out_those_that_are_offered() {
     let mut given = Given::a_shared_teacher();
     let hall = crate::given::room(&mut given, branch(100), 100);
-    let declared = given.views().resources.assets[&hall].declared.clone();
     let spare = (0..250_u8).map(|n| {
         let mut id = [0; 16];
         id[1] = n;
-        crate::domain::AssetDeclared { asset: AssetId(id), ..declared.clone() }.into()
+        crate::given::room_declared(AssetId(id), 100).into()
     });
     lodge(&mut given, 100, spare.collect());
     given.write(branch(100), order(20));

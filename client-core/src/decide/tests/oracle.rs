@@ -3,7 +3,7 @@
 
 use crate::decide::{Decision, Obstacle};
 use crate::domain::{
-    Alternative, AssetKind, Booking, BookingKind, ClaimConfirmed, ClaimLodged, ClaimRefused, Condition,
+    Alternative, AssetKind, Booking, BookingKind, ClaimConfirmed, ClaimRefused, ClaimWish, Condition,
     DecisionMode, Lodged, Reason, ReasonCode, RoundDecided, SharedViews,
 };
 use crate::event::EventRef;
@@ -20,7 +20,7 @@ type Standing = (Reverse<u8>, u32, [u8; 32], EventRef);
 
 struct Open<'a> {
     id: EventRef,
-    lodged: &'a Lodged<ClaimLodged>,
+    lodged: &'a Lodged<ClaimWish>,
     draw: [u8; 32],
 }
 
@@ -60,7 +60,7 @@ pub fn decide_now(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec
 fn open_claims<'a>(
     views: &'a SharedViews,
     seed: &[u8],
-    wanted: impl Fn(&crate::domain::ClaimReceived) -> bool,
+    wanted: impl Fn(&crate::domain::Receipt) -> bool,
 ) -> Vec<Open<'a>> {
     views
         .requests
@@ -121,7 +121,7 @@ fn rival(views: &SharedViews, open: &Open<'_>, other: &EventRef) -> bool {
         return false;
     };
     let (a, b) = (&open.lodged.wish, &other.wish);
-    let resolve = |wish: &ClaimLodged| wish.teacher.map(|teacher| views.teachers.resolve(teacher));
+    let resolve = |wish: &ClaimWish| wish.teacher.map(|teacher| views.teachers.resolve(teacher));
     a.slot.overlaps(&b.slot)
         && ((a.teacher.is_some() && resolve(a) == resolve(b)) || (a.asset.is_some() && a.asset == b.asset))
 }
@@ -208,15 +208,15 @@ const OTHER_STARTS: [u16; 4] = [9 * 60, 10 * 60 + 30, 14 * 60, 15 * 60 + 30];
 fn alternatives(
     views: &SharedViews,
     bookings: &[Booking],
-    wish: &ClaimLodged,
+    wish: &ClaimWish,
     branch: BranchId,
     today: Day,
 ) -> Vec<Alternative> {
-    let free = |wish: &ClaimLodged| obstacles(views, bookings, wish, branch).is_empty();
-    let same_teacher = slots(wish, today).map(|slot| ClaimLodged { slot, ..wish.clone() }).filter(free);
-    let mut found: Vec<ClaimLodged> = same_teacher.take(MOST).collect();
+    let free = |wish: &ClaimWish| obstacles(views, bookings, wish, branch).is_empty();
+    let same_teacher = slots(wish, today).map(|slot| ClaimWish { slot, ..wish.clone() }).filter(free);
+    let mut found: Vec<ClaimWish> = same_teacher.take(MOST).collect();
     let others = other_teachers(views, wish);
-    let same_time = others.iter().map(|teacher| ClaimLodged { teacher: Some(*teacher), ..wish.clone() });
+    let same_time = others.iter().map(|teacher| ClaimWish { teacher: Some(*teacher), ..wish.clone() });
     if wish.slot.day >= today.plus(LEAD_DAYS)
         && let Some(swap) = same_time.into_iter().find(free)
     {
@@ -226,7 +226,7 @@ fn alternatives(
     }
     if found.len() < MOST {
         let both = slots(wish, today).flat_map(|slot| {
-            others.iter().map(move |teacher| ClaimLodged { slot, teacher: Some(*teacher), ..wish.clone() })
+            others.iter().map(move |teacher| ClaimWish { slot, teacher: Some(*teacher), ..wish.clone() })
         });
         found.extend(both.filter(free).take(MOST - found.len()));
     }
@@ -234,7 +234,7 @@ fn alternatives(
 }
 
 /// Other times, nearest day first; on one day the wished start first.
-fn slots(wish: &ClaimLodged, today: Day) -> impl Iterator<Item = Slot> + '_ {
+fn slots(wish: &ClaimWish, today: Day) -> impl Iterator<Item = Slot> + '_ {
     let days = (0..=DAYS_AROUND).flat_map(|away| if away == 0 { vec![0] } else { vec![away, -away] });
     days.map(|away| wish.slot.day.plus(away)).filter(move |day| *day >= today.plus(LEAD_DAYS)).flat_map(
         move |day| {
@@ -248,7 +248,7 @@ fn slots(wish: &ClaimLodged, today: Day) -> impl Iterator<Item = Slot> + '_ {
 }
 
 /// Teachers approved for the same course, nearest home branch first, then by id.
-fn other_teachers(views: &SharedViews, wish: &ClaimLodged) -> Vec<TeacherId> {
+fn other_teachers(views: &SharedViews, wish: &ClaimWish) -> Vec<TeacherId> {
     let (Some(course), Some(wanted)) = (wish.course, wish.teacher) else { return Vec::new() };
     let wanted = views.teachers.resolve(wanted);
     let home = views.teachers.teachers.get(&wanted).map(|teacher| teacher.home);
@@ -273,12 +273,7 @@ fn plain(code: ReasonCode) -> Obstacle {
 }
 
 /// Everything that stands in the way of a wish of `branch`, given these bookings by time; empty means free.
-fn obstacles(
-    views: &SharedViews,
-    bookings: &[Booking],
-    wish: &ClaimLodged,
-    branch: BranchId,
-) -> Vec<Obstacle> {
+fn obstacles(views: &SharedViews, bookings: &[Booking], wish: &ClaimWish, branch: BranchId) -> Vec<Obstacle> {
     let place = wish.asset.and_then(|asset| views.resources.assets.get(&asset)).map_or(branch, |a| a.branch);
     let mut found = Vec::new();
     if let Some(teacher) = wish.teacher {
@@ -334,7 +329,7 @@ fn asset_obstacles(
     views: &SharedViews,
     bookings: &[Booking],
     asset: AssetId,
-    wish: &ClaimLodged,
+    wish: &ClaimWish,
     branch: BranchId,
     found: &mut Vec<Obstacle>,
 ) {
@@ -342,7 +337,7 @@ fn asset_obstacles(
         found.push(plain(ReasonCode::Unknown));
         return;
     };
-    let declared = &entry.declared;
+    let declared = entry;
     if declared.condition == Condition::Broken {
         found.push(plain(ReasonCode::Unavailable));
     }

@@ -228,7 +228,7 @@ fn of_the_city(dice: &mut Dice, claims: &[EventRef], orders: &[EventRef]) -> Opt
             let day = |_| CalendarDay { day: dice.day(), follows: Some(dice.below(9) as u8) };
             CalendarPublished { days: (0..3).map(day).collect() }.into()
         }
-        8 => rules(dice).into(),
+        8 => PlanningPublished::from(rules(dice)).into(),
         _ => PolicyPublished {
             travel: vec![TravelTime { a: branch(1), b: branch(2), minutes: dice.within(0..=65_535) as u16 }],
             default_travel_minutes: dice.within(0..=65_535) as u16,
@@ -259,7 +259,7 @@ fn mode(request: EventRef) -> Mode {
 }
 
 /// Rules that are sometimes sound.
-fn rules(dice: &mut Dice) -> PlanningPublished {
+fn rules(dice: &mut Dice) -> PlanningRules {
     let mut rules = crate::domain::Planning::default().0;
     rules.horizon_days = dice.one_of(&[7, 91, 400]);
     rules.lead_days = dice.one_of(&[0, 6, 399]);
@@ -372,7 +372,7 @@ fn stretch(views: &mut SharedViews, dice: &mut Dice) {
         }
     }
     for asset in views.resources.assets.values_mut() {
-        (asset.declared.capacity, asset.declared.quantity) = (u32::MAX, u32::MAX);
+        (asset.capacity, asset.quantity) = (u32::MAX, u32::MAX);
     }
     views.branches.branches.values_mut().for_each(|branch| branch.registered = u32::MAX);
     views.calendar.days.insert(crate::given::day("2026-12-08"), Some(255));
@@ -380,7 +380,7 @@ fn stretch(views: &mut SharedViews, dice: &mut Dice) {
         views.planning.0 = rules(dice);
         views.planning.0.points.open_period = u32::MAX;
     }
-    views.requests.rounds.values_mut().for_each(|round| round.opened.number = u32::MAX);
+    views.requests.rounds.values_mut().for_each(|round| round.number = u32::MAX);
 }
 
 proptest! {

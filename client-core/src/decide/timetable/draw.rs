@@ -8,7 +8,7 @@ use super::pins::{Pin, Pins, Shut, pins};
 use super::sheet::Sheet;
 use crate::decide::figures::Figures;
 use crate::decide::openings::Openings;
-use crate::domain::{Asset, AssetKind, Condition, CourseListed, Lodged, RequestLodged, SharedViews};
+use crate::domain::{Asset, AssetKind, Condition, Course, Lodged, OrderWish, SharedViews};
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId, ClassId, CourseId};
 use crate::plan::{
@@ -76,7 +76,7 @@ struct Sketch<'a> {
     grid: &'a Grid,
     towns: BTreeMap<BranchId, u32>,
     /// The orders that are planned.
-    open: Vec<(EventRef, &'a Lodged<RequestLodged>)>,
+    open: Vec<(EventRef, &'a Lodged<OrderWish>)>,
     venues: Vec<(AssetId, &'a Asset)>,
     last_plan: Option<Millis>,
     credit: BTreeMap<BranchId, u32>,
@@ -190,7 +190,7 @@ impl<'a> Sketch<'a> {
     }
 
     fn on_site_points(&self) -> Vec<String> {
-        let points = self.venues.iter().filter(|(_, asset)| asset.declared.kind == AssetKind::OnSitePoint);
+        let points = self.venues.iter().filter(|(_, asset)| asset.kind == AssetKind::OnSitePoint);
         points.map(|(id, _)| id.to_hex()).collect()
     }
 
@@ -225,7 +225,7 @@ impl<'a> Sketch<'a> {
     fn venues(&self) -> Vec<RawVenue> {
         let resources = &self.views.resources;
         let venue = |(id, asset): &(AssetId, &Asset)| {
-            let declared = &asset.declared;
+            let declared = asset;
             let offers = resources.offers.get(id).map(Vec::as_slice).unwrap_or_default();
             let blocked = resources.blocked.get(id).map(Vec::as_slice).unwrap_or_default();
             let offers = if declared.condition == Condition::Broken { &[] } else { offers };
@@ -260,7 +260,7 @@ impl<'a> Sketch<'a> {
     }
 
     /// An order as the planner takes it; what it wants for itself alone becomes courses of its own.
-    fn order(&self, id: &EventRef, lodged: &Lodged<RequestLodged>, sheet: &mut Sheet) -> Option<RawRequest> {
+    fn order(&self, id: &EventRef, lodged: &Lodged<OrderWish>, sheet: &mut Sheet) -> Option<RawRequest> {
         let wish = &lodged.wish;
         let wanted: BTreeSet<CourseId> =
             wish.courses.iter().copied().filter(|course| self.length(*course).is_some()).collect();
@@ -298,7 +298,7 @@ impl<'a> Sketch<'a> {
     }
 
     /// Days with the same hours in one window.
-    fn windows(&self, wish: &RequestLodged) -> Vec<RawWindow> {
+    fn windows(&self, wish: &OrderWish) -> Vec<RawWindow> {
         let mut named: BTreeMap<u8, u32> = BTreeMap::new();
         for half_day in &wish.half_days {
             *named.entry(half_day.weekday).or_default() |=
@@ -343,7 +343,7 @@ fn towns(views: &SharedViews) -> BTreeMap<BranchId, u32> {
 fn credit(
     views: &SharedViews,
     grid: &Grid,
-    open: &[(EventRef, &Lodged<RequestLodged>)],
+    open: &[(EventRef, &Lodged<OrderWish>)],
     today: Day,
 ) -> BTreeMap<BranchId, u32> {
     let all = Figures::new(views, today);
@@ -360,7 +360,7 @@ fn credit(
 }
 
 /// Orders of priority 3 beyond what a branch has of them.
-fn less_important(grid: &Grid, open: &[(EventRef, &Lodged<RequestLodged>)]) -> BTreeSet<EventRef> {
+fn less_important(grid: &Grid, open: &[(EventRef, &Lodged<OrderWish>)]) -> BTreeSet<EventRef> {
     let mut important: BTreeMap<BranchId, Vec<(Millis, EventRef)>> = BTreeMap::new();
     for (id, lodged) in open.iter().filter(|(_, lodged)| lodged.wish.priority >= 3) {
         important.entry(lodged.branch).or_default().push((lodged.at, *id));
@@ -372,7 +372,7 @@ fn less_important(grid: &Grid, open: &[(EventRef, &Lodged<RequestLodged>)]) -> B
     beyond.collect()
 }
 
-fn weights(rules: &crate::domain::PlanningPublished) -> RawWeights {
+fn weights(rules: &crate::domain::PlanningRules) -> RawWeights {
     let points = &rules.points;
     RawWeights {
         unmet: ["1", "2", "3"].map(str::to_owned).into_iter().zip(points.unmet).collect(),
@@ -394,7 +394,7 @@ fn weights(rules: &crate::domain::PlanningPublished) -> RawWeights {
 }
 
 /// Whether a course takes place at such an asset.
-pub fn suits(course: &CourseListed, kind: AssetKind) -> bool {
+pub fn suits(course: &Course, kind: AssetKind) -> bool {
     match kind {
         AssetKind::Room => course.method != ON_SITE,
         AssetKind::OnSitePoint => course.method == ON_SITE,
@@ -405,5 +405,5 @@ pub fn suits(course: &CourseListed, kind: AssetKind) -> bool {
 /// Whether guests can listen online there.
 pub fn streams(views: &SharedViews, venue: AssetId) -> bool {
     let asset = views.resources.assets.get(&venue);
-    asset.is_some_and(|asset| asset.declared.features.iter().any(|feature| feature == STREAM))
+    asset.is_some_and(|asset| asset.features.iter().any(|feature| feature == STREAM))
 }

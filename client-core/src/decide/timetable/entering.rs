@@ -1,6 +1,6 @@
 //! Which open orders and which venues enter a plan: no branch makes it long for all.
 
-use crate::domain::{Asset, AssetKind, Lodged, RequestLodged, SharedViews};
+use crate::domain::{Asset, AssetKind, Lodged, OrderWish, SharedViews};
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ struct Brought {
 }
 
 /// The open orders of one plan, by identity. The others stay open and wait for the next.
-pub fn orders(views: &SharedViews) -> Vec<(EventRef, &Lodged<RequestLodged>)> {
+pub fn orders(views: &SharedViews) -> Vec<(EventRef, &Lodged<OrderWish>)> {
     let mut of_branch: BTreeMap<BranchId, Brought> = BTreeMap::new();
     let mut of_all = Brought::default();
     let open = views.requests.open_orders().filter(|(_, lodged)| {
@@ -40,7 +40,7 @@ pub fn orders(views: &SharedViews) -> Vec<(EventRef, &Lodged<RequestLodged>)> {
 }
 
 impl Brought {
-    fn and(self, wish: &RequestLodged) -> Self {
+    fn and(self, wish: &OrderWish) -> Self {
         Self {
             orders: self.orders.saturating_add(1),
             courses: self.courses.saturating_add(wish.courses.len()),
@@ -51,7 +51,7 @@ impl Brought {
 /// The rooms and points of one plan: of each branch those it offers first, by identity.
 pub fn venues(views: &SharedViews) -> Vec<(AssetId, &Asset)> {
     let assets = views.resources.assets.iter();
-    let venues = assets.filter(|(_, asset)| asset.declared.kind != AssetKind::Equipment);
+    let venues = assets.filter(|(_, asset)| asset.kind != AssetKind::Equipment);
     let (offered, others): (Vec<_>, Vec<_>) =
         venues.map(|(id, asset)| (*id, asset)).partition(|(id, _)| views.resources.offers.contains_key(id));
     let mut brought: BTreeMap<BranchId, usize> = BTreeMap::new();

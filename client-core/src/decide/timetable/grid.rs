@@ -1,6 +1,6 @@
 //! Days and periods of the planner against dates and minutes.
 
-use crate::domain::{Planning, PlanningPublished, TeachingPeriod};
+use crate::domain::{Planning, PlanningRules, TeachingPeriod};
 use crate::time::{Day, Slot};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub struct Cell {
 /// The horizon: whole weeks from the Monday of this week on.
 pub struct Grid {
     /// The rules it goes by: those given, or the presets where those cannot be meant.
-    pub rules: PlanningPublished,
+    pub rules: PlanningRules,
     pub first_day: Day,
     pub days: u32,
     /// The first day of the horizon for which something may be planned.
@@ -29,7 +29,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    pub fn new(rules: &PlanningPublished, today: Day) -> Self {
+    pub fn new(rules: &PlanningRules, today: Day) -> Self {
         let rules = if rules.fault().is_none() { rules.clone() } else { Planning::default().0 };
         let weekday = u32::from(today.weekday());
         let half_day = |afternoon| {

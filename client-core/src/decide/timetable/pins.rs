@@ -8,7 +8,7 @@
 
 use super::draw::{UNLIMITED, streams, suits};
 use super::grid::{Cell, Grid};
-use crate::domain::{AssetKind, Booking, BookingKind, JointConfirmed, JointPart, Mode, SharedViews};
+use crate::domain::{AssetKind, Booking, BookingKind, JointClass, JointPart, Mode, SharedViews};
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId, ClassId, TeacherId};
 use crate::plan::{RawClass, RawPart, RawPinned, RawRequest, RawWindow};
@@ -181,7 +181,7 @@ impl Pins {
 impl StandIn {
     fn of(views: &SharedViews, booking: &Booking, cell: Cell) -> Self {
         let asset = booking.asset.and_then(|asset| Some((asset, views.resources.assets.get(&asset)?)));
-        let venue = asset.filter(|(_, asset)| asset.declared.kind != AssetKind::Equipment);
+        let venue = asset.filter(|(_, asset)| asset.kind != AssetKind::Equipment);
         let first = booking.branches.first().copied().unwrap_or(BranchId::CITY);
         let town = venue.map_or(first, |(_, asset)| asset.branch);
         let teacher = booking.teacher.filter(|teacher| views.teachers.teachers.contains_key(teacher));
@@ -253,13 +253,13 @@ fn standing(views: &SharedViews, booking: &Booking) -> (Option<Stamp>, u32, crat
 
 /// Whether others may join: it can still be planned for, everybody in it agreed to company, and it holds
 /// under the rules as they are now.
-fn may_be_joined(views: &SharedViews, grid: &Grid, joint: &JointConfirmed) -> bool {
+fn may_be_joined(views: &SharedViews, grid: &Grid, joint: &JointClass) -> bool {
     let Some(cell) = grid.cell(&joint.slot).filter(|cell| cell.day >= grid.earliest) else { return false };
     let Some(asset) = views.resources.assets.get(&joint.venue) else { return false };
     let Some(listed) = views.courses.on_list(joint.course) else { return false };
     let teacher = views.teachers.teachers.get(&views.teachers.resolve(joint.teacher));
     let online = listed.online && streams(views, joint.venue);
-    let mut seats = asset.declared.capacity;
+    let mut seats = asset.capacity;
     let all_hold =
         joint.parts.iter().filter(|part| views.requests.takes_part(part, joint.session)).all(|part| {
             let Some(order) = views.requests.orders.get(&part.request) else { return false };
@@ -277,7 +277,7 @@ fn may_be_joined(views: &SharedViews, grid: &Grid, joint: &JointConfirmed) -> bo
         });
     all_hold
         && u32::from(listed.periods) == cell.length
-        && suits(listed, asset.declared.kind)
+        && suits(listed, asset.kind)
         && teacher.is_some_and(|teacher| teacher.approved.contains(&joint.course))
 }
 

@@ -7,7 +7,8 @@ use crate::domain::{
 };
 use crate::event::{EventRef, KnownHead, KnownLines, Scope};
 use crate::given::{
-    COURSE, Given, HOME, TEACHER, branch, claim, course, day, offered, order, room, slot, teacher,
+    COURSE, Given, HOME, TEACHER, branch, claim, course, day, offered, order, room, room_declared, slot,
+    teacher,
 };
 use crate::identity::Role;
 use crate::ids::{AssetId, ClassId, CourseId, TeacherId};
@@ -198,14 +199,13 @@ fn an_on_site_course_goes_to_an_on_site_point_and_no_other_does() {
     let (tour, point) = (CourseId([10; 16]), AssetId([110; 16]));
     given.city(CourseListed { course: tour, code: "K002".into(), method: "现场教学".into(), ..course() });
     given.city(TeacherApproved { teacher: TEACHER, courses: vec![COURSE, tour] });
-    let hall_declared = given.views().resources.assets[&hall].declared.clone();
+    let seats = given.views().resources.assets[&hall].capacity;
     given.write(
         branch(2),
         AssetDeclared {
-            asset: point,
             kind: AssetKind::OnSitePoint,
             name: "红色记忆馆".into(),
-            ..hall_declared
+            ..room_declared(point, seats)
         },
     );
     let TeacherOffered { windows, from, to, .. } = offered(TEACHER);
@@ -529,7 +529,7 @@ fn what_if_the_hall_is_closed_and_what_if_one_more_order_came() {
     let answer = asked(&given, &closed);
     assert_eq!(answer.changes.len(), 3);
     assert!(answer.changes.iter().all(|change| change.after.is_none() && change.unmet.is_some()));
-    let more = WhatIf::OneMoreOrder { branch: branch(4), order: order(30) };
+    let more = WhatIf::OneMoreOrder { branch: branch(4), order: order(30).into() };
     let answer = asked(&given, &more);
     assert_eq!(answer.changes.len(), 1);
     assert_eq!(answer.changes[0].before, Before::NotLodged);

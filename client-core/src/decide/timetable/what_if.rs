@@ -2,9 +2,7 @@
 
 use super::pins::Pin;
 use super::{Grid, Planning, Proposal, outcomes};
-use crate::domain::{
-    BookingKind, JointConfirmed, Lodged, Mode, RequestLodged, RequestUnmet, SharedViews, State,
-};
+use crate::domain::{BookingKind, JointClass, Lodged, Mode, OrderWish, SharedViews, State, UnmetOrder};
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId, ChangeHash, ClassId, CourseId, TeacherId};
 use crate::plan::{Budget, Progress, Refusal};
@@ -40,7 +38,7 @@ pub enum WhatIf {
         /// The branch.
         branch: BranchId,
         /// Its order.
-        order: RequestLodged,
+        order: OrderWish,
     },
 }
 
@@ -76,9 +74,9 @@ pub struct Change {
     /// Its class without the change.
     pub before: Before,
     /// Its class with it.
-    pub after: Option<JointConfirmed>,
+    pub after: Option<JointClass>,
     /// Why it would have none.
-    pub unmet: Option<RequestUnmet>,
+    pub unmet: Option<UnmetOrder>,
 }
 
 /// An order's class without the change.
@@ -88,12 +86,12 @@ pub enum Before {
     /// Confirmed.
     Confirmed {
         /// As it stands.
-        class: JointConfirmed,
+        class: JointClass,
     },
     /// Planned, if the round closed now.
     Planned {
         /// As it would be.
-        class: JointConfirmed,
+        class: JointClass,
     },
     /// None.
     Unmet,
@@ -163,7 +161,7 @@ impl WhatIfPlanning {
         let without = self.without.finish();
         let with = self.with.finish();
         let (was, is) = (outcomes(&without), outcomes(&with));
-        let unmet: BTreeMap<EventRef, &RequestUnmet> =
+        let unmet: BTreeMap<EventRef, &UnmetOrder> =
             with.unmet.iter().map(|unmet| (unmet.request, unmet)).collect();
         let mut changes = Vec::new();
         for (request, after) in is {
@@ -241,11 +239,7 @@ fn imagined(branch: BranchId, at: Millis) -> EventRef {
     }
 }
 
-fn before(
-    views: &SharedViews,
-    was: &BTreeMap<EventRef, Option<&JointConfirmed>>,
-    request: &EventRef,
-) -> Before {
+fn before(views: &SharedViews, was: &BTreeMap<EventRef, Option<&JointClass>>, request: &EventRef) -> Before {
     let confirmed = views.requests.orders.get(request).and_then(|order| order.outcome.as_ref()?.class);
     if let Some(class) = confirmed.and_then(|class| views.requests.joint.get(&class)) {
         return Before::Confirmed { class: class.clone() };
@@ -258,7 +252,7 @@ fn before(
 }
 
 /// What a branch would notice of another class.
-fn place(class: &JointConfirmed, request: &EventRef) -> (Slot, TeacherId, AssetId, CourseId, Option<Mode>) {
+fn place(class: &JointClass, request: &EventRef) -> (Slot, TeacherId, AssetId, CourseId, Option<Mode>) {
     let mode = class.parts.iter().find(|part| part.request == *request).map(|part| part.mode);
     (class.slot, class.teacher, class.venue, class.course, mode)
 }

@@ -3,10 +3,9 @@
 use crate::event::{Basis, Checked, Kind, Ruling, Scope, Speaker, bounds};
 use crate::ids::ChangeHash;
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 /// An arbiter process took the lock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ArbiterTerm {
     /// Random, new at every restore.
     pub epoch: u64,
@@ -18,7 +17,7 @@ pub struct ArbiterTerm {
 
 /// What the decisions of the same action were made on: of events that a forked actor wrote twice under one
 /// id, the bytes named here count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct DecisionBasis {
     /// Each event once.
     pub events: Vec<Basis>,
@@ -26,7 +25,7 @@ pub struct DecisionBasis {
 
 /// The city runs a release. Authors write the kinds named here from now on; a program that does not know
 /// one of them decides nothing while such an event is in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ReleaseAnnounced {
     /// Its number; counts up.
     pub number: u16,

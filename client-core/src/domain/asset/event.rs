@@ -4,7 +4,6 @@ use crate::event::{Checked, Kind, Register, Scope, Speaker, Subject, bounds};
 use crate::ids::{AssetId, BranchId};
 use crate::time::{Day, HalfDay};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 code_enum! {
     /// What an asset is.
@@ -31,7 +30,7 @@ code_enum! {
 }
 
 /// A branch says what it has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct AssetDeclared {
     /// The asset.
     pub asset: AssetId,
@@ -58,7 +57,7 @@ pub struct AssetDeclared {
 }
 
 /// The asset's windows become the pool's to allocate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct AssetOffered {
     /// The asset.
     pub asset: AssetId,
@@ -71,7 +70,7 @@ pub struct AssetOffered {
 }
 
 /// The asset cannot be used on these days.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct AssetBlocked {
     /// The asset.
     pub asset: AssetId,

@@ -1,11 +1,11 @@
 //! Rooms, equipment and on-site points that branches share.
 
-use super::{AssetDeclared, AssetEvent};
+use super::{AssetDeclared, AssetEvent, AssetKind, Condition};
 use crate::domain::{Calendar, Entry, Event, Offer, View};
 use crate::event::Subject;
 use crate::history::Owners;
 use crate::ids::{AssetId, BranchId};
-use crate::time::{Day, Slot};
+use crate::time::{Day, HalfDay, Slot};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -14,8 +14,47 @@ use std::collections::BTreeMap;
 pub struct Asset {
     /// Whose it is.
     pub branch: BranchId,
-    /// As the branch declared it.
-    pub declared: AssetDeclared,
+    /// Room, equipment or on-site point.
+    pub kind: AssetKind,
+    /// Its name.
+    pub name: String,
+    /// Where it stands, or empty.
+    pub place: String,
+    /// Seats of a room, people a batch at an on-site point; 0 for equipment.
+    pub capacity: u32,
+    /// Pieces; 1 for a room or point.
+    pub quantity: u32,
+    /// What a room is fitted with.
+    pub features: Vec<String>,
+    /// Its condition.
+    pub condition: Condition,
+    /// Weekly opening half-days.
+    pub open: Vec<HalfDay>,
+    /// Length of the guided talk at an on-site point, in minutes; 0 elsewhere.
+    pub talk_minutes: u16,
+    /// Who guides at an on-site point, or empty.
+    pub docent: String,
+}
+
+impl Asset {
+    fn declared(branch: BranchId, declared: &AssetDeclared) -> Self {
+        let AssetDeclared { asset: _, kind, name, place, capacity, quantity, features, .. } =
+            declared.clone();
+        let AssetDeclared { condition, open, talk_minutes, docent, .. } = declared.clone();
+        Self {
+            branch,
+            kind,
+            name,
+            place,
+            capacity,
+            quantity,
+            features,
+            condition,
+            open,
+            talk_minutes,
+            docent,
+        }
+    }
 }
 
 /// The cross-branch resources.
@@ -55,8 +94,7 @@ impl View for Resources {
         let Event::Asset(said) = &entry.event else { return };
         match said {
             AssetEvent::Declared(declared) => {
-                let asset = Asset { branch: entry.branch, declared: declared.clone() };
-                self.assets.insert(declared.asset, asset);
+                self.assets.insert(declared.asset, Asset::declared(entry.branch, declared));
             }
             AssetEvent::Offered(offered) => {
                 let offer = Offer { windows: offered.windows.clone(), from: offered.from, to: offered.to };

@@ -4,7 +4,6 @@ use crate::event::{Checked, Kind, Scope, Speaker, bounds};
 use crate::ids::{ClassId, LearnerId};
 use crate::time::{Day, Millis};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 code_enum! {
     /// How a learner checked in.
@@ -21,7 +20,7 @@ code_enum! {
 }
 
 /// A learner was at a class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct AttendanceCheckedIn {
     /// The class.
     pub session: ClassId,

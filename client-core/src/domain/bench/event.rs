@@ -1,6 +1,7 @@
 //! The record kind that benchmarks write: rows of a workload file, kept as they came.
 
-use crate::event::{Checked, Kind, Malformed, Packed, Scope, Shape, Speaker, bounds};
+use crate::event::{Checked, Kind, Scope, Speaker, bounds};
+use crate::packed::{Malformed, Packed, Shape};
 
 /// One field of a row.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

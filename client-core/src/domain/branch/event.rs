@@ -6,7 +6,7 @@ use client_core_macros::Packed;
 use serde::{Deserialize, Serialize};
 
 /// The city opens a branch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct BranchAdmitted {
     /// The branch.
     pub branch: BranchId,
@@ -15,7 +15,7 @@ pub struct BranchAdmitted {
 }
 
 /// A branch says who it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct BranchProfile {
     /// Its name, e.g. 新埭镇.
     pub name: String,
@@ -35,7 +35,7 @@ pub struct TravelTime {
 }
 
 /// The rules in force from here on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct PolicyPublished {
     /// Travel times; a pair that is missing counts `default_travel_minutes`.
     pub travel: Vec<TravelTime>,

@@ -4,10 +4,9 @@ use crate::event::{Checked, Kind, Register, Scope, Speaker, Subject, bounds};
 use crate::ids::{AssetId, BranchId, ClassId, CourseId, TeacherId};
 use crate::time::{Day, Slot};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 /// A branch announces a class of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct SessionAnnounced {
     /// The class.
     pub session: ClassId,
@@ -24,7 +23,7 @@ pub struct SessionAnnounced {
 }
 
 /// A class was held. Heads only; who was there stays in the branch's private scope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct SessionTaught {
     /// The class.
     pub session: ClassId,
@@ -43,7 +42,7 @@ pub struct SessionTaught {
 }
 
 /// A class that was announced does not take place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct SessionCancelled {
     /// The class.
     pub session: ClassId,

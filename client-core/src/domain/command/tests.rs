@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{
-    AdmitBranch, BranchAdmitted, CloseActor, DeviceEvent, Event, LodgeClaim, LodgeRequest, RequestEvent,
+    AdmitBranch, BranchAdmitted, ClaimWish, CloseActor, DeviceEvent, Event, OrderWish, RequestEvent,
     RevokeDevice, SetProfile, TeacherOffered,
 };
 use crate::given::{COURSE, Given, HOME, TEACHER, claim, course, day, offered, slot, teacher};
@@ -20,8 +20,8 @@ fn run(command: impl Into<Command>, asker: &Asker, views: &SharedViews) -> Resul
     command.into().drafts(&mut Context { asker: *asker, views, random })
 }
 
-fn order() -> LodgeRequest {
-    LodgeRequest {
+fn order() -> OrderWish {
+    OrderWish {
         courses: vec![COURSE],
         group: "新埭第一支部".into(),
         headcount: 40,
@@ -52,10 +52,10 @@ fn an_order_names_what_is_wrong_with_it() {
     given.city(course());
     let views = given.views();
     let office = asker(Role::Office, 5);
-    let code = |order: LodgeRequest| run(order, &office, &views).unwrap_err();
-    assert_eq!(code(LodgeRequest { headcount: 0, ..order() }).code(), "invalid");
-    assert_eq!(code(LodgeRequest { courses: vec![CourseId([1; 16])], ..order() }).code(), "unknown");
-    let past = LodgeRequest { from: day("2026-11-01"), to: day("2026-11-05"), ..order() };
+    let code = |order: OrderWish| run(order, &office, &views).unwrap_err();
+    assert_eq!(code(OrderWish { headcount: 0, ..order() }).code(), "invalid");
+    assert_eq!(code(OrderWish { courses: vec![CourseId([1; 16])], ..order() }).code(), "unknown");
+    let past = OrderWish { from: day("2026-11-01"), to: day("2026-11-05"), ..order() };
     assert_eq!(code(past).to_string(), "2026-11-05 is past; choose 2026-11-23 or later");
     let city = run(order(), &asker(Role::Arbiter, 0), &views).unwrap_err();
     assert_eq!(city.code(), "not_yours");
@@ -69,7 +69,7 @@ fn a_claim_outside_the_offered_time_says_what_is_offered() {
     let monday = HalfDay { weekday: 0, afternoon: false };
     given.write(HOME, TeacherOffered { windows: vec![monday], ..offered(TEACHER) });
     let views = given.views();
-    let claim = |start_minute| LodgeClaim::from(claim(TEACHER, slot("2026-12-14", start_minute)));
+    let claim = |start_minute| ClaimWish::from(claim(TEACHER, slot("2026-12-14", start_minute)));
     let office = asker(Role::Office, 5);
     assert!(run(claim(540), &office, &views).is_ok());
     let error = run(claim(840), &office, &views).unwrap_err();

@@ -3,10 +3,9 @@
 use crate::event::{Checked, Kind, Scope, Speaker, bounds};
 use crate::ids::CourseId;
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 /// The city puts a course on the teaching list (市级教学清单).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct CourseListed {
     /// The course.
     pub course: CourseId,
@@ -27,7 +26,7 @@ pub struct CourseListed {
 }
 
 /// The city takes a course off the teaching list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct CourseDelisted {
     /// The course.
     pub course: CourseId,

@@ -10,8 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 /// One course of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Course {
-    /// As the city listed it.
-    pub listed: CourseListed,
+    /// Its number on the list, e.g. `K001`.
+    pub code: String,
+    /// Its title.
+    pub title: String,
+    /// Content area (内容类别).
+    pub area: String,
+    /// Length in teaching periods of 45 minutes.
+    pub periods: u8,
+    /// Method of teaching (教学方式).
+    pub method: String,
+    /// For whom (适用对象).
+    pub audience: String,
+    /// Whether a group may join online.
+    pub online: bool,
     /// The reason it was taken off the list, if it was.
     pub delisted: Option<String>,
 }
@@ -41,12 +53,12 @@ pub struct CourseLibrary {
 impl CourseLibrary {
     /// The course with this number on the list.
     pub fn by_code(&self, code: &str) -> Option<CourseId> {
-        self.courses.iter().find(|(_, course)| course.listed.code == code).map(|(id, _)| *id)
+        self.courses.iter().find(|(_, course)| course.code == code).map(|(id, _)| *id)
     }
 
     /// A course that is on the list today.
-    pub fn on_list(&self, course: CourseId) -> Option<&CourseListed> {
-        self.courses.get(&course).filter(|course| course.delisted.is_none()).map(|course| &course.listed)
+    pub fn on_list(&self, course: CourseId) -> Option<&Course> {
+        self.courses.get(&course).filter(|course| course.delisted.is_none())
     }
 }
 
@@ -56,7 +68,10 @@ impl View for CourseLibrary {
     fn apply(&mut self, entry: &Entry) {
         match &entry.event {
             Event::Course(CourseEvent::Listed(listed)) => {
-                self.courses.insert(listed.course, Course { listed: listed.clone(), delisted: None });
+                let CourseListed { course, code, title, area, periods, method, audience, online } =
+                    listed.clone();
+                let listed = Course { code, title, area, periods, method, audience, online, delisted: None };
+                self.courses.insert(course, listed);
             }
             Event::Course(CourseEvent::Delisted(delisted)) => {
                 if let Some(course) = self.courses.get_mut(&delisted.course) {

@@ -7,10 +7,9 @@ use crate::event::{
 use crate::identity::Role;
 use crate::ids::{ActorId, BranchId, ChangeHash, DeviceId, PublicKey};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 /// The city took note of a device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct DeviceEnrolled {
     /// The device.
     pub device: DeviceId,
@@ -25,7 +24,7 @@ pub struct DeviceEnrolled {
 }
 
 /// A device's key is no longer trusted. What is not up to an accepted head is in quarantine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct DeviceRevoked {
     /// The device, as its certificate names it. Whoever issued the certificate chose this id, so that two
     /// keys may stand under one.
@@ -40,7 +39,7 @@ pub struct DeviceRevoked {
 }
 
 /// Version 1 of [`DeviceRevoked`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct DeviceRevoked1 {
     /// The device.
     pub device: DeviceId,
@@ -62,7 +61,7 @@ impl Older for DeviceRevoked1 {
 }
 
 /// Changes in quarantine count after all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct QuarantineReleased {
     /// The document.
     pub document: DocumentId,
@@ -75,7 +74,7 @@ pub struct QuarantineReleased {
 }
 
 /// Changes in quarantine never count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct QuarantineRejected {
     /// The document.
     pub document: DocumentId,
@@ -88,7 +87,7 @@ pub struct QuarantineRejected {
 }
 
 /// A clock was wrong: these changes are ordered as if it had shown another time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ClockCorrected {
     /// The document.
     pub document: DocumentId,
@@ -103,7 +102,7 @@ pub struct ClockCorrected {
 }
 
 /// An actor wrote too many lines. What the city held of them counts, the first goes on, the rest ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ActorClosed {
     /// The document.
     pub document: DocumentId,

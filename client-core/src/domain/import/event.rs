@@ -3,10 +3,9 @@
 use crate::event::{Checked, Kind, Scope, Speaker, bounds};
 use crate::ids::{ActionId, ChangeHash};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 /// Last event of an import: it counts as applied only when this one has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ImportApplied {
     /// The action all parts of the import share.
     pub action: ActionId,

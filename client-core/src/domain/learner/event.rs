@@ -3,10 +3,9 @@
 use crate::event::{Checked, Kind, Scope, Speaker, bounds};
 use crate::ids::{ChangeHash, LearnerId};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 /// A learner is on the branch's roll.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct LearnerRegistered {
     /// The learner; random.
     pub learner: LearnerId,

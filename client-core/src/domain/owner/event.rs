@@ -3,7 +3,6 @@
 use crate::event::{Checked, Kind, KnownLines, Ruling, Scope, Speaker, Subject, bounds};
 use crate::ids::{AssetId, BranchId, ChangeHash, ClassId, SubjectId, TeacherId};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 code_enum! {
     /// What sort of thing a unit owns.
@@ -40,7 +39,7 @@ impl Owned {
 
 /// The city recorded whose a thing is, whose id does not prove its unit. The first record counts, and it
 /// stays whatever becomes of the declaration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct OwnerRecorded {
     /// What sort of thing.
     pub sort: Owned,
@@ -53,7 +52,7 @@ pub struct OwnerRecorded {
 }
 
 /// A thing goes to another unit. The last word counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct OwnerTransferred {
     /// What sort of thing.
     pub sort: Owned,

@@ -1,53 +1,28 @@
 //! What branches ask.
 
-use super::{ClaimLodged, Mode, RequestCancelled, RequestConsented, RequestLodged, State};
+use super::{
+    ClaimLodged, ClaimWish, Mode, OrderWish, RequestCancelled, RequestConsented, RequestLodged, State,
+};
 use crate::domain::command::{filled, not_offered, number, people, range};
-use crate::domain::{Act, Context, Done, Draft, Problem, Refusal, Sort};
+use crate::domain::{Act, Command, Context, Done, Draft, Problem, Refusal, Sort};
 use crate::event::EventRef;
-use crate::ids::{AssetId, CourseId, TeacherId};
-use crate::time::{Day, HalfDay, Slot};
+use crate::time::HalfDay;
 use serde::{Deserialize, Serialize};
 
 /// An order: a course and wishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LodgeRequest {
-    /// Acceptable courses, the most wanted first.
-    pub courses: Vec<CourseId>,
-    /// The group of learners, in the branch's own words; names nobody.
-    pub group: String,
-    /// How many people.
-    pub headcount: u32,
-    /// First acceptable day.
-    pub from: Day,
-    /// Last acceptable day.
-    pub to: Day,
-    /// Acceptable half-days; empty means any.
-    pub half_days: Vec<HalfDay>,
-    /// The longest acceptable way, in minutes; 0 means the class must come to the branch.
-    pub max_travel_minutes: u16,
-    /// Whether joining online is acceptable.
-    pub online: bool,
-    /// 1 minor, 2 ordinary, 3 important.
-    pub priority: u8,
-    /// Consent given ahead to any joint class inside these bounds.
-    pub pre_consent: bool,
+    /// What is asked for.
+    pub wish: OrderWish,
 }
 
 /// A claim: someone or something at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LodgeClaim {
-    /// The teacher wanted.
-    pub teacher: Option<TeacherId>,
-    /// The room, kit or on-site point wanted.
-    pub asset: Option<AssetId>,
-    /// The course to be taught, if a teacher is wanted.
-    pub course: Option<CourseId>,
-    /// When.
-    pub slot: Slot,
-    /// How many people.
-    pub headcount: u32,
-    /// How many branches would be served, the claiming one included.
-    pub branches_served: u8,
+    /// What is asked for.
+    pub wish: ClaimWish,
 }
 
 /// Lodges the alternative of a refused claim or order as a new one.
@@ -77,23 +52,7 @@ impl Act for LodgeRequest {
     const NAME: &'static str = "lodge_request";
 
     fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
-        let Self { courses, group, headcount, from, to, half_days, .. } = self.clone();
-        let Self { max_travel_minutes, online, priority, pre_consent, .. } = *self;
-        lodge_order(
-            context,
-            RequestLodged {
-                courses,
-                group,
-                headcount,
-                from,
-                to,
-                half_days,
-                max_travel_minutes,
-                online,
-                priority,
-                pre_consent,
-            },
-        )
+        lodge_order(context, self.wish.clone())
     }
 }
 
@@ -101,8 +60,19 @@ impl Act for LodgeClaim {
     const NAME: &'static str = "lodge_claim";
 
     fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
-        let Self { teacher, asset, course, slot, headcount, branches_served } = *self;
-        lodge_claim(context, ClaimLodged { teacher, asset, course, slot, headcount, branches_served })
+        lodge_claim(context, self.wish.clone())
+    }
+}
+
+impl From<OrderWish> for Command {
+    fn from(wish: OrderWish) -> Self {
+        LodgeRequest { wish }.into()
+    }
+}
+
+impl From<ClaimWish> for Command {
+    fn from(wish: ClaimWish) -> Self {
+        LodgeClaim { wish }.into()
     }
 }
 
@@ -125,7 +95,7 @@ impl Act for TakeAlternative {
             .get(*index)
             .ok_or_else(|| Problem::Alternatives(alternatives.len()).in_field("index"))?;
         let (teacher, asset, slot) = (chosen.teacher, chosen.asset, chosen.slot);
-        lodge_claim(context, ClaimLodged { teacher, asset, slot, ..lodged.wish.clone() })
+        lodge_claim(context, ClaimWish { teacher, asset, slot, ..lodged.wish.clone() })
     }
 }
 
@@ -162,7 +132,7 @@ impl Act for ConsentRequest {
     }
 }
 
-fn lodge_order(context: &Context<'_>, order: RequestLodged) -> Result<Vec<Draft>, Refusal> {
+fn lodge_order(context: &Context<'_>, order: OrderWish) -> Result<Vec<Draft>, Refusal> {
     context.branch()?;
     if order.courses.is_empty() {
         return Err(Problem::NothingChosen.in_field("courses"));
@@ -175,10 +145,10 @@ fn lodge_order(context: &Context<'_>, order: RequestLodged) -> Result<Vec<Draft>
     range(order.from, order.to)?;
     context.not_past(order.to)?;
     number("priority", order.priority.into(), 1, 3)?;
-    Ok(vec![context.own(order)])
+    Ok(vec![context.own(RequestLodged::from(order))])
 }
 
-fn lodge_claim(context: &Context<'_>, claim: ClaimLodged) -> Result<Vec<Draft>, Refusal> {
+fn lodge_claim(context: &Context<'_>, claim: ClaimWish) -> Result<Vec<Draft>, Refusal> {
     context.branch()?;
     people(claim.headcount)?;
     context.slot(&claim.slot)?;
@@ -204,14 +174,14 @@ fn lodge_claim(context: &Context<'_>, claim: ClaimLodged) -> Result<Vec<Draft>, 
         }
     }
     let branches_served = claim.branches_served.max(1);
-    Ok(vec![context.own(ClaimLodged { branches_served, ..claim })])
+    Ok(vec![context.own(ClaimLodged { branches_served, ..claim.into() })])
 }
 
 /// The order once more, within the bounds of the class that was offered instead.
 fn take_other_class(
     context: &Context<'_>,
     order: &EventRef,
-    state: &State<RequestLodged>,
+    state: &State<OrderWish>,
 ) -> Result<Vec<Draft>, Refusal> {
     let views = context.views;
     let lodged = state.lodged.as_ref().ok_or_else(|| Refusal::unknown(Sort::Order, order))?;
@@ -222,7 +192,7 @@ fn take_other_class(
     let way = views.branches.policy.travel_minutes(lodged.branch, place.branch);
     let travels = class.mode == Mode::Travel;
     let weekday = views.calendar.weekday(class.slot.day).unwrap_or_else(|| class.slot.day.weekday());
-    let wish = RequestLodged {
+    let wish = OrderWish {
         courses: vec![class.course],
         from: class.slot.day,
         to: class.slot.day,

@@ -1,8 +1,8 @@
 //! Claims and orders, and what the city decided on them.
 
 use super::{
-    Alternative, ClaimLodged, ClaimReceived, JointConfirmed, JointPart, OrderAlternative, PlanDecided,
-    Reason, RequestEvent, RequestLodged, RoundOpened,
+    Alternative, ClaimWish, DecidedPlan, JointClass, JointConfirmed, JointPart, OrderAlternative, OrderWish,
+    Reason, Receipt, RequestEvent, RoundOpened,
 };
 use crate::domain::{ArbiterEvent, Entry, Event, View};
 use crate::event::EventRef;
@@ -63,7 +63,7 @@ pub struct State<T> {
     /// The wish; `None` while only decisions about it have arrived.
     pub lodged: Option<Lodged<T>>,
     /// The city's receipt, for claims.
-    pub received: Option<ClaimReceived>,
+    pub received: Option<Receipt>,
     /// The decision that counts.
     pub outcome: Option<Outcome>,
     /// Taken back by the branch.
@@ -81,8 +81,14 @@ impl<T> Default for State<T> {
 /// A round of claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Round {
-    /// As it was opened.
-    pub opened: RoundOpened,
+    /// Counts up by one with each round.
+    pub number: u32,
+    /// Since when it is open.
+    pub opened: Millis,
+    /// Not to be closed before this moment, unless an administrator does.
+    pub closes: Millis,
+    /// SHA-256 of the seed that breaks ties.
+    pub seed_hash: ChangeHash,
     /// The seed and the time, once decided.
     pub decided: Option<(ChangeHash, Millis)>,
 }
@@ -91,13 +97,13 @@ pub struct Round {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Requests {
     /// Claims by identity.
-    pub claims: BTreeMap<EventRef, State<ClaimLodged>>,
+    pub claims: BTreeMap<EventRef, State<ClaimWish>>,
     /// Orders by identity.
-    pub orders: BTreeMap<EventRef, State<RequestLodged>>,
+    pub orders: BTreeMap<EventRef, State<OrderWish>>,
     /// Joint classes by id.
-    pub joint: BTreeMap<ClassId, JointConfirmed>,
+    pub joint: BTreeMap<ClassId, JointClass>,
     /// Plans by the decision itself.
-    pub plans: BTreeMap<EventRef, PlanDecided>,
+    pub plans: BTreeMap<EventRef, DecidedPlan>,
     /// Rounds by id.
     pub rounds: BTreeMap<RoundId, Round>,
     /// Decisions that came second on a subject and name none they supersede.
@@ -116,14 +122,12 @@ impl Requests {
         self.rounds
             .iter()
             .filter(|(_, round)| round.decided.is_none())
-            .max_by_key(|(_, round)| round.opened.number)
+            .max_by_key(|(_, round)| round.number)
             .map(|(id, round)| (*id, round))
     }
 
     /// Claims lodged, not taken back and not decided.
-    pub fn open_claims(
-        &self,
-    ) -> impl Iterator<Item = (&EventRef, &Lodged<ClaimLodged>, &State<ClaimLodged>)> {
+    pub fn open_claims(&self) -> impl Iterator<Item = (&EventRef, &Lodged<ClaimWish>, &State<ClaimWish>)> {
         self.claims
             .iter()
             .filter(|(_, state)| !state.cancelled && state.outcome.is_none())
@@ -131,7 +135,7 @@ impl Requests {
     }
 
     /// Orders lodged, not taken back and not decided.
-    pub fn open_orders(&self) -> impl Iterator<Item = (&EventRef, &Lodged<RequestLodged>)> {
+    pub fn open_orders(&self) -> impl Iterator<Item = (&EventRef, &Lodged<OrderWish>)> {
         self.orders
             .iter()
             .filter(|(_, state)| !state.cancelled && state.outcome.is_none())
@@ -190,7 +194,7 @@ impl Requests {
     }
 
     fn confirm_joint(&mut self, entry: &Entry, joint: &JointConfirmed) {
-        self.joint.insert(joint.session, joint.clone());
+        self.joint.insert(joint.session, joint.clone().into());
         for part in &joint.parts {
             let outcome = Outcome {
                 kind: OutcomeKind::Confirmed,
@@ -223,11 +227,11 @@ impl View for Requests {
         };
         match said {
             RequestEvent::Claim(wish) => {
-                let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone() };
+                let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone().into() };
                 self.claims.entry(entry.reference).or_default().lodged = Some(lodged);
             }
             RequestEvent::Order(wish) => {
-                let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone() };
+                let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone().into() };
                 self.orders.entry(entry.reference).or_default().lodged = Some(lodged);
             }
             RequestEvent::Cancelled(cancelled) => {
@@ -243,7 +247,7 @@ impl View for Requests {
             RequestEvent::Received(received) => {
                 let state = self.claims.entry(received.claim).or_default();
                 if state.received.is_none() {
-                    state.received = Some(received.clone());
+                    state.received = Some(received.clone().into());
                 }
             }
             RequestEvent::Confirmed(c) => self.decide(entry, c.claim, OutcomeKind::Confirmed, &c.reason, &[]),
@@ -271,11 +275,12 @@ impl View for Requests {
                 self.outcome(entry, unmet.request, true, outcome);
             }
             RequestEvent::Plan(plan) => {
-                self.plans.insert(entry.reference, plan.clone());
+                self.plans.insert(entry.reference, plan.clone().into());
             }
             RequestEvent::RoundOpened(opened) => {
-                let round = Round { opened: opened.clone(), decided: None };
-                self.rounds.entry(opened.round).or_insert(round);
+                let RoundOpened { round, number, opened, closes, seed_hash } = opened.clone();
+                let opened = Round { number, opened, closes, seed_hash, decided: None };
+                self.rounds.entry(round).or_insert(opened);
             }
             RequestEvent::RoundDecided(decided) => {
                 if let Some(round) = self.rounds.get_mut(&decided.round) {

@@ -4,10 +4,9 @@ use crate::event::{Checked, Kind, Register, Scope, Speaker, Subject, bounds};
 use crate::ids::{BranchId, CourseId, TeacherId};
 use crate::time::{Day, HalfDay};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 /// A branch puts a teacher forward for the pool. The phone number lives in the sealed-text store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct TeacherProposed {
     /// The teacher.
     pub teacher: TeacherId,
@@ -24,7 +23,7 @@ pub struct TeacherProposed {
 }
 
 /// A teacher's weekly windows become the pool's to allocate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct TeacherOffered {
     /// The teacher.
     pub teacher: TeacherId,
@@ -37,7 +36,7 @@ pub struct TeacherOffered {
 }
 
 /// A teacher cannot teach on these days, offered or not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct TeacherUnavailable {
     /// The teacher.
     pub teacher: TeacherId,
@@ -48,7 +47,7 @@ pub struct TeacherUnavailable {
 }
 
 /// The city takes a teacher into the pool for these courses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct TeacherApproved {
     /// The teacher.
     pub teacher: TeacherId,
@@ -57,7 +56,7 @@ pub struct TeacherApproved {
 }
 
 /// A person ruled that two entries are one teacher.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct TeacherMerged {
     /// The entry that stays.
     pub kept: TeacherId,

@@ -1,6 +1,6 @@
 //! What the city does about the rules of its timetable.
 
-use super::{CalendarDay, CalendarPublished, PlanningPublished};
+use super::{CalendarDay, CalendarPublished, PlanningPublished, PlanningRules};
 use crate::domain::command::of_the_city;
 use crate::domain::{Act, Context, Draft, Problem, Refusal};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct PublishCalendar {
 #[serde(transparent)]
 pub struct PublishPlanning {
     /// All of them.
-    pub rules: PlanningPublished,
+    pub rules: PlanningRules,
 }
 
 impl Act for PublishCalendar {
@@ -39,7 +39,7 @@ impl Act for PublishPlanning {
         context.city()?;
         match self.rules.fault() {
             Some((field, problem)) => Err(Problem::Rules(problem).in_field(field)),
-            None => Ok(vec![of_the_city(self.rules.clone())]),
+            None => Ok(vec![of_the_city(PlanningPublished::from(self.rules.clone()))]),
         }
     }
 }

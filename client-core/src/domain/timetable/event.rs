@@ -15,7 +15,7 @@ pub struct CalendarDay {
 }
 
 /// Public holidays and swapped workdays (调休), beside those the program knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct CalendarPublished {
     /// Each day once; a later word on a day counts.
     pub days: Vec<CalendarDay>,
@@ -75,7 +75,7 @@ pub struct PlanningPoints {
 }
 
 /// The rules of the timetable in force from here on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct PlanningPublished {
     /// The teaching periods of a day, in order.
     pub periods: Vec<TeachingPeriod>,

@@ -2,7 +2,7 @@
 
 use super::{ClassStarts, PlanningPoints, PlanningPublished, TeachingPeriod, TimetableEvent};
 use crate::domain::{Entry, Event, View};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// No number of the rules is larger.
 const MOST_POINTS: u32 = 100_000;
@@ -12,8 +12,33 @@ const MOST_DAYS: u16 = 400;
 const MOST_PERIODS: (usize, u8) = (24, 4);
 
 /// The rules of the timetable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanningRules {
+    /// The teaching periods of a day, in order.
+    pub periods: Vec<TeachingPeriod>,
+    /// When classes may begin, by length.
+    pub starts: Vec<ClassStarts>,
+    /// How many days ahead is planned.
+    pub horizon_days: u16,
+    /// Nothing is planned for the days before this many have passed.
+    pub lead_days: u16,
+    /// Most periods of a teacher in a day.
+    pub teacher_periods_a_day: u8,
+    /// Most groups in one class, those online included.
+    pub groups_a_class: u16,
+    /// Orders of priority 3 a branch has; further ones count as 2.
+    pub important_orders: u16,
+    /// Points added for the branch that had the fewest pool hours per 100 learners; others in proportion.
+    pub fairness_points: u32,
+    /// Points added for an order that reached the city after the round it was written for.
+    pub late_points: u32,
+    /// What is best.
+    pub points: PlanningPoints,
+}
+
+/// The rules in force: the last that the city published, or the presets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Planning(pub PlanningPublished);
+pub struct Planning(pub PlanningRules);
 
 impl Default for Planning {
     /// Eight periods of 45 minutes; classes of two begin at 9:00, 10:30, 14:00 and 15:30.
@@ -24,7 +49,7 @@ impl Default for Planning {
             [0, 45, 90, 135].into_iter().map(move |after: u16| period(start.saturating_add(after)))
         };
         let starts = |periods, at: &[u8]| ClassStarts { periods, at: at.to_vec() };
-        Self(PlanningPublished {
+        Self(PlanningRules {
             periods: half_day(9 * 60).chain(half_day(14 * 60)).collect(),
             starts: vec![
                 starts(1, &[0, 2, 4, 6]),
@@ -64,15 +89,56 @@ impl View for Planning {
     const NAME: &'static str = "planning";
 
     fn apply(&mut self, entry: &Entry) {
-        if let Event::Timetable(TimetableEvent::Planning(published)) = &entry.event
-            && published.fault().is_none()
-        {
-            self.0 = published.clone();
+        if let Event::Timetable(TimetableEvent::Planning(published)) = &entry.event {
+            let rules = PlanningRules::from(published.clone());
+            if rules.fault().is_none() {
+                self.0 = rules;
+            }
         }
     }
 }
 
-impl PlanningPublished {
+impl From<PlanningPublished> for PlanningRules {
+    fn from(it: PlanningPublished) -> Self {
+        let PlanningPublished { periods, starts, horizon_days, lead_days, teacher_periods_a_day, .. } = it;
+        let PlanningPublished {
+            groups_a_class, important_orders, fairness_points, late_points, points, ..
+        } = it;
+        Self {
+            periods,
+            starts,
+            horizon_days,
+            lead_days,
+            teacher_periods_a_day,
+            groups_a_class,
+            important_orders,
+            fairness_points,
+            late_points,
+            points,
+        }
+    }
+}
+
+impl From<PlanningRules> for PlanningPublished {
+    fn from(it: PlanningRules) -> Self {
+        let PlanningRules { periods, starts, horizon_days, lead_days, teacher_periods_a_day, .. } = it;
+        let PlanningRules { groups_a_class, important_orders, fairness_points, late_points, points, .. } = it;
+        Self {
+            periods,
+            starts,
+            horizon_days,
+            lead_days,
+            teacher_periods_a_day,
+            groups_a_class,
+            important_orders,
+            fairness_points,
+            late_points,
+            points,
+        }
+    }
+}
+
+impl PlanningRules {
     /// What cannot be meant: the field, and what to do.
     pub fn fault(&self) -> Option<(&'static str, String)> {
         let fault = |field, problem: &str| Some((field, problem.to_owned()));
@@ -148,10 +214,10 @@ mod tests {
         let mut given = Given::nothing();
         let mut rules = Planning::default().0;
         rules.lead_days = 3;
-        given.city(rules.clone());
+        given.city(PlanningPublished::from(rules.clone()));
         rules.periods.reverse();
         assert_eq!(rules.fault().map(|(field, _)| field), Some("periods"));
-        given.city(rules);
+        given.city(PlanningPublished::from(rules));
         assert_eq!(given.views().planning.0.lead_days, 3);
     }
 }

@@ -8,7 +8,7 @@ use client_core_macros::Packed;
 use serde::{Deserialize, Serialize};
 
 /// A round for claims is open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct RoundOpened {
     /// The round.
     pub round: RoundId,
@@ -35,7 +35,7 @@ code_enum! {
 }
 
 /// The city has a claim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ClaimReceived {
     /// The claim.
     pub claim: EventRef,
@@ -137,7 +137,7 @@ pub struct Alternative {
 }
 
 /// A claim is granted. It stays put unless a `claim.displaced` names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ClaimConfirmed {
     /// The claim.
     pub claim: EventRef,
@@ -146,7 +146,7 @@ pub struct ClaimConfirmed {
 }
 
 /// A claim waits for a place to come free.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ClaimWaitlisted {
     /// The claim.
     pub claim: EventRef,
@@ -159,7 +159,7 @@ pub struct ClaimWaitlisted {
 }
 
 /// A claim is refused, with what is free instead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ClaimRefused {
     /// The claim.
     pub claim: EventRef,
@@ -170,7 +170,7 @@ pub struct ClaimRefused {
 }
 
 /// A confirmed claim had to move; the reason is always given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ClaimDisplaced {
     /// The claim.
     pub claim: EventRef,
@@ -181,7 +181,7 @@ pub struct ClaimDisplaced {
 }
 
 /// A round is closed and its claims are decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct RoundDecided {
     /// The round.
     pub round: RoundId,
@@ -201,7 +201,7 @@ pub struct JointPart {
 }
 
 /// Orders for one course become one class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct JointConfirmed {
     /// The class.
     pub session: ClassId,
@@ -253,7 +253,7 @@ pub struct OrderAlternative {
 }
 
 /// An order could not be served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct RequestUnmet {
     /// The order.
     pub request: EventRef,
@@ -266,7 +266,7 @@ pub struct RequestUnmet {
 }
 
 /// Part of what a plan was made from: the frontier of shared and decisions documents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct PlanInputs {
     /// Lines that no other part names.
     pub known: Vec<KnownLines>,
@@ -274,7 +274,7 @@ pub struct PlanInputs {
 
 /// All open orders were planned together. The classes and refusals of the same action are its outcome,
 /// the inputs of the same action what it was made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct PlanDecided {
     /// The round that was closed with it, if one was.
     pub round: Option<RoundId>,

@@ -4,7 +4,6 @@ use crate::event::{Checked, EventRef, Kind, Scope, Speaker, Subject, bounds};
 use crate::ids::{AssetId, CourseId, TeacherId};
 use crate::time::{Day, HalfDay, Slot};
 use client_core_macros::Packed;
-use serde::{Deserialize, Serialize};
 
 code_enum! {
     /// How a group takes part in a class.
@@ -19,7 +18,7 @@ code_enum! {
 }
 
 /// An order (点单): a branch wants a course for a group; the planner answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct RequestLodged {
     /// Acceptable courses, the most wanted first.
     pub courses: Vec<CourseId>,
@@ -44,21 +43,21 @@ pub struct RequestLodged {
 }
 
 /// The branch takes an order or claim back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct RequestCancelled {
     /// The order or claim taken back.
     pub request: EventRef,
 }
 
 /// A branch agrees to a joint class that was proposed for its order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct RequestConsented {
     /// The order.
     pub request: EventRef,
 }
 
 /// A claim (约课): one teacher, one venue or both, at one time; the round decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Packed)]
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ClaimLodged {
     /// The teacher wanted.
     pub teacher: Option<TeacherId>,

@@ -1,12 +1,8 @@
 //! How bodies stand in the log: MessagePack arrays of their fields in order, shortest integers, no maps and
 //! no floats. A value has one encoding.
 
-use crate::ids::{BranchId, PersonId};
-use crate::time::{Day, HalfDay, Millis, Quarter, Slot, Stamp};
 use rmp::{Marker, decode, encode};
 use serde_bytes::ByteBuf;
-
-use super::{DocumentId, EventRef, Scope};
 
 /// Something that stands in a body. Derive it for structs with named fields.
 pub trait Packed: Sized {
@@ -268,81 +264,38 @@ impl<A: Packed, B: Packed> Packed for (A, B) {
     }
 }
 
-/// A type that stands in the log as the one value it wraps.
-macro_rules! wrapped {
-    ($($name:ident($inner:ident) $says:literal,)+) => {
-        $(impl Packed for $name {
+/// For types with a shape of one word: the value that they wrap, or their fields in order.
+macro_rules! packed_as {
+    ($name:ident($inner:ident) $says:literal) => {
+        impl $crate::packed::Packed for $name {
             fn pack(&self, into: &mut Vec<u8>) {
-                self.0.pack(into);
+                $crate::packed::Packed::pack(&self.0, into);
             }
 
-            fn unpack(from: &mut &[u8]) -> Result<Self, Malformed> {
-                $inner::unpack(from).map(Self)
+            fn unpack(from: &mut &[u8]) -> Result<Self, $crate::packed::Malformed> {
+                <$inner as $crate::packed::Packed>::unpack(from).map(Self)
             }
 
-            fn shape() -> Shape {
-                Shape::Plain($says)
+            fn shape() -> $crate::packed::Shape {
+                $crate::packed::Shape::Plain($says)
             }
-        })+
-    };
-}
-
-wrapped! {
-    Day(i32) "day",
-    Millis(i64) "time",
-    Stamp(u64) "stamp",
-}
-
-/// Types of lower layers, with a shape of one word.
-macro_rules! listed {
-    ($($name:ident $says:literal { $($field:ident),+ })+) => {
-        $(impl Packed for $name {
-            fn pack(&self, into: &mut Vec<u8>) {
-                pack_list([$(stringify!($field)),+].len() as u32, into);
-                $(self.$field.pack(into);)+
-            }
-
-            fn unpack(from: &mut &[u8]) -> Result<Self, Malformed> {
-                unpack_fields([$(stringify!($field)),+].len() as u32, from)?;
-                Ok(Self { $($field: Packed::unpack(from)?),+ })
-            }
-
-            fn shape() -> Shape {
-                Shape::Plain($says)
-            }
-        })+
-    };
-}
-
-listed! {
-    Slot "slot" { day, start_minute, duration_minutes }
-    HalfDay "half-day" { weekday, afternoon }
-    EventRef "event" { document, actor, event }
-}
-
-impl Packed for DocumentId {
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_list(5, into);
-        self.scope.pack(into);
-        self.branch.pack(into);
-        self.person.pack(into);
-        self.period.year.pack(into);
-        self.period.quarter.pack(into);
-    }
-
-    fn unpack(from: &mut &[u8]) -> Result<Self, Malformed> {
-        unpack_fields(5, from)?;
-        let (scope, branch, person) =
-            (Scope::unpack(from)?, BranchId::unpack(from)?, Option::<PersonId>::unpack(from)?);
-        let period = Quarter { year: i16::unpack(from)?, quarter: u8::unpack(from)? };
-        if (1..=4).contains(&period.quarter) {
-            Ok(Self { scope, branch, person, period })
-        } else {
-            Err(Malformed("a quarter from 1 to 4"))
         }
-    }
+    };
+    ($name:ident { $($field:ident),+ } $says:literal) => {
+        impl $crate::packed::Packed for $name {
+            fn pack(&self, into: &mut Vec<u8>) {
+                $crate::packed::pack_list([$(stringify!($field)),+].len() as u32, into);
+                $($crate::packed::Packed::pack(&self.$field, into);)+
+            }
 
-    fn shape() -> Shape {
-        Shape::Plain("document")
-    }
+            fn unpack(from: &mut &[u8]) -> Result<Self, $crate::packed::Malformed> {
+                $crate::packed::unpack_fields([$(stringify!($field)),+].len() as u32, from)?;
+                Ok(Self { $($field: $crate::packed::Packed::unpack(from)?),+ })
+            }
+
+            fn shape() -> $crate::packed::Shape {
+                $crate::packed::Shape::Plain($says)
+            }
+        }
+    };
 }
