@@ -109,13 +109,13 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         breaks: "folds an event before the one it supersedes",
-        file: "client-core/src/fold/history.rs",
+        file: "client-core/src/history.rs",
         find: "if self.superseding == 0 {",
         replace: "if self.superseding < usize::MAX {",
     },
     Mutation {
         breaks: "takes the first bytes that came where lines are parallel",
-        file: "client-core/src/fold/history/chain.rs",
+        file: "client-core/src/history/chain.rs",
         find: "if firsts.iter().all(|first| first.hash == one.hash) {",
         replace: "if firsts.iter().any(|first| first.hash == one.hash) {",
     },

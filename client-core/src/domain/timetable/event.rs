@@ -116,7 +116,7 @@ impl Kind for PlanningPublished {
     const SCOPE: Scope = Scope::Decisions;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
-    /// Rules that contradict themselves are left out by the fold (`fold::Planning`), as they always were.
+    /// Rules that contradict themselves are left out by the fold ([`super::Planning`]), as they always were.
     fn bounds(&self) -> Checked {
         Ok(())
     }
