@@ -45,12 +45,12 @@ pub use teacher::*;
 pub use timetable::*;
 
 use crate::event::{Body, DecodeError, EventRef, Kind, KindInfo, Statement};
-use crate::history::{self, Owners, by_epoch};
+use crate::history::{self, Counted, Owners, by_epoch};
 use crate::ids::{BranchId, ChangeHash};
 use crate::packed::Malformed;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 subjects! {
     // subject   its kinds             its commands           what everybody sees      what a branch sees
@@ -98,18 +98,15 @@ pub trait View: Default + Serialize {
 }
 
 impl Event {
-    /// What this release brought beside the one before it: its authors write these once the city announced
-    /// it.
-    pub const RELEASE: (u16, &'static [(&'static str, u16)]) = (
-        1,
-        &[
-            ("release.announced", 1),
-            ("owner.recorded", 1),
-            ("owner.transferred", 1),
-            ("decision.basis", 1),
-            ("device.revoked", 2),
-        ],
-    );
+    /// The release that this program is of: the latest that brought a kind.
+    pub fn release() -> u16 {
+        Self::kinds().map(|kind| kind.since).max().unwrap_or_default()
+    }
+
+    /// The kinds and versions that releases after this one brought.
+    pub fn brought_since(release: u16) -> impl Iterator<Item = (&'static str, u16)> {
+        Self::kinds().filter(move |kind| kind.since > release).map(KindInfo::id)
+    }
 
     /// The body, if it is of this kind.
     pub fn get<K: Kind>(&self) -> Option<&K> {
@@ -125,19 +122,22 @@ impl Event {
 impl SharedViews {
     /// Folds the shared and decisions documents of a history; private documents in it are ignored.
     pub fn fold(history: &History) -> Self {
-        let ordered = by_epoch(&history.ordered());
+        let ordered = by_epoch(history.ranked());
         let owners = Owners::of(history, &ordered);
-        let (counted, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
+        let (entitled, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
             ordered.into_iter().filter(is_open_to_all).partition(|entry| owners.entitle(history, entry));
+        let Counted { entries, replaced, conflicts } = Counted::of(entitled);
         let mut views = Self {
             not_entitled: not_entitled.into_iter().map(|entry| entry.reference).collect(),
+            replaced,
             owners,
             ..Self::default()
         };
-        counted.iter().for_each(|entry| views.apply(entry));
+        entries.iter().for_each(|entry| views.apply(entry));
         views.follow();
+        views.courses.count(&views.sessions);
         views.bookings = bookings(&views);
-        views.anomalies = anomalies(&views, history, &counted);
+        views.anomalies = anomalies(&views, history, &entries, conflicts);
         views
     }
 
@@ -150,12 +150,12 @@ impl SharedViews {
 impl PrivateViews {
     /// Folds the private documents of one branch.
     pub fn fold(history: &History, branch: BranchId) -> Self {
-        let mut views = Self::default();
         let owners = Owners::default();
-        let of_branch = history.ordered().into_iter().filter(|entry| entry.branch == branch);
-        for entry in of_branch.filter(|entry| owners.entitle(history, entry)) {
-            views.apply(entry);
-        }
+        let of_branch = history.ranked().filter(|entry| entry.branch == branch);
+        let entitled = of_branch.filter(|entry| owners.entitle(history, entry)).collect();
+        let Counted { entries, replaced, .. } = Counted::of(entitled);
+        let mut views = Self { replaced, ..Self::default() };
+        entries.iter().for_each(|entry| views.apply(entry));
         views
     }
 

@@ -14,5 +14,5 @@ pub use bounds::{Checked, Limit, MOST_COUNT, MOST_NAME_BYTES, MOST_TEXT_BYTES, O
 pub use document::{DocumentId, EventRef, Scope};
 pub use draft::Draft;
 pub use envelope::{DecodeError, Envelope};
-pub use kind::{Body, Kind, KindInfo, Older, Register, Speaker, Statement, Subject};
+pub use kind::{Body, Kind, KindInfo, Older, Register, Speaker, Statement, Subject, Supersedes};
 pub use ruling::{Accepted, Basis, KnownHead, KnownLines, Named, OnLine, Ruling};

@@ -1,4 +1,4 @@
-//! The merged history: every event a node holds, in the one order all nodes agree on.
+//! The merged history: every event a node holds, in the one order all nodes agree on, and what of it counts.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -9,12 +9,14 @@ mod owners;
 mod past;
 mod rulings;
 mod standing;
+mod supersession;
 
 pub use entry::{Aside, Correction, Entry, Kept, Unfolded, read as read_event};
 pub use epochs::by_epoch;
 pub use owners::{Owners, Ownership};
 pub use past::NotHeld;
 pub use rulings::Rulings;
+pub use supersession::Counted;
 
 use self::chain::{Chain, First, Forks, Identity, NOTHING};
 use self::entry::{Rank, entry, hash_of, read};
@@ -33,7 +35,6 @@ pub struct History<E> {
     entries: BTreeMap<Rank, Box<Entry<E>>>,
     by_identity: BTreeMap<EventRef, Rank>,
     kept: BTreeMap<(EventRef, [u8; 32]), Aside>,
-    superseding: usize,
     rulings: Rulings,
     /// The bytes that decisions were made on, the first decision first.
     bound: BTreeMap<EventRef, BTreeMap<Rank, [u8; 32]>>,
@@ -60,7 +61,6 @@ impl<E> Default for History<E> {
             entries: BTreeMap::new(),
             by_identity: BTreeMap::new(),
             kept: BTreeMap::new(),
-            superseding: 0,
             rulings: Rulings::default(),
             bound: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -317,7 +317,6 @@ impl<E: Statement> History<E> {
                 self.concern_fork(&item.event);
             }
         }
-        self.superseding = self.superseding.saturating_add(usize::from(entry.replaces().is_some()));
         self.by_identity.insert(reference, rank);
         self.entries.insert(rank, Box::new(entry));
     }
@@ -335,7 +334,6 @@ impl<E: Statement> History<E> {
     fn take_out(&mut self, rank: &Rank) {
         let Some(gone) = self.entries.remove(rank) else { return };
         self.by_identity.remove(&gone.reference);
-        self.superseding = self.superseding.saturating_sub(usize::from(gone.replaces().is_some()));
         if rank.2.scope == Scope::Decisions {
             let concerns = self.rulings.forget(*rank);
             self.concern(concerns);
@@ -400,30 +398,9 @@ impl<E: Statement> History<E> {
         chain
     }
 
-    /// All folding events in fold order: an event ranks after what it supersedes, else by rank.
-    pub fn ordered(&self) -> Vec<&Entry<E>> {
-        if self.superseding == 0 {
-            return self.entries.values().map(AsRef::as_ref).collect();
-        }
-        let mut waiting: BTreeMap<EventRef, Vec<&Entry<E>>> = BTreeMap::new();
-        let mut placed = BTreeSet::new();
-        let mut ordered = Vec::with_capacity(self.entries.len());
-        for entry in self.entries.values() {
-            match entry.replaces() {
-                Some(earlier) if self.by_identity.contains_key(&earlier) && !placed.contains(&earlier) => {
-                    waiting.entry(earlier).or_default().push(entry);
-                }
-                _ => place_with_followers(entry, &mut waiting, &mut placed, &mut ordered),
-            }
-        }
-        // Only cycles are left: their edges are ignored, rank decides.
-        for entry in self.entries.values() {
-            if !placed.contains(&entry.reference) {
-                placed.insert(entry.reference);
-                ordered.push(entry);
-            }
-        }
-        ordered
+    /// All events that fold by rank: stamp first, as the city corrected it.
+    pub fn ranked(&self) -> impl DoubleEndedIterator<Item = &Entry<E>> {
+        self.entries.values().map(AsRef::as_ref)
     }
 
     /// Events that are in the log and do not fold, with the reason.
@@ -603,22 +580,6 @@ impl<'a> Read<'a> {
 fn greatest_stamp(changes: &Changes) -> Stamp {
     let puts = changes.iter().flatten();
     puts.filter_map(|put| Envelope::stamp_of(&put.value)).max().unwrap_or_default()
-}
-
-fn place_with_followers<'a, E>(
-    first: &'a Entry<E>,
-    waiting: &mut BTreeMap<EventRef, Vec<&'a Entry<E>>>,
-    placed: &mut BTreeSet<EventRef>,
-    ordered: &mut Vec<&'a Entry<E>>,
-) {
-    let mut next = vec![first];
-    while let Some(entry) = next.pop() {
-        placed.insert(entry.reference);
-        ordered.push(entry);
-        if let Some(followers) = waiting.remove(&entry.reference) {
-            next.extend(followers.into_iter().rev());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -292,7 +292,7 @@ impl Replica {
     pub fn unsent(&self) -> Vec<(EventRef, Delivery)> {
         let device = self.author.certificate().device;
         let own = |entry: &&Entry| entry.device == device;
-        let entries = self.shared.ordered().into_iter().chain(self.private.ordered()).filter(own);
+        let entries = self.shared.ranked().chain(self.private.ranked()).filter(own);
         entries
             .filter_map(|entry| Some((entry.reference, self.delivery(&entry.reference)?)))
             .filter(|(_, delivery)| *delivery != Delivery::City)
@@ -361,9 +361,15 @@ impl Replica {
 
     fn write(&mut self, command: &Command, entropy: &mut Entropy, now: Millis) -> Result<Written, NotDone> {
         let Certificate { branch, role, .. } = *self.certificate();
-        let views = self.views.get_or_insert_with(|| SharedViews::fold(&self.shared));
         let asker = Asker { branch, role, today: now.day(), now };
-        let drafts = command.drafts(&mut Context { asker, views, random: &mut || entropy.next_id() })?;
+        let views = self.views.get_or_insert_with(|| SharedViews::fold(&self.shared));
+        let nothing = PrivateViews::default();
+        let own_views = match command.looks_at_own() {
+            true => self.rosters.get_or_insert_with(|| PrivateViews::fold(&self.private, branch)),
+            false => &nothing,
+        };
+        let random = &mut || entropy.next_id();
+        let drafts = command.drafts(&mut Context { asker, views, own_views, random })?;
         let action = ActionId(entropy.next_id());
         Ok(self.author.write(&drafts, action, self.enrolment.user, now, entropy)?)
     }

@@ -207,7 +207,7 @@ impl Node {
             .collect();
         let (shared, now) = (read_history(&store, city, &logs).await?, crate::sync::now());
         // The clock was kept before it had seen the last runs.
-        for entry in shared.ordered() {
+        for entry in shared.ranked() {
             authors.values_mut().for_each(|author| author.clock_mut().observe(entry.stamp, now));
         }
         let mut chains = BTreeMap::new();
@@ -428,13 +428,18 @@ impl Node {
         now: Millis,
     ) -> Result<Vec<EventRef>, NodeError> {
         let command = command.clone();
+        let own_views = match command.looks_at_own() {
+            true => self.rosters(self.branch()).await?,
+            false => Default::default(),
+        };
         let draft: Drafting = Box::new(move |core, entropy| {
             let certificate = core.authors[&Writer::Node].certificate();
             let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
             let views = core.views();
             let command = command.as_of(core.peer.ledger(), &core.shared)?;
             let random = &mut || entropy.next_id();
-            let drafts = command.drafts(&mut Context { asker, views: &views, random })?;
+            let drafts =
+                command.drafts(&mut Context { asker, views: &views, own_views: &own_views, random })?;
             Ok(Actions { drafts: vec![(ActionId(entropy.next_id()), drafts)], ..Actions::default() })
         });
         self.write(Writer::Node, user, draft).await

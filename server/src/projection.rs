@@ -70,7 +70,7 @@ impl CourseProjection {
             }
             history.settle();
             let mut attendance = CourseAttendance::default();
-            history.ordered().into_iter().for_each(|entry| attendance.apply(entry));
+            history.ranked().for_each(|entry| attendance.apply(entry));
             let rows = attendance.courses.into_iter();
             counts.extend(rows.map(|(course, tally)| CourseCount { key, course, tally, is_whole }));
         }

@@ -301,6 +301,7 @@ fn aside(reason: &str) -> (String, String) {
             "its id holds other bytes on another line; the city rules on it",
         ),
         "not_entitled" => ("说的是别家的事，不起作用", "it speaks of what another unit owns"),
+        "replaced" => ("已更正或作废，以后来的为准", "a later event corrects or voids it"),
         other => (other, other),
     };
     (zh.to_owned(), en.to_owned())

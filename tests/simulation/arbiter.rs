@@ -29,7 +29,7 @@ fn begin_term(world: &mut World, city: NodeId) {
     let Some(shell) = world.nodes[city].program.as_mut().and_then(|program| program.shell()) else { return };
     let last = shell.views().requests.term.map_or(0, |(_, number)| number);
     let term = ArbiterTerm { epoch: shell.epoch, number: last + 1, parent: ChangeHash([0; 32]) };
-    let known = shell.shared.ordered().into_iter();
+    let known = shell.shared.ranked();
     let decisions = known.filter(|entry| entry.reference.document.scope == Scope::Decisions);
     let above = decisions.map(|entry| entry.stamp).max().unwrap_or_default();
     shell.author.clock_mut().raise(above);

@@ -173,13 +173,8 @@ fn drafts(world: &mut World, node: NodeId, deed: u64, now: Millis, branch: Branc
 /// Something the branch has written, by whichever of its devices.
 fn some_event(world: &mut World, node: NodeId, branch: BranchId) -> Option<EventRef> {
     let Some(Program::Shell(shell)) = &world.nodes[node].program else { return None };
-    let events: Vec<EventRef> = shell
-        .shared
-        .ordered()
-        .into_iter()
-        .filter(|entry| entry.branch == branch)
-        .map(|entry| entry.reference)
-        .collect();
+    let events: Vec<EventRef> =
+        shell.shared.ranked().filter(|entry| entry.branch == branch).map(|entry| entry.reference).collect();
     world.dice.pick(&events).copied()
 }
 

@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn order(history: &History) -> Vec<EventRef> {
-        history.ordered().iter().map(|entry| entry.reference).collect()
+        history.ranked().map(|entry| entry.reference).collect()
     }
 
     #[test]

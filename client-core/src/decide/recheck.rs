@@ -71,7 +71,7 @@ struct Closing {
 }
 
 fn last_closing(history: &History) -> Option<Closing> {
-    history.ordered().into_iter().rev().find_map(|entry| {
+    history.ranked().rev().find_map(|entry| {
         let decided = entry.event.get::<RoundDecided>()?;
         Some(Closing {
             round: decided.round,
@@ -84,13 +84,13 @@ fn last_closing(history: &History) -> Option<Closing> {
 }
 
 fn claims_of(history: &History, round: RoundId) -> BTreeSet<EventRef> {
-    let received = history.ordered().into_iter().filter_map(|entry| entry.event.get::<ClaimReceived>());
+    let received = history.ranked().filter_map(|entry| entry.event.get::<ClaimReceived>());
     received.filter(|received| received.round == Some(round)).map(|received| received.claim).collect()
 }
 
 /// The moments of arrival, handed out in the reverse order.
 fn reversed(history: &History, claims: &BTreeSet<EventRef>) -> BTreeMap<EventRef, Millis> {
-    let received = history.ordered().into_iter().filter_map(|entry| entry.event.get::<ClaimReceived>());
+    let received = history.ranked().filter_map(|entry| entry.event.get::<ClaimReceived>());
     let of_round = received.filter(|received| claims.contains(&received.claim));
     let mut arrived: Vec<(Millis, EventRef)> =
         of_round.map(|received| (received.at, received.claim)).collect();
@@ -110,7 +110,7 @@ fn with_receipt(entry: &Entry, receipts: &BTreeMap<EventRef, Millis>) -> Entry {
 }
 
 fn outcomes(history: &History) -> impl Iterator<Item = (EventRef, &Entry)> {
-    history.ordered().into_iter().filter_map(|entry| Some((claim_of(&entry.event)?, entry)))
+    history.ranked().filter_map(|entry| Some((claim_of(&entry.event)?, entry)))
 }
 
 fn claim_of(event: &Event) -> Option<EventRef> {

@@ -227,7 +227,7 @@ fn what_a_branch_says_of_itself_decides_nothing_once_the_city_counts() {
             given.city(BranchAdmitted { branch: branch(n), name: format!("示例镇{n}") });
         }
         if announced {
-            let (number, _) = Event::RELEASE;
+            let number = Event::release();
             given.city(ReleaseAnnounced { number, kinds: Vec::new() });
         }
         let registered = if lies { 1 } else { 600 };

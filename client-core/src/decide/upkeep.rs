@@ -16,9 +16,9 @@ const MOST_BASIS: usize = 400;
 
 /// What is to be written before anything is decided; nothing once it is written.
 pub fn upkeep(history: &History, views: &SharedViews, ledger: &Ledger) -> Vec<Event> {
-    let (number, kinds) = Event::RELEASE;
-    let release = (views.releases.number < number).then(|| {
-        let kinds = kinds.iter().map(|(kind, version)| ((*kind).to_owned(), *version)).collect();
+    let (number, known) = (Event::release(), views.releases.number);
+    let release = (known < number).then(|| {
+        let kinds = Event::brought_since(known).map(|(kind, version)| (kind.to_owned(), version)).collect();
         ReleaseAnnounced { number, kinds }.into()
     });
     let unrecorded = views.owners.unrecorded();

@@ -12,6 +12,7 @@ kinds! {
     /// What is said of assets.
     AssetEvent in Asset {
         Declared(AssetDeclared),
+        Condition(AssetConditionNoted),
         Offered(AssetOffered),
         Blocked(AssetBlocked),
     }
@@ -21,7 +22,11 @@ commands! {
     /// What is done about assets.
     AssetCommand in Asset {
         DeclareAsset,
+        NoteCondition,
         OfferAsset,
         BlockAsset,
     }
 }
+
+#[cfg(test)]
+mod tests;

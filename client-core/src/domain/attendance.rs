@@ -12,6 +12,8 @@ kinds! {
     /// What is said of attendance.
     AttendanceEvent in Attendance {
         CheckedIn(AttendanceCheckedIn),
+        Corrected(AttendanceCorrected),
+        Voided(AttendanceVoided),
     }
 }
 
@@ -19,5 +21,7 @@ commands! {
     /// What is done about attendance.
     AttendanceCommand in Attendance {
         CheckInLearners,
+        CorrectAttendance,
+        VoidAttendance,
     }
 }

@@ -13,6 +13,7 @@ kinds! {
     ClassEvent in Class {
         Announced(SessionAnnounced),
         Taught(SessionTaught),
+        Corrected(SessionCorrected),
         Cancelled(SessionCancelled),
     }
 }
@@ -22,6 +23,7 @@ commands! {
     ClassCommand in Class {
         AnnounceSession,
         RecordTaught,
+        CorrectTaught,
         CancelSession,
     }
 }

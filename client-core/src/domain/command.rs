@@ -7,8 +7,8 @@ mod refusal;
 
 pub use refusal::{Done, Problem, Refusal, Sort, Who};
 
-use super::{Command, Draft, History, Offer, SharedViews};
-use crate::event::{Statement, is_hidden};
+use super::{Command, Draft, History, Offer, PrivateViews, SharedViews};
+use crate::event::{EventRef, Scope, Statement, is_hidden};
 use crate::identity::Role;
 use crate::ids::{AssetId, BranchId, ClassId, CourseId, RoundId, TeacherId, id_of_unit};
 use crate::log::Ledger;
@@ -36,6 +36,8 @@ pub struct Context<'a> {
     pub asker: Asker,
     /// What the device knows.
     pub views: &'a SharedViews,
+    /// What it knows of its own branch alone; empty unless the act looks at it ([`Act::LOOKS_AT_OWN`]).
+    pub own_views: &'a PrivateViews,
     /// Fresh random bytes.
     pub random: &'a mut dyn FnMut() -> [u8; 16],
 }
@@ -44,6 +46,9 @@ pub struct Context<'a> {
 pub trait Act: Serialize + DeserializeOwned + Clone + fmt::Debug {
     /// The word that names it in JSON.
     const NAME: &'static str;
+
+    /// Whether it is checked against what the branch alone sees, too.
+    const LOOKS_AT_OWN: bool = false;
 
     /// The events that it stands for, if it may be done.
     fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal>;
@@ -58,6 +63,8 @@ pub trait Act: Serialize + DeserializeOwned + Clone + fmt::Debug {
 pub trait AnyAct {
     /// [`Act::NAME`]
     fn name(&self) -> &'static str;
+    /// [`Act::LOOKS_AT_OWN`]
+    fn looks_at_own(&self) -> bool;
     /// [`Act::drafts`]
     fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal>;
     /// [`Act::as_of`]
@@ -69,6 +76,10 @@ pub trait AnyAct {
 impl<A: Act> AnyAct for A {
     fn name(&self) -> &'static str {
         A::NAME
+    }
+
+    fn looks_at_own(&self) -> bool {
+        A::LOOKS_AT_OWN
     }
 
     fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
@@ -90,11 +101,22 @@ impl Command {
         self.act().name()
     }
 
+    /// [`Act::LOOKS_AT_OWN`]
+    pub fn looks_at_own(&self) -> bool {
+        self.act().looks_at_own()
+    }
+
     /// Checks it and gives the events it stands for.
     pub fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
         let drafts = self.act().drafts(context)?;
         for draft in &drafts {
-            draft.event.body().bounds()?;
+            let body = draft.event.body();
+            body.bounds()?;
+            let info = body.info();
+            // The city announces a release before it writes the decisions that it brought.
+            if info.scope != Scope::Decisions && info.since > context.views.releases.number {
+                return Err(Refusal::NotYet { release: info.since });
+            }
         }
         Ok(drafts)
     }
@@ -171,6 +193,12 @@ impl Context<'_> {
         self.not_past(slot.day)
     }
 
+    /// A word of the asking branch that stands in the place of an earlier one of its own.
+    pub(super) fn replacing(&self, event: impl Into<super::Event>, earlier: EventRef) -> Draft {
+        let own = (earlier.document.branch == self.asker.branch).then_some(earlier);
+        Draft { supersedes: own, ..self.own(event) }
+    }
+
     /// A fact of the asking branch.
     pub(super) fn own(&self, event: impl Into<super::Event>) -> Draft {
         Draft::new(self.asker.branch, event)
@@ -203,8 +231,11 @@ pub(super) fn number(field: &'static str, number: u32, least: u32, most: u32) ->
     if within { Ok(()) } else { Err(Problem::Number(least, most).in_field(field)) }
 }
 
+/// The most people at one class.
+pub(super) const MOST_PEOPLE: u32 = 5_000;
+
 pub(super) fn people(headcount: u32) -> Result<(), Refusal> {
-    number("headcount", headcount, 1, 5_000)
+    number("headcount", headcount, 1, MOST_PEOPLE)
 }
 
 pub(super) fn range(from: Day, to: Day) -> Result<(), Refusal> {
@@ -247,4 +278,4 @@ pub(super) fn not_offered(what: Sort, offered: &[Offer]) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

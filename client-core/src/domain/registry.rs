@@ -202,6 +202,8 @@ macro_rules! subjects {
             pub owners: Owners,
             /// Events whose authors may not say what they say; kept, and they change nothing.
             pub not_entitled: BTreeSet<EventRef>,
+            /// Events that a later one stands for or voids, and which.
+            pub replaced: BTreeMap<EventRef, EventRef>,
             $($($(
                 #[doc = concat!("See [`", stringify!($View), "`].")]
                 pub $view: $View,
@@ -241,6 +243,8 @@ macro_rules! subjects {
         /// What a branch sees of itself alone: the fold of its private documents.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct PrivateViews {
+            /// Events that a later one stands for or voids, and which.
+            pub replaced: BTreeMap<EventRef, EventRef>,
             $($($(
                 #[doc = concat!("See [`", stringify!($Own), "`].")]
                 pub $own: $Own,

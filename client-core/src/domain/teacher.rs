@@ -12,6 +12,7 @@ kinds! {
     /// What is said of teachers.
     TeacherEvent in Teacher {
         Proposed(TeacherProposed),
+        Updated(TeacherUpdated),
         Offered(TeacherOffered),
         Unavailable(TeacherUnavailable),
         Approved(TeacherApproved),
@@ -23,6 +24,7 @@ commands! {
     /// What is done about teachers.
     TeacherCommand in Teacher {
         ProposeTeacher,
+        UpdateTeacher,
         OfferTeacher,
         MarkTeacherUnavailable,
         ApproveTeacher,

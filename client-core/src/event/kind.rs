@@ -87,8 +87,21 @@ pub enum Register {
     Unit(BranchId),
     /// What was declared of a subject.
     Declared(Subject),
+    /// The condition of an asset.
+    Condition(AssetId),
     /// What a unit recorded of a class.
     Held(ClassId, BranchId),
+}
+
+/// What an event does to the one that its envelope names as superseded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supersedes {
+    /// It hides it and stands in its place.
+    Replace,
+    /// It hides it and puts nothing there.
+    Void,
+    /// It is a later answer on one subject; the view of requests keeps the first as well.
+    Answer,
 }
 
 /// One kind of event, in the version that this release writes.
@@ -107,6 +120,12 @@ pub trait Kind: Packed + Any + fmt::Debug {
 
     /// Whether it brings its subject into being.
     const DECLARES: bool = false;
+
+    /// What it does to an event that it supersedes.
+    const SUPERSEDES: Supersedes = Supersedes::Replace;
+
+    /// The release that brought this version: authors write it once the city announced that release.
+    const SINCE: u16 = 0;
 
     /// What it is about, where only the owner may speak of that.
     fn subject(&self) -> Option<Subject> {
@@ -209,6 +228,10 @@ pub struct KindInfo {
     pub speaker: Speaker,
     /// [`Kind::DECLARES`]
     pub declares: bool,
+    /// [`Kind::SUPERSEDES`]
+    pub supersedes: Supersedes,
+    /// [`Kind::SINCE`]
+    pub since: u16,
     /// What its body looks like.
     pub shape: fn() -> Shape,
 }
@@ -222,13 +245,15 @@ impl KindInfo {
             scope: K::SCOPE,
             speaker: K::SPEAKER,
             declares: K::DECLARES,
+            supersedes: K::SUPERSEDES,
+            since: K::SINCE,
             shape: K::shape,
         }
     }
 
     /// Of a version that is no longer written.
     pub const fn of_older<O: Older>() -> Self {
-        Self { version: O::VERSION, shape: O::shape, ..Self::of::<O::Now>() }
+        Self { version: O::VERSION, since: 0, shape: O::shape, ..Self::of::<O::Now>() }
     }
 
     /// Name and version, which stand in the envelope.

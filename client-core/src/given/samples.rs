@@ -17,7 +17,7 @@ pub struct Named {
     pub day: Day,
 }
 
-/// Every kind in the order of [`Event::KINDS`].
+/// Every kind.
 pub fn samples(of: &Named) -> Vec<Event> {
     let Named { teacher, asset, class, course, learner, order, claim, action, day } = *of;
     let slot = Slot { day, start_minute: 540, duration_minutes: 90 };
@@ -33,6 +33,8 @@ pub fn samples(of: &Named) -> Vec<Event> {
     vec![
         LearnerRegistered { learner, group: text(), sealed: hash }.into(),
         AttendanceCheckedIn { session: class, learner, at: now, how: CheckIn::Scan }.into(),
+        AttendanceCorrected { session: class, learner, at: now, how: CheckIn::Roll }.into(),
+        AttendanceVoided { session: class, learner, reason: text() }.into(),
         ImportApplied { action, events: 7, hash, file: text() }.into(),
         BenchRecorded {
             kind: text(),
@@ -43,6 +45,15 @@ pub fn samples(of: &Named) -> Vec<Event> {
         .into(),
         BranchProfile { name: text(), registered: 600 }.into(),
         super::teacher(teacher, "示例").into(),
+        TeacherUpdated {
+            teacher,
+            name: text(),
+            full_time: false,
+            source: text(),
+            courses: vec![course],
+            weekly_cap_periods: 8,
+        }
+        .into(),
         TeacherOffered { teacher, windows: windows.clone(), from: day, to: day }.into(),
         TeacherUnavailable { teacher, from: day, to: day }.into(),
         AssetDeclared {
@@ -59,6 +70,7 @@ pub fn samples(of: &Named) -> Vec<Event> {
             docent: text(),
         }
         .into(),
+        AssetConditionNoted { asset, condition: Condition::Broken, note: text() }.into(),
         AssetOffered { asset, windows: windows.clone(), from: day, to: day }.into(),
         AssetBlocked { asset, from: day, to: day, reason: text() }.into(),
         RequestLodged { courses: vec![course], from: day, to: day, half_days: windows, ..super::order(30) }
@@ -82,6 +94,16 @@ pub fn samples(of: &Named) -> Vec<Event> {
             teacher: Some(teacher),
             slot,
             headcount: 30,
+            online: false,
+        }
+        .into(),
+        SessionCorrected {
+            session: class,
+            ledger_code: text(),
+            course: Some(course),
+            teacher: Some(teacher),
+            slot,
+            headcount: 28,
             online: false,
         }
         .into(),

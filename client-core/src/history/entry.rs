@@ -70,6 +70,8 @@ code_enum! {
         Contested = 10 "contested",
         /// It speaks of what another unit owns.
         NotEntitled = 11 "not_entitled",
+        /// A later event stands in its place, or voids it.
+        Replaced = 12 "replaced",
     }
 }
 

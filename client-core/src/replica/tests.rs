@@ -125,7 +125,7 @@ fn a_device_that_only_listened_writes_above_what_it_heard_also_offline_after_a_r
     let mut disk = Vec::new();
     let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), NOW).unwrap();
     meet(&mut replica, &mut disk, &mut city);
-    let decision = replica.shared.ordered()[0].stamp;
+    let decision = replica.shared.ranked().next().unwrap().stamp;
     let later = Millis(NOW.0 + 3 * Millis::DAY);
     let mut again = Replica::open(enrolment, key, disk, later).unwrap();
     let command = SetProfile { registered: 600 }.into();

@@ -143,7 +143,7 @@ impl Node {
         let parent = self.frontier().await?;
         let term = move |core: &mut Core, entropy: &mut client_core::ids::Entropy| {
             let last = core.views().requests.term.map_or(0, |(_, number)| number);
-            let known = core.shared.ordered().into_iter();
+            let known = core.shared.ranked();
             let decisions = known.filter(|entry| entry.reference.document.scope == Scope::Decisions);
             let above: Option<Stamp> = decisions.map(|entry| entry.stamp).max();
             core.authors_mut().for_each(|author| author.clock_mut().raise(above.unwrap_or_default()));

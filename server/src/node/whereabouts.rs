@@ -119,16 +119,25 @@ impl Node {
             return self
                 .look(move |core| {
                     let folded = Folded::of(&core.shared, &event, &value);
-                    match folded.kept_aside.is_none() && core.views().not_entitled.contains(&event) {
-                        true => Folded { kept_aside: Some(Unfolded::NotEntitled), ..folded },
-                        false => folded,
+                    let views = core.views();
+                    if folded.kept_aside.is_some() {
+                        folded
+                    } else if views.not_entitled.contains(&event) {
+                        Folded { kept_aside: Some(Unfolded::NotEntitled), ..folded }
+                    } else {
+                        folded.unless_replaced(views.replaced.get(&event))
                     }
                 })
                 .await;
         }
         let mut history = read_history(&self.store, self.city, &Logs::from([(key, log)])).await?;
         history.follow(&self.rulings().await?);
-        Ok(Folded::of(&history, &event, &value))
+        let folded = Folded::of(&history, &event, &value);
+        if folded.kept_aside.is_some() {
+            return Ok(folded);
+        }
+        let own = self.rosters(key.document.branch).await?;
+        Ok(folded.unless_replaced(own.replaced.get(&event)))
     }
 }
 
@@ -142,6 +151,13 @@ impl Folded {
         let corrected = entry.and_then(|entry| Some((entry.stamp, entry.correction.as_ref()?.ruling)));
         let (ruling, corrected) = (corrected.map(|it| it.1), corrected.map(|it| it.0));
         Self { ruling, corrected, ..Self::default() }
+    }
+
+    fn unless_replaced(self, by: Option<&EventRef>) -> Self {
+        match by {
+            Some(by) => Self { kept_aside: Some(Unfolded::Replaced), detail: Some(by.to_string()), ..self },
+            None => self,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::truth::Change;
 use super::{Checker, NodeId, decode};
 use client_core::domain::{Event, History};
 use client_core::event::{DocumentId, EventRef, Scope};
-use client_core::history::read_event;
+use client_core::history::{Counted, read_event};
 use client_core::identity::Certificate;
 use client_core::ids::{ActionId, ActorId, ChangeHash};
 use serde::de::IgnoredAny;
@@ -20,20 +20,25 @@ struct Version {
 }
 
 impl Checker {
-    /// At the end, on one node's history.
+    /// At the end, on one node's history: what counts comes after what it supersedes, and is not hidden by
+    /// something else that counts.
     pub fn check_order(&mut self, node: NodeId, history: &History) {
+        let counted = Counted::of(history.ranked().collect()).entries;
         let order: BTreeMap<EventRef, usize> =
-            history.ordered().iter().enumerate().map(|(n, entry)| (entry.reference, n)).collect();
-        let early = history.ordered().into_iter().find(|entry| {
-            let of_unit = |event: &EventRef| (event.document.scope, event.document.branch);
-            let earlier = entry
-                .supersedes
-                .filter(|earlier| of_unit(earlier) == of_unit(&entry.reference))
-                .filter(|earlier| !is_superseded_by(history, earlier, entry.reference));
-            earlier.and_then(|earlier| order.get(&earlier)).is_some_and(|at| *at > order[&entry.reference])
+            counted.iter().enumerate().map(|(n, entry)| (entry.reference, n)).collect();
+        let of_unit = |event: &EventRef| (event.document.scope, event.document.branch);
+        let wrong = counted.iter().find_map(|entry| {
+            let named = entry.supersedes.filter(|it| of_unit(it) == of_unit(&entry.reference))?;
+            if is_superseded_by(history, &named, entry.reference) {
+                return None;
+            }
+            let at = order.get(&named)?;
+            let is_early = *at > order[&entry.reference];
+            let hides = entry.reference.document.scope != Scope::Decisions;
+            (is_early || hides).then_some((entry.reference, named))
         });
-        if let Some(entry) = early {
-            let text = format!("folds {} before what it supersedes", entry.reference);
+        if let Some((event, named)) = wrong {
+            let text = format!("counts {named} beside {event}, which supersedes it, or before it");
             self.of(node, &text);
         }
     }

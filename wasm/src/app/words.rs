@@ -6,7 +6,8 @@ pub use refusal::failure;
 
 use super::ui::Lang;
 use client_core::domain::{
-    ClassEvent, Event, OrderAlternative, Reason, ReasonCode, RequestEvent, SharedViews, Wish,
+    AssetEvent, AttendanceEvent, ClassEvent, Event, OrderAlternative, Reason, ReasonCode, RequestEvent,
+    SharedViews, TeacherEvent, Wish,
 };
 use client_core::event::Statement;
 use client_core::ids::{AssetId, CourseId, TeacherId};
@@ -213,6 +214,21 @@ pub fn event(lang: Lang, views: &SharedViews, event: &Event) -> String {
         }
         Event::Class(ClassEvent::Taught(class)) => {
             format!("{}{}", lang.say("已上课：", "Held: "), course(lang, views, class.course))
+        }
+        Event::Class(ClassEvent::Corrected(class)) => {
+            format!("{}{}", lang.say("更正上课记录：", "Corrected: "), course(lang, views, class.course))
+        }
+        Event::Attendance(AttendanceEvent::Corrected(_)) => {
+            lang.say("更正一条签到", "An attendance corrected").to_owned()
+        }
+        Event::Attendance(AttendanceEvent::Voided(_)) => {
+            lang.say("撤销一条签到", "An attendance taken off").to_owned()
+        }
+        Event::Teacher(TeacherEvent::Updated(it)) => {
+            format!("{}{}", lang.say("更新教师：", "Teacher updated: "), it.name)
+        }
+        Event::Asset(AssetEvent::Condition(it)) => {
+            format!("{}{}", lang.say("登记状况：", "Condition noted: "), asset(lang, views, it.asset))
         }
         other => other.body().info().name.to_owned(),
     }

@@ -125,7 +125,7 @@ impl Recorded {
         let mut known = Vec::new();
         let mut outcomes = BTreeMap::new();
         let of_action = |entry: &&Entry| entry.action == action;
-        for entry in history.ordered().into_iter().filter(of_action) {
+        for entry in history.ranked().filter(of_action) {
             let Event::Request(said) = &entry.event else { continue };
             match said {
                 RequestEvent::Plan(decided) => plan = Some((entry.reference, decided.clone())),

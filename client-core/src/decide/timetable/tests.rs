@@ -126,7 +126,14 @@ fn an_unmet_order_hears_why_and_what_is_free_and_can_take_it() {
         now: given.now,
     };
     let take = TakeAlternative { claim: request, index: 0 };
-    let drafts = take.drafts(&mut Context { asker, views: &views, random: &mut || [0; 16] }).unwrap();
+    let drafts = take
+        .drafts(&mut Context {
+            asker,
+            views: &views,
+            own_views: &crate::domain::PrivateViews::default(),
+            random: &mut || [0; 16],
+        })
+        .unwrap();
     given.act(branch(4), &drafts);
     let (proposal, _) = decide(&mut given);
     assert_eq!((proposal.classes[0].class.parts.len(), proposal.unmet.len()), (4, 0));

@@ -1,7 +1,7 @@
 //! What does not fit together (对不上的事): shown with its evidence, for a person to rule on.
 
 use super::conflicts::{contested, decided_by_clock, devices_twice, unconfirmed, unfolded};
-use crate::domain::{Booking, Entry, History, Requests, SharedViews};
+use crate::domain::{Booking, Entry, History, SharedViews};
 use crate::event::EventRef;
 use crate::history::{Kept, Unfolded};
 use crate::ids::{AssetId, TeacherId};
@@ -16,7 +16,7 @@ code_enum! {
         TeacherTwice = 0 "teacher_twice",
         /// One room or point, two classes, one time.
         AssetTwice = 1 "asset_twice",
-        /// Two edits replace the same event.
+        /// Several events stand in the place of one.
         EditedTwice = 2 "edited_twice",
         /// An event in the log that does not fold.
         DoesNotFold = 3 "does_not_fold",
@@ -45,9 +45,17 @@ pub struct Anomaly {
 }
 
 /// All that does not fit, in an order of its own.
-pub fn anomalies(views: &SharedViews, history: &History, counted: &[&Entry]) -> Vec<Anomaly> {
+pub fn anomalies(
+    views: &SharedViews,
+    history: &History,
+    counted: &[&Entry],
+    conflicts: Vec<Vec<EventRef>>,
+) -> Vec<Anomaly> {
     let mut found = booked_twice(&views.bookings);
-    found.extend(edited_or_decided_twice(counted, &views.requests));
+    let several = |kind| move |evidence| Anomaly { kind, evidence, detail: None };
+    found.extend(conflicts.into_iter().map(several(AnomalyKind::EditedTwice)));
+    let surplus = views.requests.surplus_decisions.iter().map(|decision| vec![*decision]);
+    found.extend(surplus.map(several(AnomalyKind::DecidedTwice)));
     let open_to_all = |kept: &Kept| kept.reference.document.scope.is_open_to_all();
     let not_entitled = views.not_entitled.iter().map(|event| Kept {
         reference: *event,
@@ -61,23 +69,6 @@ pub fn anomalies(views: &SharedViews, history: &History, counted: &[&Entry]) -> 
     found.extend(devices_twice(history));
     found.extend(unconfirmed(views));
     found.sort();
-    found
-}
-
-fn edited_or_decided_twice(counted: &[&Entry], requests: &Requests) -> Vec<Anomaly> {
-    let mut found = Vec::new();
-    let mut edits: BTreeMap<EventRef, Vec<EventRef>> = BTreeMap::new();
-    for entry in counted {
-        if let Some(earlier) = entry.replaces() {
-            edits.entry(earlier).or_default().push(entry.reference);
-        }
-    }
-    for evidence in edits.into_values().filter(|edits| edits.len() > 1) {
-        found.push(Anomaly { kind: AnomalyKind::EditedTwice, evidence, detail: None });
-    }
-    for decision in &requests.surplus_decisions {
-        found.push(Anomaly { kind: AnomalyKind::DecidedTwice, evidence: vec![*decision], detail: None });
-    }
     found
 }
 

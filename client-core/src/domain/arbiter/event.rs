@@ -50,6 +50,7 @@ impl Kind for ArbiterTerm {
 impl Kind for DecisionBasis {
     const NAME: &'static str = "decision.basis";
     const SCOPE: Scope = Scope::Decisions;
+    const SINCE: u16 = 1;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn ruling(&self) -> Option<Ruling<'_>> {
@@ -64,6 +65,7 @@ impl Kind for DecisionBasis {
 impl Kind for ReleaseAnnounced {
     const NAME: &'static str = "release.announced";
     const SCOPE: Scope = Scope::Decisions;
+    const SINCE: u16 = 1;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn bounds(&self) -> Checked {

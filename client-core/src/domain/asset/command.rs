@@ -1,6 +1,6 @@
 //! What a branch does about its rooms, equipment and on-site points.
 
-use super::{Asset, AssetBlocked, AssetDeclared, AssetKind, AssetOffered, Condition};
+use super::{Asset, AssetBlocked, AssetConditionNoted, AssetDeclared, AssetKind, AssetOffered, Condition};
 use crate::domain::command::{filled, number, range, windows};
 use crate::domain::{Act, Context, Draft, Refusal};
 use crate::ids::AssetId;
@@ -30,6 +30,17 @@ pub struct DeclareAsset {
     pub talk_minutes: u16,
     /// Who guides at an on-site point, or empty.
     pub docent: String,
+}
+
+/// A branch notes the condition of what it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteCondition {
+    /// The asset.
+    pub asset: AssetId,
+    /// Its condition from here on.
+    pub condition: Condition,
+    /// What was found, or empty.
+    pub note: String,
 }
 
 /// An asset's weekly windows go to the pool.
@@ -84,6 +95,16 @@ impl Act for DeclareAsset {
             docent,
         };
         Ok(vec![context.own(declared)])
+    }
+}
+
+impl Act for NoteCondition {
+    const NAME: &'static str = "note_condition";
+
+    fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
+        let Self { asset, condition, note } = self.clone();
+        context.owner(known(context, asset)?.branch)?;
+        Ok(vec![context.own(AssetConditionNoted { asset, condition, note })])
     }
 }
 

@@ -56,6 +56,17 @@ pub struct AssetDeclared {
     pub docent: String,
 }
 
+/// The condition of an asset changed.
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
+pub struct AssetConditionNoted {
+    /// The asset.
+    pub asset: AssetId,
+    /// Its condition from here on.
+    pub condition: Condition,
+    /// What was found, or empty.
+    pub note: String,
+}
+
 /// The asset's windows become the pool's to allocate.
 #[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct AssetOffered {
@@ -110,6 +121,26 @@ impl Kind for AssetDeclared {
         features.iter().try_for_each(|feature| bounds::name("features", feature))?;
         bounds::half_days("open", open)?;
         bounds::name("docent", docent)
+    }
+}
+
+impl Kind for AssetConditionNoted {
+    const NAME: &'static str = "asset.condition";
+    const SCOPE: Scope = Scope::Shared;
+    const SPEAKER: Speaker = Speaker::Owner;
+    const SINCE: u16 = 2;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Asset(self.asset))
+    }
+
+    fn register(&self, _unit: BranchId) -> Option<Register> {
+        Some(Register::Condition(self.asset))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { asset: _, condition: _, note } = self;
+        bounds::text("note", note)
     }
 }
 

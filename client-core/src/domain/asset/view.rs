@@ -28,6 +28,8 @@ pub struct Asset {
     pub features: Vec<String>,
     /// Its condition.
     pub condition: Condition,
+    /// What was found when that was noted, or empty.
+    pub condition_note: String,
     /// Weekly opening half-days.
     pub open: Vec<HalfDay>,
     /// Length of the guided talk at an on-site point, in minutes; 0 elsewhere.
@@ -43,6 +45,7 @@ impl Asset {
         let AssetDeclared { condition, open, talk_minutes, docent, .. } = declared.clone();
         Self {
             branch,
+            condition_note: String::new(),
             kind,
             name,
             place,
@@ -95,6 +98,12 @@ impl View for Resources {
         match said {
             AssetEvent::Declared(declared) => {
                 self.assets.insert(declared.asset, Asset::declared(entry.branch, declared));
+            }
+            AssetEvent::Condition(noted) => {
+                if let Some(asset) = self.assets.get_mut(&noted.asset) {
+                    asset.condition = noted.condition;
+                    asset.condition_note.clone_from(&noted.note);
+                }
             }
             AssetEvent::Offered(offered) => {
                 let offer = Offer { windows: offered.windows.clone(), from: offered.from, to: offered.to };

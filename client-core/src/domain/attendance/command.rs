@@ -1,7 +1,9 @@
 //! What a branch does about attendance.
 
-use super::{AttendanceCheckedIn, CheckIn};
-use crate::domain::{Act, Context, Draft, Problem, Refusal};
+use super::{AttendanceCheckedIn, AttendanceCorrected, AttendanceVoided, CheckIn, Presence};
+use crate::domain::command::filled;
+use crate::domain::{Act, Context, Draft, Problem, Refusal, Sort};
+use crate::event::EventRef;
 use crate::ids::{ClassId, LearnerId};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,30 @@ pub struct CheckedIn {
     pub how: CheckIn,
 }
 
+/// Corrects when or how a learner was at a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorrectAttendance {
+    /// The class.
+    pub session: ClassId,
+    /// The learner.
+    pub learner: LearnerId,
+    /// When.
+    pub at: Millis,
+    /// How.
+    pub how: CheckIn,
+}
+
+/// Takes a learner off a roll call, whoever put the learner down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoidAttendance {
+    /// The class.
+    pub session: ClassId,
+    /// The learner.
+    pub learner: LearnerId,
+    /// Why; names nobody.
+    pub reason: String,
+}
+
 impl Act for CheckInLearners {
     const NAME: &'static str = "check_in";
 
@@ -44,4 +70,41 @@ impl Act for CheckInLearners {
         };
         Ok(learners.iter().map(draft).collect())
     }
+}
+
+impl Act for CorrectAttendance {
+    const NAME: &'static str = "correct_attendance";
+    const LOOKS_AT_OWN: bool = true;
+
+    fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
+        context.branch()?;
+        let Self { session, learner, at, how } = *self;
+        let present = present(context, session, learner)?;
+        let corrected = AttendanceCorrected { session, learner, at, how };
+        Ok(vec![context.replacing(corrected, present.source)])
+    }
+}
+
+impl Act for VoidAttendance {
+    const NAME: &'static str = "void_attendance";
+    const LOOKS_AT_OWN: bool = true;
+
+    fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
+        context.branch()?;
+        let Self { session, learner, reason } = self.clone();
+        filled("reason", &reason)?;
+        let present = present(context, session, learner)?;
+        let void = |event: &EventRef| {
+            context.replacing(AttendanceVoided { session, learner, reason: reason.clone() }, *event)
+        };
+        let stands = [present.source].into_iter().chain(present.again.iter().copied()).collect::<Vec<_>>();
+        // The void of a correction alone would bring back what it corrected.
+        let behind = context.own_views.replaced.iter().filter(|(_, by)| stands.contains(by));
+        Ok(behind.map(|(event, _)| event).chain(&stands).map(void).collect())
+    }
+}
+
+fn present<'a>(context: &Context<'a>, class: ClassId, learner: LearnerId) -> Result<&'a Presence, Refusal> {
+    let present = context.own_views.attendance.of(class, learner);
+    present.ok_or_else(|| Refusal::unknown(Sort::Attendance, learner))
 }

@@ -2,16 +2,30 @@
 
 use super::{AttendanceEvent, CheckIn};
 use crate::domain::{Entry, Event, View};
+use crate::event::EventRef;
 use crate::ids::{ClassId, LearnerId};
 use crate::time::Millis;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// One learner at one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Presence {
+    /// When.
+    pub at: Millis,
+    /// How.
+    pub how: CheckIn,
+    /// The event that says so.
+    pub source: EventRef,
+    /// Others that say the learner was there, e.g. of a second device at the door.
+    pub again: Vec<EventRef>,
+}
+
 /// A branch's attendance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Attendance {
-    /// Who was at which class, when and how; the first check-in of a learner counts.
-    pub classes: BTreeMap<ClassId, BTreeMap<LearnerId, (Millis, CheckIn)>>,
+    /// Who was at which class; the first check-in of a learner counts, or what corrected it.
+    pub classes: BTreeMap<ClassId, BTreeMap<LearnerId, Presence>>,
 }
 
 impl Attendance {
@@ -19,14 +33,31 @@ impl Attendance {
     pub fn person_times(&self) -> usize {
         self.classes.values().map(BTreeMap::len).fold(0, usize::saturating_add)
     }
+
+    /// A learner at a class.
+    pub fn of(&self, class: ClassId, learner: LearnerId) -> Option<&Presence> {
+        self.classes.get(&class)?.get(&learner)
+    }
+
+    fn check_in(&mut self, entry: &Entry, (class, learner): (ClassId, LearnerId), at: Millis, how: CheckIn) {
+        let class = self.classes.entry(class).or_default();
+        let source = entry.reference;
+        match class.get_mut(&learner) {
+            Some(present) => present.again.push(source),
+            None => drop(class.insert(learner, Presence { at, how, source, again: Vec::new() })),
+        }
+    }
 }
 
 impl View for Attendance {
     const NAME: &'static str = "attendance";
 
     fn apply(&mut self, entry: &Entry) {
-        let Event::Attendance(AttendanceEvent::CheckedIn(check)) = &entry.event else { return };
-        let class = self.classes.entry(check.session).or_default();
-        class.entry(check.learner).or_insert((check.at, check.how));
+        let Event::Attendance(said) = &entry.event else { return };
+        match said {
+            AttendanceEvent::CheckedIn(it) => self.check_in(entry, (it.session, it.learner), it.at, it.how),
+            AttendanceEvent::Corrected(it) => self.check_in(entry, (it.session, it.learner), it.at, it.how),
+            AttendanceEvent::Voided(_) => {} // what it names is not here
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! What branches do about classes.
 
-use super::{SessionAnnounced, SessionCancelled, SessionState, SessionTaught};
-use crate::domain::command::{filled, people};
-use crate::domain::{Act, Booking, BookingKind, Context, Done, Draft, Refusal, Sort, Who, is_of_others};
+use super::{SessionAnnounced, SessionCancelled, SessionCorrected, SessionState, SessionTaught};
+use crate::domain::command::{MOST_PEOPLE, filled, number, people};
+use crate::domain::{
+    Act, Booking, BookingKind, Context, Done, Draft, Problem, Refusal, Sort, Who, is_of_others,
+};
 use crate::ids::{AssetId, ClassId, CourseId, TeacherId};
 use crate::time::Slot;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,23 @@ pub struct AnnounceSession {
 pub struct RecordTaught {
     /// The class: announced here, confirmed for this branch, or joint.
     pub session: ClassId,
+    /// How many came.
+    pub headcount: u32,
+    /// Held online.
+    pub online: bool,
+}
+
+/// Corrects the record of a class that was held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorrectTaught {
+    /// The class.
+    pub session: ClassId,
+    /// The course, if it is on the teaching list.
+    pub course: Option<CourseId>,
+    /// The teacher, if one of the pool.
+    pub teacher: Option<TeacherId>,
+    /// When it was held.
+    pub slot: Slot,
     /// How many came.
     pub headcount: u32,
     /// Held online.
@@ -95,6 +114,34 @@ impl Act for RecordTaught {
         };
         let taught = SessionTaught { session, ledger_code, course, teacher, slot, headcount, online };
         Ok(vec![context.own(taught)])
+    }
+}
+
+impl Act for CorrectTaught {
+    const NAME: &'static str = "correct_taught";
+
+    fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
+        context.branch()?;
+        let Self { session, course, teacher, slot, headcount, online } = *self;
+        let (views, branch) = (context.views, context.asker.branch);
+        let held = views.sessions.of(session, branch);
+        let held = held.ok_or_else(|| Refusal::unknown(Sort::OwnClass, session))?;
+        if held.state != SessionState::Taught {
+            return Err(Problem::NotHeld.in_field("session"));
+        }
+        number("headcount", headcount, 0, MOST_PEOPLE)?;
+        if slot.day > context.asker.today {
+            return Err(Problem::Future(context.asker.today).in_field("slot"));
+        }
+        if let Some(course) = course.filter(|course| held.course != Some(*course)) {
+            views.courses.on_list(course).ok_or(course)?;
+        }
+        if let Some(teacher) = teacher.filter(|teacher| held.teacher != Some(*teacher)) {
+            views.teachers.teachers.get(&teacher).ok_or(teacher)?;
+        }
+        let ledger_code = held.ledger_code.clone();
+        let corrected = SessionCorrected { session, ledger_code, course, teacher, slot, headcount, online };
+        Ok(vec![context.replacing(corrected, held.source)])
     }
 }
 

@@ -1,6 +1,6 @@
 //! Classes: announced, held, called off.
 
-use super::ClassEvent;
+use super::{ClassEvent, SessionCorrected, SessionTaught};
 use crate::domain::{Entry, Event, View};
 use crate::event::EventRef;
 use crate::identity::Role;
@@ -80,6 +80,37 @@ impl Sessions {
     }
 }
 
+/// What a branch recorded of a class that was held, first or corrected.
+struct Held {
+    session: ClassId,
+    ledger_code: String,
+    course: Option<CourseId>,
+    teacher: Option<TeacherId>,
+    slot: Slot,
+    headcount: u32,
+    online: bool,
+}
+
+impl Sessions {
+    fn hold(&mut self, entry: &Entry, held: Held) {
+        let by = self.sessions.entry(held.session).or_default();
+        let session = Session {
+            ledger_code: held.ledger_code,
+            course: held.course,
+            teacher: held.teacher,
+            venue: by.get(&entry.branch).and_then(|announced| announced.venue),
+            slot: held.slot,
+            headcount: held.headcount,
+            online: held.online,
+            state: SessionState::Taught,
+            source: entry.reference,
+            stamp: entry.stamp,
+            imported: entry.role == Role::Importer,
+        };
+        by.insert(entry.branch, session);
+    }
+}
+
 impl View for Sessions {
     const NAME: &'static str = "sessions";
 
@@ -103,21 +134,14 @@ impl View for Sessions {
                 self.sessions.entry(announced.session).or_default().entry(entry.branch).or_insert(session);
             }
             ClassEvent::Taught(taught) => {
-                let by = self.sessions.entry(taught.session).or_default();
-                let session = Session {
-                    ledger_code: taught.ledger_code.clone(),
-                    course: taught.course,
-                    teacher: taught.teacher,
-                    venue: by.get(&entry.branch).and_then(|announced| announced.venue),
-                    slot: taught.slot,
-                    headcount: taught.headcount,
-                    online: taught.online,
-                    state: SessionState::Taught,
-                    source: entry.reference,
-                    stamp: entry.stamp,
-                    imported: entry.role == Role::Importer,
-                };
-                by.insert(entry.branch, session);
+                let SessionTaught { session, ledger_code, course, teacher, slot, headcount, online } =
+                    taught.clone();
+                self.hold(entry, Held { session, ledger_code, course, teacher, slot, headcount, online });
+            }
+            ClassEvent::Corrected(corrected) => {
+                let SessionCorrected { session, ledger_code, course, teacher, slot, headcount, online } =
+                    corrected.clone();
+                self.hold(entry, Held { session, ledger_code, course, teacher, slot, headcount, online });
             }
             ClassEvent::Cancelled(cancelled) => {
                 let by = self.sessions.get_mut(&cancelled.session);

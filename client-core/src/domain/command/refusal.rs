@@ -55,6 +55,12 @@ pub enum Refusal {
     /// It is in that state already.
     #[error("{0}")]
     Already(Done),
+    /// Older programs would not understand it.
+    #[error("the city school runs an older program; this can be written once it runs release {release}")]
+    NotYet {
+        /// The release that brought it.
+        release: u16,
+    },
 }
 
 code_enum! {
@@ -100,6 +106,8 @@ code_enum! {
         Device = 10 "device",
         /// An actor that wrote something.
         Actor = 11 "actor",
+        /// A learner's attendance.
+        Attendance = 13 "attendance of this learner",
         /// Something that a unit declared and the city did not record.
         Unrecorded = 12 "unrecorded thing of this unit",
     }
@@ -128,6 +136,10 @@ pub enum Problem {
     NobodyAsked,
     /// There are only so many alternatives.
     Alternatives(usize),
+    /// The class was not held.
+    NotHeld,
+    /// It lies after today.
+    Future(Day),
     /// Nobody was revoked, so that nothing is in quarantine.
     NothingInQuarantine,
     /// Several keys stand under the device's id: one has to be named.
@@ -164,6 +176,8 @@ impl fmt::Display for Problem {
             Self::WithinDay => f.write_str("must last at least a minute and end on the same day"),
             Self::NobodyAsked => f.write_str("name a teacher, a room or kit, or both"),
             Self::Alternatives(count) => write!(f, "there are {count} alternatives"),
+            Self::NotHeld => f.write_str("the class was not recorded as held"),
+            Self::Future(today) => write!(f, "lies after {today}"),
             Self::NothingInQuarantine => f.write_str("no device was revoked, so nothing is in quarantine"),
             Self::SeveralKeys(keys) => {
                 let keys: Vec<String> = keys.iter().map(PublicKey::to_hex).collect();
@@ -230,6 +244,7 @@ impl Refusal {
             Self::Past { .. } => "past",
             Self::NotOffered { .. } => "not_offered",
             Self::Already(_) => "already",
+            Self::NotYet { .. } => "not_yet",
         }
     }
 }

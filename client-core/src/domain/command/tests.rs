@@ -1,10 +1,11 @@
 use super::*;
 use crate::domain::{
-    AdmitBranch, BranchAdmitted, ClaimWish, CloseActor, DeviceEvent, Event, OrderWish, RequestEvent,
-    RevokeDevice, SetProfile, TeacherOffered,
+    AdmitBranch, AttendanceCheckedIn, BranchAdmitted, CheckIn, ClaimWish, CloseActor, CorrectAttendance,
+    CorrectTaught, DeviceEvent, Event, OrderWish, RequestEvent, RevokeDevice, SessionTaught, SetProfile,
+    TeacherOffered, UpdateTeacher, VoidAttendance,
 };
 use crate::given::{COURSE, Given, HOME, TEACHER, claim, course, day, offered, slot, teacher};
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, LearnerId};
 
 fn asker(role: Role, branch: u8) -> Asker {
     let today = day("2026-11-23");
@@ -12,12 +13,21 @@ fn asker(role: Role, branch: u8) -> Asker {
 }
 
 fn run(command: impl Into<Command>, asker: &Asker, views: &SharedViews) -> Result<Vec<Draft>, Refusal> {
+    run_with(command, asker, views, &PrivateViews::default())
+}
+
+fn run_with(
+    command: impl Into<Command>,
+    asker: &Asker,
+    views: &SharedViews,
+    own_views: &PrivateViews,
+) -> Result<Vec<Draft>, Refusal> {
     let mut n = 100;
     let random = &mut || {
         n += 1;
         [n; 16]
     };
-    command.into().drafts(&mut Context { asker: *asker, views, random })
+    command.into().drafts(&mut Context { asker: *asker, views, own_views, random })
 }
 
 fn order() -> OrderWish {
@@ -144,4 +154,113 @@ fn a_name_that_is_no_command_is_refused_with_those_there_are() {
     let names: Vec<&str> = Command::names().collect();
     let unique: std::collections::BTreeSet<&str> = names.iter().copied().collect();
     assert_eq!(names.len(), unique.len(), "every name stands once");
+}
+
+/// The city runs this program's release.
+pub(crate) fn announced(given: &mut Given) {
+    let kinds = Event::brought_since(0).map(|(kind, version)| (kind.to_owned(), version)).collect();
+    given.city(crate::domain::ReleaseAnnounced { number: Event::release(), kinds });
+}
+
+/// Does what a command says, as an office of the branch.
+pub(crate) fn does(given: &mut Given, branch: u8, command: impl Into<Command>) -> Result<(), Refusal> {
+    let own = PrivateViews::fold(&given.history(), BranchId([branch; 16]));
+    let drafts = run_with(command, &asker(Role::Office, branch), &given.views(), &own)?;
+    given.act(BranchId([branch; 16]), &drafts);
+    Ok(())
+}
+
+#[test]
+fn nothing_new_is_written_before_the_city_announced_it() {
+    let mut given = Given::a_shared_teacher();
+    let update = UpdateTeacher {
+        teacher: TEACHER,
+        name: "示例乙".into(),
+        full_time: true,
+        source: String::new(),
+        courses: vec![COURSE],
+        weekly_cap_periods: 6,
+    };
+    assert_eq!(does(&mut given, 6, update.clone()), Err(Refusal::NotYet { release: 2 }));
+    announced(&mut given);
+    assert_eq!(does(&mut given, 6, update), Ok(()));
+}
+
+#[test]
+fn a_corrected_class_counts_once_with_what_was_said_last() {
+    let mut given = Given::a_shared_teacher();
+    announced(&mut given);
+    let session = ClassId([40; 16]);
+    let taught = SessionTaught {
+        session,
+        ledger_code: "B-7".into(),
+        course: Some(COURSE),
+        teacher: Some(TEACHER),
+        slot: slot("2026-11-20", 540),
+        headcount: 30,
+        online: false,
+    };
+    given.write(HOME, taught);
+    let correct = |headcount, day| CorrectTaught {
+        session,
+        course: Some(COURSE),
+        teacher: None,
+        slot: slot(day, 540),
+        headcount,
+        online: true,
+    };
+    // Also into another quarter, and once more after that.
+    assert_eq!(does(&mut given, 6, correct(33, "2026-09-30")), Ok(()));
+    assert_eq!(does(&mut given, 6, correct(34, "2026-11-19")), Ok(()));
+    let views = given.views();
+    let held = views.sessions.of(session, HOME).unwrap();
+    assert_eq!((held.headcount, held.ledger_code.as_str(), held.teacher), (34, "B-7", None));
+    let usage = &views.courses.usage[&COURSE];
+    assert_eq!((usage.classes, usage.headcount, usage.last), (1, 34, Some(day("2026-11-19"))));
+    assert_eq!(views.replaced.len(), 2);
+    assert!(views.anomalies.is_empty(), "{:?}", views.anomalies);
+    assert_eq!(does(&mut given, 6, correct(1, "2026-11-24")).unwrap_err().code(), "invalid");
+    assert_eq!(does(&mut given, 5, correct(1, "2026-11-19")).unwrap_err().code(), "unknown");
+}
+
+#[test]
+fn whoever_was_put_down_by_two_devices_is_taken_off_once_and_can_come_back() {
+    let mut given = Given::nothing();
+    announced(&mut given);
+    let (session, learner, at) = (ClassId([40; 16]), LearnerId([41; 16]), day("2026-11-20").start());
+    for minutes in [0, 1] {
+        let at = at.plus_minutes(minutes);
+        given.write(HOME, AttendanceCheckedIn { session, learner, at, how: CheckIn::Scan });
+    }
+    let seen = |given: &Given| PrivateViews::fold(&given.history(), HOME).attendance;
+    assert_eq!(seen(&given).of(session, learner).map(|present| present.again.len()), Some(1));
+    let correct = CorrectAttendance { session, learner, at: at.plus_minutes(9), how: CheckIn::Roll };
+    assert_eq!(does(&mut given, 6, correct), Ok(()));
+    assert_eq!(seen(&given).person_times(), 1);
+    let void = VoidAttendance { session, learner, reason: "点错人".into() };
+    assert_eq!(does(&mut given, 6, void.clone()), Ok(()));
+    assert_eq!(seen(&given).person_times(), 0);
+    assert_eq!(does(&mut given, 6, void).unwrap_err().code(), "unknown");
+    given.write(HOME, AttendanceCheckedIn { session, learner, at, how: CheckIn::Roll });
+    assert_eq!(seen(&given).person_times(), 1);
+}
+
+#[test]
+fn a_teacher_said_anew_keeps_windows_and_approvals() {
+    let mut given = Given::a_shared_teacher();
+    announced(&mut given);
+    let update = UpdateTeacher {
+        teacher: TEACHER,
+        name: "示例乙".into(),
+        full_time: false,
+        source: "高校学者".into(),
+        courses: vec![COURSE],
+        weekly_cap_periods: 6,
+    };
+    assert_eq!(does(&mut given, 5, update.clone()).unwrap_err().code(), "not_yours");
+    assert_eq!(does(&mut given, 6, update), Ok(()));
+    let views = given.views();
+    let teacher = &views.teachers.teachers[&TEACHER];
+    assert_eq!((teacher.name.as_str(), teacher.home, teacher.weekly_cap_periods), ("示例乙", HOME, 6));
+    assert_eq!((teacher.offers.len(), teacher.approved.len()), (1, 1));
 }

@@ -1,7 +1,7 @@
 //! The city teaching list (市级教学清单) and how each course is used.
 
 use super::{CourseEvent, CourseListed};
-use crate::domain::{ClassEvent, Entry, Event, View};
+use crate::domain::{Entry, Event, SessionState, Sessions, View};
 use crate::ids::{BranchId, CourseId};
 use crate::time::Day;
 use serde::Serialize;
@@ -46,7 +46,7 @@ pub struct CourseUse {
 pub struct CourseLibrary {
     /// Every course by id.
     pub courses: BTreeMap<CourseId, Course>,
-    /// Use by course id; kept apart because classes may fold before the listing.
+    /// Use by course id, of courses off the list too.
     pub usage: BTreeMap<CourseId, CourseUse>,
 }
 
@@ -59,6 +59,23 @@ impl CourseLibrary {
     /// A course that is on the list today.
     pub fn on_list(&self, course: CourseId) -> Option<&Course> {
         self.courses.get(&course).filter(|course| course.delisted.is_none())
+    }
+}
+
+impl CourseLibrary {
+    /// Counts what was held.
+    pub(crate) fn count(&mut self, sessions: &Sessions) {
+        self.usage.clear();
+        for (_, branch, held) in
+            sessions.iter().filter(|(_, _, session)| session.state == SessionState::Taught)
+        {
+            let Some(course) = held.course else { continue };
+            let usage = self.usage.entry(course).or_default();
+            usage.classes = usage.classes.saturating_add(1);
+            usage.headcount = usage.headcount.saturating_add(held.headcount);
+            usage.last = usage.last.max(Some(held.slot.day));
+            usage.branches.insert(branch);
+        }
     }
 }
 
@@ -77,14 +94,6 @@ impl View for CourseLibrary {
                 if let Some(course) = self.courses.get_mut(&delisted.course) {
                     course.delisted = Some(delisted.reason.clone());
                 }
-            }
-            Event::Class(ClassEvent::Taught(taught)) => {
-                let Some(course) = taught.course else { return };
-                let usage = self.usage.entry(course).or_default();
-                usage.classes = usage.classes.saturating_add(1);
-                usage.headcount = usage.headcount.saturating_add(taught.headcount);
-                usage.last = usage.last.max(Some(taught.slot.day));
-                usage.branches.insert(entry.branch);
             }
             _ => {} // other subjects
         }

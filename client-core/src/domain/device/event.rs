@@ -131,6 +131,7 @@ impl Kind for DeviceRevoked {
     const NAME: &'static str = "device.revoked";
     const VERSION: u16 = 2;
     const SCOPE: Scope = Scope::Decisions;
+    const SINCE: u16 = 1;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn ruling(&self) -> Option<Ruling<'_>> {

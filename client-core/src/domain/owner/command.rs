@@ -87,7 +87,7 @@ impl Act for TransferOwner {
 
 /// Where the lines stand on which others than this unit spoke of a thing.
 fn said_of(subject: Subject, unit: BranchId, ledger: &Ledger, history: &History) -> Vec<KnownLines> {
-    let entries = history.ordered().into_iter();
+    let entries = history.ranked();
     let said = entries.filter(|entry| entry.branch != unit && entry.event.body().subject() == Some(subject));
     let keys: BTreeSet<LogKey> = said
         .map(|entry| LogKey { document: entry.reference.document, actor: entry.reference.actor })

@@ -69,6 +69,7 @@ pub struct OwnerTransferred {
 impl Kind for OwnerRecorded {
     const NAME: &'static str = "owner.recorded";
     const SCOPE: Scope = Scope::Decisions;
+    const SINCE: u16 = 1;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn ruling(&self) -> Option<Ruling<'_>> {
@@ -83,6 +84,7 @@ impl Kind for OwnerRecorded {
 impl Kind for OwnerTransferred {
     const NAME: &'static str = "owner.transferred";
     const SCOPE: Scope = Scope::Decisions;
+    const SINCE: u16 = 1;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn ruling(&self) -> Option<Ruling<'_>> {

@@ -1,6 +1,9 @@
 //! What branches and the city do about teachers.
 
-use super::{Teacher, TeacherApproved, TeacherMerged, TeacherOffered, TeacherProposed, TeacherUnavailable};
+use super::{
+    Teacher, TeacherApproved, TeacherMerged, TeacherOffered, TeacherProposed, TeacherUnavailable,
+    TeacherUpdated,
+};
 use crate::domain::command::{filled, number, of_the_city, range, windows};
 use crate::domain::{Act, Context, Done, Draft, Refusal};
 use crate::ids::{CourseId, TeacherId};
@@ -10,6 +13,23 @@ use serde::{Deserialize, Serialize};
 /// A branch puts a teacher forward.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposeTeacher {
+    /// The teacher's name; it is shared.
+    pub name: String,
+    /// Full-time (专职) rather than part-time (兼职).
+    pub full_time: bool,
+    /// Where the teacher comes from (来源).
+    pub source: String,
+    /// The courses the teacher can teach.
+    pub courses: Vec<CourseId>,
+    /// The most teaching periods of 45 minutes in a week.
+    pub weekly_cap_periods: u8,
+}
+
+/// A branch says anew what it said of its teacher; windows, days away and approvals stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateTeacher {
+    /// The teacher.
+    pub teacher: TeacherId,
     /// The teacher's name; it is shared.
     pub name: String,
     /// Full-time (专职) rather than part-time (兼职).
@@ -76,6 +96,23 @@ impl Act for ProposeTeacher {
         let teacher = TeacherId(context.id_of_unit());
         let proposed = TeacherProposed { teacher, name, full_time, source, courses, weekly_cap_periods };
         Ok(vec![context.own(proposed)])
+    }
+}
+
+impl Act for UpdateTeacher {
+    const NAME: &'static str = "update_teacher";
+
+    fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
+        let Self { teacher, name, full_time, source, courses, weekly_cap_periods } = self.clone();
+        let entry = known(context, teacher)?;
+        context.owner(entry.home)?;
+        filled("name", &name)?;
+        let added: Vec<CourseId> =
+            courses.iter().copied().filter(|course| !entry.proposed.contains(course)).collect();
+        on_list(context, &added)?;
+        number("weekly_cap_periods", weekly_cap_periods.into(), 1, u8::MAX.into())?;
+        let updated = TeacherUpdated { teacher, name, full_time, source, courses, weekly_cap_periods };
+        Ok(vec![context.replacing(updated, entry.said_by)])
     }
 }
 

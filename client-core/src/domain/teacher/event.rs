@@ -22,6 +22,23 @@ pub struct TeacherProposed {
     pub weekly_cap_periods: u8,
 }
 
+/// What was said of a teacher changes; all of it is said anew.
+#[derive(Clone, Debug, PartialEq, Eq, Packed)]
+pub struct TeacherUpdated {
+    /// The teacher.
+    pub teacher: TeacherId,
+    /// Teachers' names are shared by decision.
+    pub name: String,
+    /// Full-time (专职) rather than part-time (兼职).
+    pub full_time: bool,
+    /// Where the teacher comes from (来源), e.g. 高校学者.
+    pub source: String,
+    /// The courses the teacher can teach.
+    pub courses: Vec<CourseId>,
+    /// The most teaching periods of 45 minutes in a week.
+    pub weekly_cap_periods: u8,
+}
+
 /// A teacher's weekly windows become the pool's to allocate.
 #[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct TeacherOffered {
@@ -72,6 +89,28 @@ impl Kind for TeacherProposed {
     const SCOPE: Scope = Scope::Shared;
     const SPEAKER: Speaker = Speaker::Owner;
     const DECLARES: bool = true;
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Teacher(self.teacher))
+    }
+
+    fn register(&self, _unit: BranchId) -> Option<Register> {
+        Some(Register::Declared(Subject::Teacher(self.teacher)))
+    }
+
+    fn bounds(&self) -> Checked {
+        let Self { teacher: _, name, full_time: _, source, courses, weekly_cap_periods: _ } = self;
+        bounds::name("name", name)?;
+        bounds::text("source", source)?;
+        bounds::list("courses", courses, MOST_COURSES)
+    }
+}
+
+impl Kind for TeacherUpdated {
+    const NAME: &'static str = "teacher.updated";
+    const SCOPE: Scope = Scope::Shared;
+    const SPEAKER: Speaker = Speaker::Owner;
+    const SINCE: u16 = 2;
 
     fn subject(&self) -> Option<Subject> {
         Some(Subject::Teacher(self.teacher))

@@ -1,8 +1,8 @@
 //! Who can teach what, and when (师资库).
 
-use super::TeacherEvent;
+use super::{TeacherEvent, TeacherProposed, TeacherUpdated};
 use crate::domain::{Calendar, Entry, Event, View};
-use crate::event::Subject;
+use crate::event::{EventRef, Subject};
 use crate::history::Owners;
 use crate::ids::{BranchId, CourseId, TeacherId};
 use crate::time::{Day, HalfDay, Slot};
@@ -51,6 +51,18 @@ pub struct Teacher {
     pub away: Vec<(Day, Day)>,
     /// The entry this one was merged into by a person's ruling.
     pub merged_into: Option<TeacherId>,
+    /// The event that says all this but approvals, offers and days away.
+    pub said_by: EventRef,
+}
+
+/// What a unit says of a teacher.
+struct Described {
+    teacher: TeacherId,
+    name: String,
+    full_time: bool,
+    source: String,
+    courses: Vec<CourseId>,
+    weekly_cap_periods: u8,
 }
 
 impl Teacher {
@@ -123,6 +135,28 @@ impl TeacherPool {
         homes
     }
 
+    /// What a unit says of a teacher, first or anew.
+    fn describe(&mut self, entry: &Entry, said: Described) -> TeacherId {
+        let before = self.teachers.remove(&said.teacher);
+        let (approved, offers, away) =
+            before.map(|before| (before.approved, before.offers, before.away)).unwrap_or_default();
+        let teacher = Teacher {
+            name: said.name,
+            home: entry.branch,
+            full_time: said.full_time,
+            source: said.source,
+            proposed: said.courses.into_iter().collect(),
+            approved,
+            weekly_cap_periods: said.weekly_cap_periods,
+            offers,
+            away,
+            merged_into: None,
+            said_by: entry.reference,
+        };
+        self.teachers.insert(said.teacher, teacher);
+        said.teacher
+    }
+
     /// What folded of a teacher before the proposal did waits for it.
     fn gather(&mut self, id: TeacherId) {
         if let Some(teacher) = self.teachers.get_mut(&id) {
@@ -141,23 +175,20 @@ impl View for TeacherPool {
         let Event::Teacher(said) = &entry.event else { return };
         let id = match said {
             TeacherEvent::Proposed(proposed) => {
-                let before = self.teachers.remove(&proposed.teacher);
-                let (approved, offers, away) =
-                    before.map(|before| (before.approved, before.offers, before.away)).unwrap_or_default();
-                let teacher = Teacher {
-                    name: proposed.name.clone(),
-                    home: entry.branch,
-                    full_time: proposed.full_time,
-                    source: proposed.source.clone(),
-                    proposed: proposed.courses.iter().copied().collect(),
-                    approved,
-                    weekly_cap_periods: proposed.weekly_cap_periods,
-                    offers,
-                    away,
-                    merged_into: None,
-                };
-                self.teachers.insert(proposed.teacher, teacher);
-                proposed.teacher
+                let TeacherProposed { teacher, name, full_time, source, courses, weekly_cap_periods } =
+                    proposed.clone();
+                self.describe(
+                    entry,
+                    Described { teacher, name, full_time, source, courses, weekly_cap_periods },
+                )
+            }
+            TeacherEvent::Updated(updated) => {
+                let TeacherUpdated { teacher, name, full_time, source, courses, weekly_cap_periods } =
+                    updated.clone();
+                self.describe(
+                    entry,
+                    Described { teacher, name, full_time, source, courses, weekly_cap_periods },
+                )
             }
             TeacherEvent::Offered(offered) => {
                 let offer = Offer { windows: offered.windows.clone(), from: offered.from, to: offered.to };

@@ -70,6 +70,12 @@ fn refusal(lang: Lang, refusal: &Refusal) -> String {
             )
         }
         Refusal::Already(done) => already(lang, done),
+        Refusal::NotYet { .. } => lang
+            .say(
+                "市校的程序还没有更新，更新后才能办这件事",
+                "The city school runs an older program; this can be done once it is updated.",
+            )
+            .to_owned(),
     }
 }
 
@@ -103,6 +109,7 @@ fn sort(lang: Lang, sort: Sort) -> &'static str {
         Sort::Request => lang.say("张点单或约课", "order or claim"),
         Sort::Device => lang.say("台设备", "device"),
         Sort::Actor => lang.say("段记录", "device's records"),
+        Sort::Attendance => lang.say("位学员的签到", "attendance of this learner"),
         Sort::Unrecorded => lang.say("项待登记的资料", "unrecorded thing of this unit"),
     }
 }
@@ -133,6 +140,13 @@ fn problem(lang: Lang, problem: &Problem) -> String {
         }
         Problem::Alternatives(count) => {
             lang.say(format!("只有 {count} 个备选"), format!("there are {count} alternatives"))
+        }
+        Problem::NotHeld => {
+            lang.say("这个班次还没有上课记录", "the class was not recorded as held").to_owned()
+        }
+        Problem::Future(today) => {
+            let today = day(lang, *today);
+            lang.say(format!("不能晚于{today}"), format!("lies after {today}"))
         }
         Problem::NothingInQuarantine => lang
             .say("没有停用的设备，也就没有待核的记录", "no device was revoked, so nothing is in quarantine")

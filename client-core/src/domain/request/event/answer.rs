@@ -1,7 +1,9 @@
 //! Decisions: only the city writes these, in the decisions documents.
 
 use super::Mode;
-use crate::event::{Checked, EventRef, Kind, KnownLines, Ruling, Scope, Speaker, Subject, bounds};
+use crate::event::{
+    Checked, EventRef, Kind, KnownLines, Ruling, Scope, Speaker, Subject, Supersedes, bounds,
+};
 use crate::ids::{AssetId, ChangeHash, ClassId, CourseId, RoundId, TeacherId};
 use crate::time::{Day, Millis, Slot};
 use client_core_macros::Packed;
@@ -318,6 +320,7 @@ impl Kind for ClaimReceived {
 impl Kind for ClaimConfirmed {
     const NAME: &'static str = "claim.confirmed";
     const SCOPE: Scope = Scope::Decisions;
+    const SUPERSEDES: Supersedes = Supersedes::Answer;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn bounds(&self) -> Checked {
@@ -333,6 +336,7 @@ fn alternatives(alternatives: &[Alternative]) -> Checked {
 impl Kind for ClaimWaitlisted {
     const NAME: &'static str = "claim.waitlisted";
     const SCOPE: Scope = Scope::Decisions;
+    const SUPERSEDES: Supersedes = Supersedes::Answer;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn bounds(&self) -> Checked {
@@ -343,6 +347,7 @@ impl Kind for ClaimWaitlisted {
 impl Kind for ClaimRefused {
     const NAME: &'static str = "claim.refused";
     const SCOPE: Scope = Scope::Decisions;
+    const SUPERSEDES: Supersedes = Supersedes::Answer;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn bounds(&self) -> Checked {
@@ -353,6 +358,7 @@ impl Kind for ClaimRefused {
 impl Kind for ClaimDisplaced {
     const NAME: &'static str = "claim.displaced";
     const SCOPE: Scope = Scope::Decisions;
+    const SUPERSEDES: Supersedes = Supersedes::Answer;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn bounds(&self) -> Checked {
@@ -373,6 +379,7 @@ impl Kind for RoundDecided {
 impl Kind for JointConfirmed {
     const NAME: &'static str = "joint.confirmed";
     const SCOPE: Scope = Scope::Decisions;
+    const SUPERSEDES: Supersedes = Supersedes::Answer;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn ruling(&self) -> Option<Ruling<'_>> {
@@ -389,6 +396,7 @@ impl Kind for JointConfirmed {
 impl Kind for RequestUnmet {
     const NAME: &'static str = "request.unmet";
     const SCOPE: Scope = Scope::Decisions;
+    const SUPERSEDES: Supersedes = Supersedes::Answer;
     const SPEAKER: Speaker = Speaker::Arbiter;
 
     fn bounds(&self) -> Checked {
