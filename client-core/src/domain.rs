@@ -45,7 +45,7 @@ pub use teacher::*;
 pub use timetable::*;
 
 use crate::event::{Body, DecodeError, EventRef, Kind, KindInfo, Statement};
-use crate::history::{self, Counted, Owners, by_epoch};
+use crate::history::{self, Counted, Owners, Unfolded, by_epoch};
 use crate::ids::{BranchId, ChangeHash};
 use crate::packed::Malformed;
 use serde::Serialize;
@@ -66,7 +66,7 @@ subjects! {
     Class        said ClassEvent       done ClassCommand      seen sessions: Sessions;
     Learner      said LearnerEvent                                                     own learners: Learners;
     Attendance   said AttendanceEvent  done AttendanceCommand                          own attendance: Attendance;
-    Import       said ImportEvent                                                      own imports: Imports;
+    Import       said ImportEvent                             seen imports: Imports    own imports: Imports;
     Bench        said BenchEvent;
 }
 
@@ -124,11 +124,14 @@ impl SharedViews {
     pub fn fold(history: &History) -> Self {
         let ordered = by_epoch(history.ranked());
         let owners = Owners::of(history, &ordered);
-        let (entitled, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
+        let (mut entitled, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
             ordered.into_iter().filter(is_open_to_all).partition(|entry| owners.entitle(history, entry));
+        let imports = history::Imports::settle(&mut entitled);
         let Counted { entries, replaced, conflicts } = Counted::of(entitled);
         let mut views = Self {
             not_entitled: not_entitled.into_iter().map(|entry| entry.reference).collect(),
+            unfinished: imports.unfinished,
+            reverted: imports.reverted,
             replaced,
             owners,
             ..Self::default()
@@ -139,6 +142,14 @@ impl SharedViews {
         views.bookings = bookings(&views);
         views.anomalies = anomalies(&views, history, &entries, conflicts);
         views
+    }
+
+    /// Why a readable event does not count, and by which event, where it does not.
+    pub fn left_out(&self, event: &EventRef) -> Option<(Unfolded, Option<EventRef>)> {
+        if self.not_entitled.contains(event) {
+            return Some((Unfolded::NotEntitled, None));
+        }
+        left_out(event, &self.unfinished, &self.reverted, &self.replaced)
     }
 
     /// Equal on all nodes that hold the same shared and decisions documents.
@@ -152,17 +163,39 @@ impl PrivateViews {
     pub fn fold(history: &History, branch: BranchId) -> Self {
         let owners = Owners::default();
         let of_branch = history.ranked().filter(|entry| entry.branch == branch);
-        let entitled = of_branch.filter(|entry| owners.entitle(history, entry)).collect();
+        let mut entitled = of_branch.filter(|entry| owners.entitle(history, entry)).collect();
+        let history::Imports { unfinished, reverted } = history::Imports::settle(&mut entitled);
         let Counted { entries, replaced, .. } = Counted::of(entitled);
-        let mut views = Self { replaced, ..Self::default() };
+        let mut views = Self { unfinished, reverted, replaced, ..Self::default() };
         entries.iter().for_each(|entry| views.apply(entry));
         views
+    }
+
+    /// Why a readable event does not count, and by which event, where it does not.
+    pub fn left_out(&self, event: &EventRef) -> Option<(Unfolded, Option<EventRef>)> {
+        left_out(event, &self.unfinished, &self.reverted, &self.replaced)
     }
 
     /// Equal on the branch's nodes and on the city's.
     pub fn digest(&self) -> ChangeHash {
         digest(self)
     }
+}
+
+/// Why a readable event that its author may say does not count, and by which event.
+fn left_out(
+    event: &EventRef,
+    unfinished: &BTreeSet<EventRef>,
+    reverted: &BTreeMap<EventRef, EventRef>,
+    replaced: &BTreeMap<EventRef, EventRef>,
+) -> Option<(Unfolded, Option<EventRef>)> {
+    if unfinished.contains(event) {
+        return Some((Unfolded::Unfinished, None));
+    }
+    let by = |all: &BTreeMap<EventRef, EventRef>| all.get(event).copied();
+    by(reverted)
+        .map(|by| (Unfolded::Reverted, Some(by)))
+        .or_else(|| by(replaced).map(|by| (Unfolded::Replaced, Some(by))))
 }
 
 fn is_open_to_all(entry: &&Entry) -> bool {

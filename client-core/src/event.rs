@@ -15,4 +15,4 @@ pub use document::{DocumentId, EventRef, Scope};
 pub use draft::Draft;
 pub use envelope::{DecodeError, Envelope};
 pub use kind::{Body, Kind, KindInfo, Older, Register, Speaker, Statement, Subject, Supersedes};
-pub use ruling::{Accepted, Basis, KnownHead, KnownLines, Named, OnLine, Ruling};
+pub use ruling::{Accepted, Basis, Brought, KnownHead, KnownLines, Named, OnLine, Ruling};

@@ -5,6 +5,7 @@
 mod chain;
 mod entry;
 mod epochs;
+mod imports;
 mod owners;
 mod past;
 mod rulings;
@@ -13,6 +14,7 @@ mod supersession;
 
 pub use entry::{Aside, Correction, Entry, Kept, Unfolded, read as read_event};
 pub use epochs::by_epoch;
+pub use imports::Imports;
 pub use owners::{Owners, Ownership};
 pub use past::NotHeld;
 pub use rulings::Rulings;

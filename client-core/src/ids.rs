@@ -259,6 +259,24 @@ fn proof_of_unit(unit: BranchId, nonce: &[u8]) -> [u8; 8] {
     hash.finalize()[..8].try_into().expect("8 of 32 bytes")
 }
 
+/// An id for an import that counts only as a whole: its second half follows from its first, so that an event
+/// by itself says that it waits for the import's closing.
+pub fn id_of_import(random: [u8; 16]) -> ActionId {
+    let mut id = random;
+    id[8..].copy_from_slice(&proof_of_import(&random[..8]));
+    ActionId(id)
+}
+
+/// Whether an action is an import that counts only as a whole.
+pub fn is_import(action: &ActionId) -> bool {
+    action.0[8..] == proof_of_import(&action.0[..8])
+}
+
+fn proof_of_import(nonce: &[u8]) -> [u8; 8] {
+    let hash = Sha256::new().chain_update("lianxiao-import-1").chain_update(nonce).finalize();
+    hash[..8].try_into().expect("8 of 32 bytes")
+}
+
 /// Random bytes handed in from outside, stretched by SHA-256 into as many as one action needs.
 #[derive(Clone)]
 pub struct Entropy {

@@ -80,6 +80,23 @@ pub enum Task {
         #[arg(long, value_enum, default_value = "zh")]
         lang: Lang,
     },
+    /// Lists the imports, or takes one back: what it brought counts no longer, anywhere.
+    RevertImport {
+        /// The import; without it all are listed.
+        action: Option<String>,
+        /// Why; everybody reads it.
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Data folder of the running city node.
+        #[arg(long, default_value = "lianxiao-city")]
+        data: PathBuf,
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Language of the answer.
+        #[arg(long, value_enum, default_value = "zh")]
+        lang: Lang,
+    },
     /// Writes the office files of an invented city of eight branches.
     SampleCity {
         /// The folder to write to.

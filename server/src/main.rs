@@ -76,6 +76,21 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         Task::Import { folder, apply, json, data, lang } => {
             return import_office(&folder, apply, json, &data, lang).await;
         }
+        Task::RevertImport { action, reason, data, json, lang } => {
+            let client = Client::of_folder(&data)?;
+            match action {
+                None => {
+                    let imports = client.get("/api/views/imports").await?;
+                    let branches = client.get("/api/views/branches").await?;
+                    say(&imports, json, || told::imports(&imports, &branches, lang));
+                }
+                Some(action) => {
+                    let reason = serde_json::json!({ "reason": reason });
+                    let answer = client.post(&format!("/api/import/{action}/revert"), &reason).await?;
+                    say(&answer, json, || told::reverted(&answer, lang));
+                }
+            }
+        }
         Task::SampleCity { folder, seed } => {
             sample_city::write(&folder, seed, sample_city::Size::Source)?;
             println!("{}", folder.display());

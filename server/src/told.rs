@@ -84,6 +84,43 @@ pub fn why(found: &Value, lang: Lang) -> String {
     told.text
 }
 
+/// Every import, with what it brought to which branch.
+pub fn imports(imports: &Value, branches: &Value, lang: Lang) -> String {
+    let mut told = Told::new(lang);
+    let all = imports["applied"].as_object().into_iter().flatten();
+    for (action, by) in all {
+        told.title((action, action));
+        for (branch, part) in by.as_object().into_iter().flatten() {
+            let name = branches["branches"][branch]["name"].as_str().unwrap_or(branch);
+            let file = part["file"].as_str().unwrap_or("?");
+            let events = &part["events"];
+            let (zh, en) = match part["reverted"].as_str() {
+                Some(why) => (format!("，已撤销：{why}"), format!(", reverted: {why}")),
+                None => Default::default(),
+            };
+            told.line(
+                (name, name),
+                (format!("{file}，{events} 条{zh}"), format!("{file}, {events} events{en}")),
+            );
+        }
+    }
+    if told.text.is_empty() {
+        told.title(("还没有导入过文件。", "Nothing was imported yet."));
+    }
+    told.text
+}
+
+/// What taking an import back did.
+pub fn reverted(answer: &Value, lang: Lang) -> String {
+    let (branches, events, courses) = (&answer["branches"], &answer["events"], &answer["courses"]);
+    match lang {
+        Lang::Zh => format!("已撤销：{branches} 个分校的 {events} 条记录，{courses} 门课程下架。"),
+        Lang::En => {
+            format!("Reverted: {events} events of {branches} branches; {courses} courses taken off the list.")
+        }
+    }
+}
+
 /// What an administrator let pass.
 pub fn release(answer: &Value, lang: Lang) -> String {
     let mut told = Told::new(lang);
@@ -301,6 +338,8 @@ fn aside(reason: &str) -> (String, String) {
             "its id holds other bytes on another line; the city rules on it",
         ),
         "not_entitled" => ("说的是别家的事，不起作用", "it speaks of what another unit owns"),
+        "unfinished" => ("导入还没有到齐", "part of an import that is not whole here yet"),
+        "reverted" => ("导入已撤销", "part of an import that was reverted"),
         "replaced" => ("已更正或作废，以后来的为准", "a later event corrects or voids it"),
         other => (other, other),
     };

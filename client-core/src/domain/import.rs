@@ -10,5 +10,8 @@ kinds! {
     /// What is said of imports.
     ImportEvent in Import {
         Applied(ImportApplied),
+        Shared(ImportShared),
+        Reverted(ImportReverted),
+        Withdrawn(ImportWithdrawn),
     }
 }

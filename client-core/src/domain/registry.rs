@@ -202,6 +202,10 @@ macro_rules! subjects {
             pub owners: Owners,
             /// Events whose authors may not say what they say; kept, and they change nothing.
             pub not_entitled: BTreeSet<EventRef>,
+            /// Events of imports that are not whole here yet.
+            pub unfinished: BTreeSet<EventRef>,
+            /// Events of imports that were reverted, and by which event.
+            pub reverted: BTreeMap<EventRef, EventRef>,
             /// Events that a later one stands for or voids, and which.
             pub replaced: BTreeMap<EventRef, EventRef>,
             $($($(
@@ -243,6 +247,10 @@ macro_rules! subjects {
         /// What a branch sees of itself alone: the fold of its private documents.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct PrivateViews {
+            /// Events of imports that are not whole here yet.
+            pub unfinished: BTreeSet<EventRef>,
+            /// Events of imports that were reverted, and by which event.
+            pub reverted: BTreeMap<EventRef, EventRef>,
             /// Events that a later one stands for or voids, and which.
             pub replaced: BTreeMap<EventRef, EventRef>,
             $($($(

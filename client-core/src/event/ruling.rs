@@ -1,9 +1,10 @@
 //! What an event says of other events, as the history understands it, whatever its kind.
 
 use super::{DocumentId, EventRef, Subject};
-use crate::ids::{ActorId, BranchId, ChangeHash, DeviceId, PublicKey};
+use crate::ids::{ActionId, ActorId, BranchId, ChangeHash, DeviceId, EventId, PublicKey};
 use client_core_macros::Packed;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// A word on other events. Only the arbiter's counts.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,10 @@ pub enum Ruling<'a> {
     Basis(&'a [Basis]),
     /// The decisions that follow are of this epoch.
     Term(u64),
+    /// The branch's part of an import, in the scope of this event, is whole.
+    Imported(Brought),
+    /// The branch's part of an import counts no longer.
+    Reverted(Brought),
 }
 
 /// What is said of an actor's changes in a document.
@@ -80,6 +85,28 @@ pub struct KnownLines {
     pub actor: ActorId,
     /// The last change of each line.
     pub heads: Vec<KnownHead>,
+}
+
+/// What an import brought to one branch in one scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// The action that all parts of the import share.
+    pub action: ActionId,
+    /// How many events.
+    pub events: u32,
+    /// SHA-256 over their ids, in ascending order.
+    pub hash: ChangeHash,
+}
+
+impl Brought {
+    /// These events of an import.
+    pub fn of(action: ActionId, mut events: Vec<EventId>) -> Self {
+        events.sort_unstable();
+        let mut hasher = Sha256::new();
+        events.iter().for_each(|event| hasher.update(event.0));
+        let hash = ChangeHash(hasher.finalize().into());
+        Self { action, events: u32::try_from(events.len()).unwrap_or(u32::MAX), hash }
+    }
 }
 
 /// The bytes of one event that a decision was made on.

@@ -36,6 +36,9 @@ pub fn samples(of: &Named) -> Vec<Event> {
         AttendanceCorrected { session: class, learner, at: now, how: CheckIn::Roll }.into(),
         AttendanceVoided { session: class, learner, reason: text() }.into(),
         ImportApplied { action, events: 7, hash, file: text() }.into(),
+        ImportShared { action, events: 7, hash, file: text() }.into(),
+        ImportReverted { action, events: 7, hash, reason: text() }.into(),
+        ImportWithdrawn { action, events: 7, hash, reason: text() }.into(),
         BenchRecorded {
             kind: text(),
             branch: text(),

@@ -72,6 +72,10 @@ code_enum! {
         NotEntitled = 11 "not_entitled",
         /// A later event stands in its place, or voids it.
         Replaced = 12 "replaced",
+        /// It is part of an import that is not whole here yet.
+        Unfinished = 13 "unfinished",
+        /// It is part of an import that was reverted.
+        Reverted = 14 "reverted",
     }
 }
 

@@ -1,14 +1,19 @@
-//! `POST /api/import`: applies the records of office files; answers with lines of JSON as it goes on.
+//! `POST /api/import` applies the records of office files, and answers with lines of JSON as it goes on;
+//! `POST /api/import/{action}/revert` takes one back.
 
 use crate::app::App;
 use crate::error::Problem;
 use crate::import::Office;
+use crate::node::RevertOutcome;
 use crate::sync::now;
+use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use client_core::ids::IdError;
 use futures_util::StreamExt;
+use serde::Deserialize;
 use serde_json::json;
 
 /// The body is an office in MessagePack. Each line is progress; the last is `{"done": …}` or `{"failed": …}`.
@@ -39,4 +44,20 @@ pub async fn apply(State(app): State<App>, body: Bytes) -> Result<Response, Prob
         receiver.recv().await.map(|line| (Ok::<_, std::io::Error>(line + "\n"), receiver))
     });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream.boxed())).into_response())
+}
+
+/// Why an import is taken back.
+#[derive(Deserialize)]
+pub struct Revert {
+    reason: String,
+}
+
+pub async fn revert(
+    State(app): State<App>,
+    Path(action): Path<String>,
+    Json(revert): Json<Revert>,
+) -> Result<Json<RevertOutcome>, Problem> {
+    let action =
+        action.parse().map_err(|error: IdError| Problem::bad_request("not_an_import", error.to_string()))?;
+    Ok(Json(app.node.revert_import(action, &revert.reason, now()).await?))
 }

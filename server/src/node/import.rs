@@ -2,13 +2,16 @@
 
 use super::{Actions, Node, NodeError, Writer};
 use crate::import::{self, Known, Office};
-use client_core::domain::{Draft, ImportApplied, SharedViews};
-use client_core::event::{EventRef, Scope, Statement};
-use client_core::ids::{ActionId, BranchId, ChangeHash, EventId, LearnerId, TeacherId};
+use client_core::domain::{
+    CourseListed, DelistCourse, Draft, Event, History, ImportApplied, ImportReverted, ImportShared,
+    ImportWithdrawn, SharedViews,
+};
+use client_core::event::{self, EventRef, Ruling, Scope, Statement};
+use client_core::identity::Role;
+use client_core::ids::{ActionId, BranchId, CourseId, EventId, LearnerId, TeacherId, UserId, id_of_import};
 use client_core::time::Millis;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Actions in one transaction.
 const ACTIONS_AT_ONCE: usize = 200;
@@ -24,6 +27,20 @@ pub struct ImportOutcome {
     pub sealed: usize,
 }
 
+/// What reverting an import took back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevertOutcome {
+    /// Branches that it had brought something to.
+    pub branches: usize,
+    /// Events that count no longer.
+    pub events: usize,
+    /// Courses taken off the list again.
+    pub courses: usize,
+}
+
+/// Events of an import by branch and scope.
+type Brought = BTreeMap<(BranchId, Scope), Vec<EventId>>;
+
 impl Node {
     /// Everything of these records that is not known yet becomes events; the rest adds nothing.
     /// `progress` hears the file and the actions done and to do.
@@ -37,6 +54,7 @@ impl Node {
             let what = "office files are imported at the city node; the branches receive what is theirs";
             return Err(NodeError::Refused(what.into()));
         }
+        self.keep_up_to_release().await?;
         let known = self.known().await?;
         let mut outcome = ImportOutcome::default();
         let plans = import::plan(office, &known, now.day(), &mut crate::keys::random_id);
@@ -45,21 +63,29 @@ impl Node {
         }
         for plan in plans {
             let total = plan.actions.len();
-            let action = ActionId(crate::keys::random_id());
-            let mut private: BTreeMap<BranchId, Vec<EventId>> = BTreeMap::new();
+            let action = id_of_import(crate::keys::random_id());
+            let mut brought = Brought::new();
             for (n, actions) in plan.actions.chunks(ACTIONS_AT_ONCE).enumerate() {
                 let (events, sealed) = self.apply_actions(action, actions).await?;
                 outcome.events += events.len();
                 outcome.sealed += sealed;
-                for event in events.iter().filter(|event| event.document.scope == Scope::Private) {
-                    private.entry(event.document.branch).or_default().push(event.event);
+                for event in events.iter().filter(|event| event.document.scope != Scope::Decisions) {
+                    let part = (event.document.branch, event.document.scope);
+                    brought.entry(part).or_default().push(event.event);
                 }
                 progress(&plan.file, (n * ACTIONS_AT_ONCE + actions.len()).min(total), total);
             }
-            for (branch, events) in private {
-                self.finish_import(action, branch, &plan.file, events).await?;
-                outcome.events += 1;
-            }
+            let closings = brought.into_iter().map(|((branch, scope), events)| {
+                let (brought, file) = (event::Brought::of(action, events), plan.file.clone());
+                let event::Brought { action, events, hash } = brought;
+                match scope {
+                    Scope::Shared => Draft::new(branch, ImportShared { action, events, hash, file }),
+                    _ => Draft::new(branch, ImportApplied { action, events, hash, file }),
+                }
+            });
+            let drafts: Vec<_> = closings.map(|closing| (action, vec![closing])).collect();
+            outcome.events += drafts.len();
+            self.write_actions(Writer::Importer, Actions { drafts, ..Actions::default() }).await?;
             outcome.files += usize::from(total > 0);
             tracing::info!(file = plan.file, actions = total, "file imported");
         }
@@ -85,33 +111,76 @@ impl Node {
         Ok((events, rows))
     }
 
-    /// The import of a file counts as applied in a branch only by this last event.
-    async fn finish_import(
+    /// Takes back what an import brought to every branch, and the courses that it put on the list. What
+    /// people wrote since stays; what they wrote of things that are gone is kept and counts for nothing.
+    pub async fn revert_import(
         &self,
         action: ActionId,
-        branch: BranchId,
-        file: &str,
-        mut events: Vec<EventId>,
-    ) -> Result<(), NodeError> {
-        events.sort_unstable();
-        let mut hasher = Sha256::new();
-        for event in &events {
-            hasher.update(event.0);
+        reason: &str,
+        now: Millis,
+    ) -> Result<RevertOutcome, NodeError> {
+        let reason = reason.trim().to_owned();
+        if !self.is_city() || reason.is_empty() {
+            let what = "an import is reverted at the city node, with a reason";
+            return Err(NodeError::Refused(what.into()));
         }
-        let applied = ImportApplied {
-            action,
-            events: u32::try_from(events.len()).unwrap_or(u32::MAX),
-            hash: ChangeHash(hasher.finalize().into()),
-            file: file.to_owned(),
-        };
-        let drafts = vec![(action, vec![Draft::new(branch, applied)])];
-        self.write_actions(Writer::Importer, Actions { drafts, ..Actions::default() }).await.map(drop)
+        self.keep_up_to_release().await?;
+        let views = self.shared_views().await?;
+        let (mut brought, courses) = self.look(move |core| brought_by(&core.shared, action)).await?;
+        brought.retain(|_, events| !events.iter().any(|event| views.reverted.contains_key(event)));
+        for branch in views.branches.branches.keys() {
+            let (history, own) = self.private_of(*branch).await?;
+            let (mut private, _) = brought_by(&history, action);
+            private.retain(|_, events| !events.iter().any(|event| own.reverted.contains_key(event)));
+            brought.extend(private);
+        }
+        if brought.is_empty() {
+            let what = format!("no import {action} counts here; GET /api/views/imports names them");
+            return Err(NodeError::Refused(what));
+        }
+        let branches: BTreeSet<BranchId> = brought.keys().map(|(branch, _)| *branch).collect();
+        let events = brought.values().map(Vec::len).sum();
+        let mut outcome = RevertOutcome { branches: branches.len(), events, courses: 0 };
+        let revertings = brought.into_iter().map(|((branch, scope), events)| {
+            let ids = events.into_iter().map(|event| event.event).collect();
+            let event::Brought { action, events, hash } = event::Brought::of(action, ids);
+            let reason = reason.clone();
+            match scope {
+                Scope::Shared => Draft::new(branch, ImportWithdrawn { action, events, hash, reason }),
+                _ => Draft::new(branch, ImportReverted { action, events, hash, reason }),
+            }
+        });
+        let own = ActionId(crate::keys::random_id());
+        let drafts = revertings.map(|reverting| (own, vec![reverting])).collect();
+        self.write_actions(Writer::Importer, Actions { drafts, ..Actions::default() }).await?;
+        for course in courses.into_iter().filter(|course| views.courses.on_list(*course).is_some()) {
+            let delist = DelistCourse { course, reason: reason.clone() };
+            outcome.courses += self.command(&delist.into(), UserId([0; 16]), now).await?.len();
+        }
+        Ok(outcome)
+    }
+
+    /// Kinds of this release may be written once it was announced; at a city that just began, that is now.
+    async fn keep_up_to_release(&self) -> Result<(), NodeError> {
+        if self.shared_views().await?.releases.number < Event::release() {
+            let _deciding = self.deciding().await;
+            self.keep_up().await?;
+        }
+        Ok(())
     }
 
     /// What the node holds already, by what office files call it.
     async fn known(&self) -> Result<Known, NodeError> {
         let views = self.shared_views().await?;
         let mut known = known_shared(&views);
+        // A course that an import put on the list comes back with it, one that a person took off does not.
+        let imports = views.imports.applied.iter();
+        for action in imports.filter(|(_, by)| by.values().any(|it| it.reverted.is_some())).map(|(id, _)| *id)
+        {
+            let (_, courses) = self.look(move |core| brought_by(&core.shared, action)).await?;
+            let off_list = |course: &CourseId| views.courses.on_list(*course).is_none();
+            known.courses.retain(|_, course| !courses.contains(course) || !off_list(course));
+        }
         for branch in views.branches.branches.keys() {
             let rosters = self.rosters(*branch).await?;
             for (session, people) in &rosters.attendance.classes {
@@ -154,4 +223,22 @@ fn known_shared(views: &SharedViews) -> Known {
 
 fn is_decision(draft: &Draft) -> bool {
     draft.event.body().info().scope == Scope::Decisions
+}
+
+/// What an import brought to each branch in each scope, and the courses that it put on the list.
+fn brought_by(
+    history: &History,
+    action: ActionId,
+) -> (BTreeMap<(BranchId, Scope), Vec<EventRef>>, Vec<CourseId>) {
+    let mut brought: BTreeMap<(BranchId, Scope), Vec<EventRef>> = BTreeMap::new();
+    let mut courses = Vec::new();
+    for entry in history.ranked().filter(|entry| entry.action == action) {
+        let is_closing = matches!(entry.event.body().ruling(), Some(Ruling::Imported(_)));
+        if entry.role == Role::Importer && !is_closing {
+            let part = (entry.branch, entry.reference.document.scope);
+            brought.entry(part).or_default().push(entry.reference);
+        }
+        courses.extend(entry.event.get::<CourseListed>().map(|listed| listed.course));
+    }
+    (brought, courses)
 }

@@ -2,7 +2,7 @@
 
 use super::{Node, NodeError, Note, Paused, Scope, read_history};
 use client_core::decide::{self, FarAhead, Recheck};
-use client_core::domain::{PrivateViews, SharedViews};
+use client_core::domain::{History, PrivateViews, SharedViews};
 use client_core::history::Rulings;
 use client_core::identity::Certificate;
 use client_core::ids::{BranchId, ChangeHash};
@@ -94,6 +94,11 @@ impl Node {
 
     /// The rosters of one branch, read from the store: nothing private stays in memory.
     pub async fn rosters(&self, branch: BranchId) -> Result<PrivateViews, NodeError> {
+        Ok(self.private_of(branch).await?.1)
+    }
+
+    /// A branch's private documents, and what they come to.
+    pub async fn private_of(&self, branch: BranchId) -> Result<(History, PrivateViews), NodeError> {
         let logs = self
             .look(move |core| {
                 core.logs(|document| document.scope == Scope::Private && document.branch == branch)
@@ -101,7 +106,8 @@ impl Node {
             .await?;
         let mut history = read_history(&self.store, self.city, &logs).await?;
         history.follow(&self.rulings().await?);
-        Ok(PrivateViews::fold(&history, branch))
+        let views = PrivateViews::fold(&history, branch);
+        Ok((history, views))
     }
 
     /// The rulings in force, as far as they have come here.

@@ -119,25 +119,14 @@ impl Node {
             return self
                 .look(move |core| {
                     let folded = Folded::of(&core.shared, &event, &value);
-                    let views = core.views();
-                    if folded.kept_aside.is_some() {
-                        folded
-                    } else if views.not_entitled.contains(&event) {
-                        Folded { kept_aside: Some(Unfolded::NotEntitled), ..folded }
-                    } else {
-                        folded.unless_replaced(views.replaced.get(&event))
-                    }
+                    folded.unless(core.views().left_out(&event))
                 })
                 .await;
         }
         let mut history = read_history(&self.store, self.city, &Logs::from([(key, log)])).await?;
         history.follow(&self.rulings().await?);
         let folded = Folded::of(&history, &event, &value);
-        if folded.kept_aside.is_some() {
-            return Ok(folded);
-        }
-        let own = self.rosters(key.document.branch).await?;
-        Ok(folded.unless_replaced(own.replaced.get(&event)))
+        Ok(folded.unless(self.rosters(key.document.branch).await?.left_out(&event)))
     }
 }
 
@@ -153,9 +142,10 @@ impl Folded {
         Self { ruling, corrected, ..Self::default() }
     }
 
-    fn unless_replaced(self, by: Option<&EventRef>) -> Self {
-        match by {
-            Some(by) => Self { kept_aside: Some(Unfolded::Replaced), detail: Some(by.to_string()), ..self },
+    /// Unless it was set aside by its bytes, it may be left out for what others said.
+    fn unless(self, left_out: Option<(Unfolded, Option<EventRef>)>) -> Self {
+        match left_out.filter(|_| self.kept_aside.is_none()) {
+            Some((why, by)) => Self { kept_aside: Some(why), detail: by.map(|by| by.to_string()), ..self },
             None => self,
         }
     }

@@ -89,6 +89,8 @@ fn reason(lang: Lang, detail: &str) -> String {
         "wrong_period" => ("记在了别的季度", "it lies in another quarter's document"),
         "contested" => ("同一编号两种内容，等市校裁定", "one id, two contents; the city rules on it"),
         "not_entitled" => ("说的是别家的事，不起作用", "it speaks of what another branch owns"),
+        "unfinished" => ("导入还没有到齐", "its import is not whole here yet"),
+        "reverted" => ("导入已撤销", "its import was reverted"),
         "replaced" => ("已更正或作废", "a later event corrects or voids it"),
         other => (other, other),
     };
