@@ -1,22 +1,34 @@
 //! The pure core of lianxiao: no IO, no clock, no randomness of its own.
 //!
-//! The modules stand in the order data flows, and each uses only those above it: the bytes of values; identifiers and time; what
-//! every event has; the log that keeps events and the session that syncs it, which know no kind; the history,
-//! which decides what counts; the domain, a folder a subject; decisions; a device's replica of all of it.
+//! The modules stand in the order data flows, and each uses only those before it. First what everything is
+//! made of: the bytes of values, moments and ids, what every event has. Then the log that keeps events, and
+//! the history that decides which of them count; the session and the peer that carry the log from node to
+//! node. None of these knows a kind of event. The domain does, a folder a subject: what is said, what is
+//! done, what is seen. On its views stand the decisions and the timetable's planner. A device's replica is
+//! all of it for one device, without IO.
+//!
+//! A person acts; a command is checked against the views and becomes events on the device's own line; peers
+//! exchange lines; the history judges what came and the views fold it; the city's arbiter reads its views
+//! and writes decisions, which are events, too.
+//!
+//! `docs/adding-a-capability.md` shows where a new kind of event goes.
 
 #[macro_use]
 pub mod packed;
 #[macro_use]
 mod codes;
 
-pub mod ids;
 pub mod time;
+
+pub mod ids;
 
 pub mod event;
 
 pub mod identity;
 
 pub mod log;
+
+pub mod history;
 
 pub mod sealed;
 pub mod sync;
@@ -25,8 +37,6 @@ pub mod author;
 pub mod door;
 
 pub mod peer;
-
-pub mod history;
 
 pub mod domain;
 

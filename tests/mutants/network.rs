@@ -108,10 +108,10 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "",
     },
     Mutation {
-        breaks: "folds an event before the one it supersedes",
-        file: "client-core/src/history.rs",
-        find: "if self.superseding == 0 {",
-        replace: "if self.superseding < usize::MAX {",
+        breaks: "counts an event beside the one that supersedes it",
+        file: "client-core/src/history/supersession.rs",
+        find: "hidden.by.extend(places.iter().map(|place| (*place, n)));",
+        replace: "drop(places);",
     },
     Mutation {
         breaks: "takes the first bytes that came where lines are parallel",

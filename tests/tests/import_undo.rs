@@ -35,6 +35,10 @@ async fn what_a_reverted_import_brought_is_gone_everywhere_and_comes_once_when_i
     let folder = home.path().join("city");
     let city = NodeProcess::start(&node_program(), &folder, &["city"]).await.expect("it starts");
     let client = city.client();
+    client
+        .post("/api/commands", &json!({ "command": "admit_branch", "name": "新埭镇" }))
+        .await
+        .expect("a branch");
     let before = seen(&city).await;
     let first = client.import(&office(), |_, _, _| {}).await.expect("an import");
     let with = seen(&city).await;

@@ -1,3 +1,5 @@
+//! Whatever a field of any kind holds, everything goes on.
+
 use super::*;
 use crate::event::{DocumentId, Envelope, Scope};
 use crate::given::samples::{nobodys, samples};

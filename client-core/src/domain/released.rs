@@ -101,9 +101,7 @@ fn row(kind: &str, version: u16, body: &[u8]) -> serde_json::Value {
 }
 
 fn fixture() -> Vec<serde_json::Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/conformance/fixtures/kinds.json");
-    let text = std::fs::read_to_string(path).expect("the fixture of released kinds");
-    serde_json::from_str(&text).expect("JSON")
+    serde_json::from_str(include_str!("../../../tests/conformance/fixtures/kinds.json")).expect("JSON")
 }
 
 #[test]

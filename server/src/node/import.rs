@@ -225,12 +225,12 @@ fn is_decision(draft: &Draft) -> bool {
     draft.event.body().info().scope == Scope::Decisions
 }
 
+/// Events of an import by branch and scope, in full.
+type Parts = BTreeMap<(BranchId, Scope), Vec<EventRef>>;
+
 /// What an import brought to each branch in each scope, and the courses that it put on the list.
-fn brought_by(
-    history: &History,
-    action: ActionId,
-) -> (BTreeMap<(BranchId, Scope), Vec<EventRef>>, Vec<CourseId>) {
-    let mut brought: BTreeMap<(BranchId, Scope), Vec<EventRef>> = BTreeMap::new();
+fn brought_by(history: &History, action: ActionId) -> (Parts, Vec<CourseId>) {
+    let mut brought = Parts::new();
     let mut courses = Vec::new();
     for entry in history.ranked().filter(|entry| entry.action == action) {
         let is_closing = matches!(entry.event.body().ruling(), Some(Ruling::Imported(_)));
