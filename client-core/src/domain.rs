@@ -66,7 +66,7 @@ subjects! {
     Class        said ClassEvent       done ClassCommand      seen sessions: Sessions;
     Learner      said LearnerEvent                                                     own learners: Learners;
     Attendance   said AttendanceEvent  done AttendanceCommand                          own attendance: Attendance;
-    Import       said ImportEvent                             seen imports: Imports    own imports: Imports;
+    Import       said ImportEvent                                                      own imports: Imports;
     Bench        said BenchEvent;
 }
 
@@ -124,9 +124,10 @@ impl SharedViews {
     pub fn fold(history: &History) -> Self {
         let ordered = by_epoch(history.ranked());
         let owners = Owners::of(history, &ordered);
-        let (mut entitled, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
-            ordered.into_iter().filter(is_open_to_all).partition(|entry| owners.entitle(history, entry));
-        let imports = history::Imports::settle(&mut entitled);
+        let mut open: Vec<&Entry> = ordered.into_iter().filter(is_open_to_all).collect();
+        let imports = history::Imports::settle(&mut open);
+        let (entitled, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
+            open.into_iter().partition(|entry| owners.entitle(history, entry));
         let Counted { entries, replaced, conflicts } = Counted::of(entitled);
         let mut views = Self {
             not_entitled: not_entitled.into_iter().map(|entry| entry.reference).collect(),
@@ -162,11 +163,11 @@ impl PrivateViews {
     /// Folds the private documents of one branch.
     pub fn fold(history: &History, branch: BranchId) -> Self {
         let owners = Owners::default();
-        let of_branch = history.ranked().filter(|entry| entry.branch == branch);
-        let mut entitled = of_branch.filter(|entry| owners.entitle(history, entry)).collect();
-        let history::Imports { unfinished, reverted } = history::Imports::settle(&mut entitled);
-        let Counted { entries, replaced, .. } = Counted::of(entitled);
-        let mut views = Self { unfinished, reverted, replaced, ..Self::default() };
+        let mut own = history.ranked().filter(|entry| entry.branch == branch).collect();
+        let history::Imports { unfinished, reverted } = history::Imports::settle(&mut own);
+        own.retain(|entry| owners.entitle(history, entry));
+        let Counted { entries, replaced, conflicts } = Counted::of(own);
+        let mut views = Self { unfinished, reverted, replaced, conflicts, ..Self::default() };
         entries.iter().for_each(|entry| views.apply(entry));
         views
     }

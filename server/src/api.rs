@@ -25,6 +25,7 @@ pub fn routes(app: App) -> Router<App> {
         .route("/api/commands", post(commands::run))
         .route("/api/codes", post(codes::make))
         .route("/api/import", post(import::apply))
+        .route("/api/imports", get(import::list))
         .route("/api/import/{action}/revert", post(import::revert))
         .route("/api/arbiter/release", post(arbiter::release))
         .route("/api/round/close", post(round::close))

@@ -80,9 +80,8 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             let client = Client::of_folder(&data)?;
             match action {
                 None => {
-                    let imports = client.get("/api/views/imports").await?;
-                    let branches = client.get("/api/views/branches").await?;
-                    say(&imports, json, || told::imports(&imports, &branches, lang));
+                    let imports = client.get("/api/imports").await?;
+                    say(&imports, json, || told::imports(&imports, lang));
                 }
                 Some(action) => {
                     let reason = serde_json::json!({ "reason": reason });

@@ -18,7 +18,7 @@ mod writing;
 
 pub use arbitration::{Awaited, Paused};
 pub use devices::{EnrolAnswer, EnrolRequest};
-pub use import::{ImportOutcome, RevertOutcome};
+pub use import::{ImportListed, ImportOutcome, RevertOutcome};
 pub use journal::{Happening, Note};
 pub use segments::{ListedSegment, SegmentFile, SegmentList};
 pub use timetable::Basis;

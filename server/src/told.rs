@@ -85,23 +85,22 @@ pub fn why(found: &Value, lang: Lang) -> String {
 }
 
 /// Every import, with what it brought to which branch.
-pub fn imports(imports: &Value, branches: &Value, lang: Lang) -> String {
+pub fn imports(imports: &Value, lang: Lang) -> String {
     let mut told = Told::new(lang);
-    let all = imports["applied"].as_object().into_iter().flatten();
-    for (action, by) in all {
-        told.title((action, action));
-        for (branch, part) in by.as_object().into_iter().flatten() {
-            let name = branches["branches"][branch]["name"].as_str().unwrap_or(branch);
-            let file = part["file"].as_str().unwrap_or("?");
-            let events = &part["events"];
-            let (zh, en) = match part["reverted"].as_str() {
-                Some(why) => (format!("，已撤销：{why}"), format!(", reverted: {why}")),
-                None => Default::default(),
-            };
-            told.line(
-                (name, name),
-                (format!("{file}，{events} 条{zh}"), format!("{file}, {events} events{en}")),
-            );
+    for import in imports.as_array().into_iter().flatten() {
+        let text = |key: &str| import[key].as_str().unwrap_or_default();
+        let named = format!("{}  {}", text("action"), text("file"));
+        told.title((&named, &named));
+        let branches = import["branches"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let branches: Vec<&str> = branches.collect();
+        if !branches.is_empty() {
+            told.line(("分校", "branches"), (branches.join("、"), branches.join(", ")));
+        }
+        if let Some(courses) = import["courses"].as_u64().filter(|courses| *courses > 0) {
+            told.line(("上架课程", "courses on the list"), both(courses.to_string()));
+        }
+        if let Some(why) = import["reverted"].as_str() {
+            told.line(("已撤销", "reverted"), both(why.to_owned()));
         }
     }
     if told.text.is_empty() {

@@ -1,9 +1,9 @@
 //! `docs/events.md`: every kind with its fields, as the registry and the doc comments give them.
 //!
-//! `cargo run --release -p tests --no-default-features --bin reference` writes it anew.
+//! `cargo run -p tests --no-default-features --bin reference` writes it anew.
 
 use client_core::domain::Event;
-use client_core::event::{KindInfo, Speaker};
+use client_core::event::{KindInfo, Speaker, Supersedes};
 use client_core::packed::{Field, Shape};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,7 +16,7 @@ What happened, a section a subject. This page is generated from `client-core/src
 
 The body of an event is a MessagePack array of its fields in the order given here, with shortest integers, no maps and no floats. Ids are 16 bytes, hashes and keys 32; a day is the number of days since 1970-01-01, a time milliseconds since 1970, a slot (day, start minute, minutes), a half-day (weekday from 0 = Monday, whether the afternoon). A document is (scope, branch, person or nil, year, quarter), an event (document, actor, event id). `?` marks what may be nil. The envelope around the body carries kind, version, stamp, claimed time, device, user, branch, action, what it supersedes, and the body (`client-core/src/event/envelope.rs`).
 
-A released kind is never edited: a new version comes beside it, and the older one is read as what it means today. Kinds a node does not know are kept and forwarded. Which values a field may hold stands beside each struct (`bounds`); \"What counts\" in [sync.md](sync.md) says what follows from that and from whose word a kind is.
+A released kind is never edited: a new version comes beside it, and the older one is read as what it means today. Kinds a node does not know are kept and forwarded. Which values a field may hold stands beside each struct (`bounds`); \"What counts\" in [sync.md](sync.md) says what follows from that, from whose word a kind is, and what it means that one is a void, an answer or final.
 
 Scopes: `private` stays with the branch and the city; `shared` goes to every branch; `decisions` are written by the city alone and go to everyone. Names and phones of learners are in no event: `learner.registered` carries a random id, the group and the hash of a sealed row. Rulings name changes by their hashes; `from` and `to` lie on one line and both belong to the stretch.
 ";
@@ -53,8 +53,22 @@ fn section(page: &mut String, kind: &KindInfo, words: &mut BTreeMap<&'static str
         Speaker::Arbiter => "the word of the city's arbiter",
     };
     let declares = if kind.declares { ", declares it" } else { "" };
+    let supersedes = match (kind.supersedes, kind.is_final) {
+        (Supersedes::Void, _) => ", a void",
+        (Supersedes::Answer, _) => ", an answer",
+        (Supersedes::Replace, true) => ", final",
+        (Supersedes::Replace, false) => "",
+    };
+    let since = match kind.since {
+        0 => String::new(),
+        release => format!(", since release {release}"),
+    };
     let (name, version, scope) = (kind.name, kind.version, kind.scope);
-    let _ = writeln!(page, "\n### {name} {version}\n\n{scope}, {speaker}{declares}. {}\n", plain(says));
+    let _ = writeln!(
+        page,
+        "\n### {name} {version}\n\n{scope}, {speaker}{declares}{supersedes}{since}. {}\n",
+        plain(says)
+    );
     page.push_str("| field | type | meaning |\n|---|---|---|\n");
     for field in &fields {
         row(page, "", field, words);

@@ -253,6 +253,8 @@ macro_rules! subjects {
             pub reverted: BTreeMap<EventRef, EventRef>,
             /// Events that a later one stands for or voids, and which.
             pub replaced: BTreeMap<EventRef, EventRef>,
+            /// Several that stand for one place: the last in rank counts, and a person should look.
+            pub conflicts: Vec<Vec<EventRef>>,
             $($($(
                 #[doc = concat!("See [`", stringify!($Own), "`].")]
                 pub $own: $Own,

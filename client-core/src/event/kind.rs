@@ -124,6 +124,9 @@ pub trait Kind: Packed + Any + fmt::Debug {
     /// What it does to an event that it supersedes.
     const SUPERSEDES: Supersedes = Supersedes::Replace;
 
+    /// Whether no later event hides it, because others were given what followed from it.
+    const FINAL: bool = false;
+
     /// The release that brought this version: authors write it once the city announced that release.
     const SINCE: u16 = 0;
 
@@ -230,6 +233,8 @@ pub struct KindInfo {
     pub declares: bool,
     /// [`Kind::SUPERSEDES`]
     pub supersedes: Supersedes,
+    /// [`Kind::FINAL`]
+    pub is_final: bool,
     /// [`Kind::SINCE`]
     pub since: u16,
     /// What its body looks like.
@@ -246,6 +251,7 @@ impl KindInfo {
             speaker: K::SPEAKER,
             declares: K::DECLARES,
             supersedes: K::SUPERSEDES,
+            is_final: K::FINAL,
             since: K::SINCE,
             shape: K::shape,
         }

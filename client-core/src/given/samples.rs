@@ -36,7 +36,7 @@ pub fn samples(of: &Named) -> Vec<Event> {
         AttendanceCorrected { session: class, learner, at: now, how: CheckIn::Roll }.into(),
         AttendanceVoided { session: class, learner, reason: text() }.into(),
         ImportApplied { action, events: 7, hash, file: text() }.into(),
-        ImportShared { action, events: 7, hash, file: text() }.into(),
+        ImportShared { action, events: 7, hash }.into(),
         ImportReverted { action, events: 7, hash, reason: text() }.into(),
         ImportWithdrawn { action, events: 7, hash, reason: text() }.into(),
         BenchRecorded {

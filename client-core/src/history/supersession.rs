@@ -40,8 +40,8 @@ impl<'a, E: Statement> Counted<'a, E> {
 /// Who supersedes whom, by place in the rank order.
 struct Edges {
     target: BTreeMap<usize, usize>,
-    /// How each of them does.
-    how: BTreeMap<usize, Supersedes>,
+    /// Those that hide what they name, and whether they leave nothing in its place.
+    hiding: BTreeMap<usize, bool>,
 }
 
 impl Edges {
@@ -61,8 +61,14 @@ impl Edges {
         for n in on_cycles(&target) {
             target.remove(&n);
         }
-        let how = target.keys().map(|n| (*n, entries[*n].event.body().info().supersedes)).collect();
-        Self { target, how }
+        let hides = |(n, target): (&usize, &usize)| {
+            let info = |n: usize| entries[n].event.body().info();
+            let how = info(*n).supersedes;
+            let hides = how != Supersedes::Answer && !info(*target).is_final;
+            hides.then_some((*n, how == Supersedes::Void))
+        };
+        let hiding = target.iter().filter_map(hides).collect();
+        Self { target, hiding }
     }
 
     /// Rank order, but each after the one that it supersedes.
@@ -88,15 +94,14 @@ impl Edges {
 
     /// The one it hides, where it hides one.
     fn hides(&self, n: usize) -> Option<usize> {
-        let hides = !matches!(self.how.get(&n), None | Some(Supersedes::Answer));
-        self.target.get(&n).copied().filter(|_| hides)
+        self.target.get(&n).copied().filter(|_| self.hiding.contains_key(&n))
     }
 
     fn hide(&self, order: &[usize]) -> Hidden {
         let mut hidden = Hidden::default();
         for n in order.iter().rev().copied() {
             let Some(first) = self.hides(n).filter(|_| !hidden.by.contains_key(&n)) else { continue };
-            let is_void = self.how.get(&n) == Some(&Supersedes::Void);
+            let is_void = self.hiding.get(&n) == Some(&true);
             let mut places = vec![first];
             let mut winner = if is_void { hidden.by.get(&first).copied() } else { hidden.stop(first) };
             while let Some(next) = self.hides(places[places.len().saturating_sub(1)])
@@ -108,7 +113,6 @@ impl Edges {
             }
             match winner {
                 None => {
-                    hidden.stands_for.insert(n, places[places.len().saturating_sub(1)]);
                     hidden.by.extend(places.iter().map(|place| (*place, n)));
                 }
                 Some(winner) => {
@@ -155,8 +159,6 @@ fn on_cycles(target: &BTreeMap<usize, usize>) -> Vec<usize> {
 struct Hidden {
     /// By whom each is hidden.
     by: BTreeMap<usize, usize>,
-    /// The furthest place of each that stands for another.
-    stands_for: BTreeMap<usize, usize>,
     /// Who stood for the same place as the one that counts.
     lost: BTreeMap<usize, Vec<usize>>,
     /// Whom the way from an event leads to, where it is not hidden itself.

@@ -1,10 +1,10 @@
 //! `POST /api/import` applies the records of office files, and answers with lines of JSON as it goes on;
-//! `POST /api/import/{action}/revert` takes one back.
+//! `GET /api/imports` lists them; `POST /api/import/{action}/revert` takes one back.
 
 use crate::app::App;
 use crate::error::Problem;
 use crate::import::Office;
-use crate::node::RevertOutcome;
+use crate::node::{ImportListed, RevertOutcome};
 use crate::sync::now;
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -44,6 +44,11 @@ pub async fn apply(State(app): State<App>, body: Bytes) -> Result<Response, Prob
         receiver.recv().await.map(|line| (Ok::<_, std::io::Error>(line + "\n"), receiver))
     });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream.boxed())).into_response())
+}
+
+/// Every import, with what it brought to which branch.
+pub async fn list(State(app): State<App>) -> Result<Json<Vec<ImportListed>>, Problem> {
+    Ok(Json(app.node.imports().await?))
 }
 
 /// Why an import is taken back.

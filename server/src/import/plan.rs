@@ -113,9 +113,9 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn add(&mut self, file: &str, action: Action) {
-        match self.files.last_mut() {
-            Some(last) if last.file == file => last.actions.push(action),
-            _ => self.files.push(FilePlan { file: file.to_owned(), actions: vec![action] }),
+        match self.files.iter_mut().find(|plan| plan.file == file) {
+            Some(plan) => plan.actions.push(action),
+            None => self.files.push(FilePlan { file: file.to_owned(), actions: vec![action] }),
         }
     }
 
@@ -256,7 +256,7 @@ impl Planner<'_> {
                 self.known.branches.iter().find(|(_, id)| **id == branch).map(|(name, _)| name.clone());
             let profile = BranchProfile { name: name.unwrap_or_default(), registered };
             let drafts = vec![Draft::new(branch, profile)];
-            self.files.push(FilePlan { file, actions: vec![Action { drafts, sealed: Vec::new() }] });
+            self.add(&file, Action { drafts, sealed: Vec::new() });
         }
     }
 

@@ -8,7 +8,9 @@ use client_core::domain::{
 };
 use client_core::event::{self, EventRef, Ruling, Scope, Statement};
 use client_core::identity::Role;
-use client_core::ids::{ActionId, BranchId, CourseId, EventId, LearnerId, TeacherId, UserId, id_of_import};
+use client_core::ids::{
+    ActionId, BranchId, CourseId, EventId, LearnerId, TeacherId, UserId, id_of_import, is_import,
+};
 use client_core::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,21 @@ pub struct ImportOutcome {
     pub events: usize,
     /// Sealed fields written.
     pub sealed: usize,
+}
+
+/// An import as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportListed {
+    /// The action that all of it shares.
+    pub action: ActionId,
+    /// The file's name; empty where it brought courses alone.
+    pub file: String,
+    /// Names of the branches that it brought something to.
+    pub branches: Vec<String>,
+    /// Courses that it put on the list and that are still there.
+    pub courses: usize,
+    /// Why it counts no longer, if it was reverted.
+    pub reverted: Option<String>,
 }
 
 /// What reverting an import took back.
@@ -75,16 +92,8 @@ impl Node {
                 }
                 progress(&plan.file, (n * ACTIONS_AT_ONCE + actions.len()).min(total), total);
             }
-            let closings = brought.into_iter().map(|((branch, scope), events)| {
-                let (brought, file) = (event::Brought::of(action, events), plan.file.clone());
-                let event::Brought { action, events, hash } = brought;
-                match scope {
-                    Scope::Shared => Draft::new(branch, ImportShared { action, events, hash, file }),
-                    _ => Draft::new(branch, ImportApplied { action, events, hash, file }),
-                }
-            });
-            let drafts: Vec<_> = closings.map(|closing| (action, vec![closing])).collect();
-            outcome.events += drafts.len();
+            let drafts: Vec<_> = closings(action, &plan.file, &brought).collect();
+            outcome.events += drafts.iter().map(|(_, drafts)| drafts.len()).sum::<usize>();
             self.write_actions(Writer::Importer, Actions { drafts, ..Actions::default() }).await?;
             outcome.files += usize::from(total > 0);
             tracing::info!(file = plan.file, actions = total, "file imported");
@@ -111,8 +120,38 @@ impl Node {
         Ok((events, rows))
     }
 
+    /// Every import, with what it brought to which branch.
+    pub async fn imports(&self) -> Result<Vec<ImportListed>, NodeError> {
+        let views = self.shared_views().await?;
+        let mut listed: BTreeMap<ActionId, ImportListed> = BTreeMap::new();
+        let entry = |action: ActionId| ImportListed {
+            action,
+            file: String::new(),
+            branches: Vec::new(),
+            courses: 0,
+            reverted: None,
+        };
+        for branch in views.branches.branches.keys() {
+            let name = views.branches.name(*branch);
+            for (action, part) in self.rosters(*branch).await?.imports.applied {
+                let import = listed.entry(action).or_insert_with(|| entry(action));
+                import.file = part.file;
+                import.branches.push(name.clone());
+                import.reverted = import.reverted.take().or(part.reverted);
+            }
+        }
+        for (action, courses) in self.look(|core| courses_by_import(&core.shared)).await? {
+            let on_list = courses.iter().filter(|course| views.courses.on_list(**course).is_some()).count();
+            let known = listed.contains_key(&action);
+            if known || on_list > 0 {
+                listed.entry(action).or_insert_with(|| entry(action)).courses = on_list;
+            }
+        }
+        Ok(listed.into_values().collect())
+    }
+
     /// Takes back what an import brought to every branch, and the courses that it put on the list. What
-    /// people wrote since stays; what they wrote of things that are gone is kept and counts for nothing.
+    /// people wrote since stays.
     pub async fn revert_import(
         &self,
         action: ActionId,
@@ -126,34 +165,39 @@ impl Node {
         }
         self.keep_up_to_release().await?;
         let views = self.shared_views().await?;
-        let (mut brought, courses) = self.look(move |core| brought_by(&core.shared, action)).await?;
+        let (mut brought, mut courses) = self.look(move |core| brought_by(&core.shared, action)).await?;
+        courses.retain(|course| views.courses.on_list(*course).is_some());
         brought.retain(|_, events| !events.iter().any(|event| views.reverted.contains_key(event)));
         for branch in views.branches.branches.keys() {
             let (history, own) = self.private_of(*branch).await?;
-            let (mut private, _) = brought_by(&history, action);
-            private.retain(|_, events| !events.iter().any(|event| own.reverted.contains_key(event)));
-            brought.extend(private);
+            let is_reverted = own.imports.applied.get(&action).is_some_and(|it| it.reverted.is_some());
+            if !is_reverted {
+                brought.extend(brought_by(&history, action).0);
+            }
         }
-        if brought.is_empty() {
-            let what = format!("no import {action} counts here; GET /api/views/imports names them");
+        if brought.is_empty() && courses.is_empty() {
+            let what = format!("no import {action} counts here; `lianxiao revert-import` lists them");
             return Err(NodeError::Refused(what));
         }
         let branches: BTreeSet<BranchId> = brought.keys().map(|(branch, _)| *branch).collect();
         let events = brought.values().map(Vec::len).sum();
         let mut outcome = RevertOutcome { branches: branches.len(), events, courses: 0 };
-        let revertings = brought.into_iter().map(|((branch, scope), events)| {
-            let ids = events.into_iter().map(|event| event.event).collect();
-            let event::Brought { action, events, hash } = event::Brought::of(action, ids);
+        // Whoever reads the private documents alone has to know it, too.
+        let private = branches.into_iter().map(|branch| (branch, Scope::Private));
+        let parts: BTreeSet<(BranchId, Scope)> = brought.keys().copied().chain(private).collect();
+        let revertings = parts.into_iter().map(|part| {
+            let events = brought.get(&part).into_iter().flatten().map(|event| event.event).collect();
+            let event::Brought { action, events, hash } = event::Brought::of(action, events);
             let reason = reason.clone();
-            match scope {
-                Scope::Shared => Draft::new(branch, ImportWithdrawn { action, events, hash, reason }),
-                _ => Draft::new(branch, ImportReverted { action, events, hash, reason }),
+            match part.1 {
+                Scope::Shared => Draft::new(part.0, ImportWithdrawn { action, events, hash, reason }),
+                _ => Draft::new(part.0, ImportReverted { action, events, hash, reason }),
             }
         });
         let own = ActionId(crate::keys::random_id());
         let drafts = revertings.map(|reverting| (own, vec![reverting])).collect();
         self.write_actions(Writer::Importer, Actions { drafts, ..Actions::default() }).await?;
-        for course in courses.into_iter().filter(|course| views.courses.on_list(*course).is_some()) {
+        for course in courses {
             let delist = DelistCourse { course, reason: reason.clone() };
             outcome.courses += self.command(&delist.into(), UserId([0; 16]), now).await?.len();
         }
@@ -173,16 +217,20 @@ impl Node {
     async fn known(&self) -> Result<Known, NodeError> {
         let views = self.shared_views().await?;
         let mut known = known_shared(&views);
-        // A course that an import put on the list comes back with it, one that a person took off does not.
-        let imports = views.imports.applied.iter();
-        for action in imports.filter(|(_, by)| by.values().any(|it| it.reverted.is_some())).map(|(id, _)| *id)
-        {
-            let (_, courses) = self.look(move |core| brought_by(&core.shared, action)).await?;
-            let off_list = |course: &CourseId| views.courses.on_list(*course).is_none();
-            known.courses.retain(|_, course| !courses.contains(course) || !off_list(course));
-        }
+        // A course that a reverted import put on the list comes back with it; one that a person took off does not.
+        let courses = self.look(|core| courses_by_import(&core.shared)).await?;
+        let off_list = |course: &CourseId| views.courses.on_list(*course).is_none();
+        // A file of courses alone has no closing: it is taken for reverted when none of them is on the list.
+        let all_off = courses.iter().filter(|(_, courses)| courses.iter().all(off_list));
+        let mut reverted: BTreeSet<ActionId> = all_off.map(|(action, _)| *action).collect();
         for branch in views.branches.branches.keys() {
             let rosters = self.rosters(*branch).await?;
+            for (action, part) in &rosters.imports.applied {
+                match part.reverted {
+                    Some(_) => drop(reverted.insert(*action)),
+                    None => drop(reverted.remove(action)),
+                }
+            }
             for (session, people) in &rosters.attendance.classes {
                 known.attendances.extend(people.keys().map(|learner| (*session, *learner)));
             }
@@ -205,6 +253,14 @@ impl Node {
                 }
             }
         }
+        let gone: BTreeSet<CourseId> = reverted
+            .iter()
+            .filter_map(|action| courses.get(action))
+            .flatten()
+            .copied()
+            .filter(off_list)
+            .collect();
+        known.courses.retain(|_, course| !gone.contains(course));
         Ok(known)
     }
 }
@@ -241,4 +297,37 @@ fn brought_by(history: &History, action: ActionId) -> (Parts, Vec<CourseId>) {
         courses.extend(entry.event.get::<CourseListed>().map(|listed| listed.course));
     }
     (brought, courses)
+}
+
+/// The courses that each import put on the list.
+fn courses_by_import(history: &History) -> BTreeMap<ActionId, Vec<CourseId>> {
+    let mut courses: BTreeMap<ActionId, Vec<CourseId>> = BTreeMap::new();
+    for entry in history.ranked().filter(|entry| is_import(&entry.action)) {
+        let listed = entry.event.get::<CourseListed>().map(|listed| listed.course);
+        courses.entry(entry.action).or_default().extend(listed);
+    }
+    courses
+}
+
+/// The closings of an import for each branch that it brought something to.
+fn closings<'a>(
+    action: ActionId,
+    file: &'a str,
+    brought: &'a Brought,
+) -> impl Iterator<Item = (ActionId, Vec<Draft>)> + 'a {
+    let branches: BTreeSet<BranchId> = brought.keys().map(|(branch, _)| *branch).collect();
+    branches.into_iter().map(move |branch| {
+        let of = |scope| {
+            let events = brought.get(&(branch, scope)).cloned();
+            events.map(|events| event::Brought::of(action, events))
+        };
+        let event::Brought { action, events, hash } =
+            of(Scope::Private).unwrap_or_else(|| event::Brought::of(action, Vec::new()));
+        let private = ImportApplied { action, events, hash, file: file.to_owned() };
+        let shared = of(Scope::Shared);
+        let shared =
+            shared.map(|event::Brought { action, events, hash }| ImportShared { action, events, hash });
+        let drafts = [Some(Draft::new(branch, private)), shared.map(|it| Draft::new(branch, it))];
+        (action, drafts.into_iter().flatten().collect())
+    })
 }

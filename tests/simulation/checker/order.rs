@@ -4,7 +4,7 @@
 use super::truth::Change;
 use super::{Checker, NodeId, decode};
 use client_core::domain::{Event, History};
-use client_core::event::{DocumentId, EventRef, Scope};
+use client_core::event::{DocumentId, EventRef, Scope, Statement};
 use client_core::history::{Counted, read_event};
 use client_core::identity::Certificate;
 use client_core::ids::{ActionId, ActorId, ChangeHash};
@@ -34,7 +34,8 @@ impl Checker {
             }
             let at = order.get(&named)?;
             let is_early = *at > order[&entry.reference];
-            let hides = entry.reference.document.scope != Scope::Decisions;
+            let is_final = history.get(&named).is_some_and(|it| it.event.body().info().is_final);
+            let hides = entry.reference.document.scope != Scope::Decisions && !is_final;
             (is_early || hides).then_some((entry.reference, named))
         });
         if let Some((event, named)) = wrong {

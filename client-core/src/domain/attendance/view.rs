@@ -56,7 +56,14 @@ impl View for Attendance {
         let Event::Attendance(said) = &entry.event else { return };
         match said {
             AttendanceEvent::CheckedIn(it) => self.check_in(entry, (it.session, it.learner), it.at, it.how),
-            AttendanceEvent::Corrected(it) => self.check_in(entry, (it.session, it.learner), it.at, it.how),
+            AttendanceEvent::Corrected(it) => {
+                let class = self.classes.entry(it.session).or_default();
+                let before = class.remove(&it.learner);
+                let again =
+                    before.into_iter().flat_map(|before| [vec![before.source], before.again].concat());
+                let (at, how, source) = (it.at, it.how, entry.reference);
+                class.insert(it.learner, Presence { at, how, source, again: again.collect() });
+            }
             AttendanceEvent::Voided(_) => {} // what it names is not here
         }
     }

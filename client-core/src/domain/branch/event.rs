@@ -65,6 +65,7 @@ impl Kind for BranchAdmitted {
 impl Kind for BranchProfile {
     const NAME: &'static str = "branch.profile";
     const SCOPE: Scope = Scope::Shared;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Branch;
 
     fn register(&self, unit: BranchId) -> Option<Register> {

@@ -106,10 +106,10 @@ code_enum! {
         Device = 10 "device",
         /// An actor that wrote something.
         Actor = 11 "actor",
-        /// A learner's attendance.
-        Attendance = 13 "attendance of this learner",
         /// Something that a unit declared and the city did not record.
         Unrecorded = 12 "unrecorded thing of this unit",
+        /// A learner's attendance.
+        Attendance = 13 "attendance of this learner",
     }
 }
 

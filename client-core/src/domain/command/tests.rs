@@ -237,6 +237,8 @@ fn whoever_was_put_down_by_two_devices_is_taken_off_once_and_can_come_back() {
     let correct = CorrectAttendance { session, learner, at: at.plus_minutes(9), how: CheckIn::Roll };
     assert_eq!(does(&mut given, 6, correct), Ok(()));
     assert_eq!(seen(&given).person_times(), 1);
+    let present = seen(&given).of(session, learner).cloned().unwrap();
+    assert_eq!((present.at, present.how, present.again.len()), (at.plus_minutes(9), CheckIn::Roll, 1));
     let void = VoidAttendance { session, learner, reason: "点错人".into() };
     assert_eq!(does(&mut given, 6, void.clone()), Ok(()));
     assert_eq!(seen(&given).person_times(), 0);

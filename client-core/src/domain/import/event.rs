@@ -5,8 +5,8 @@ use crate::event::{Brought, Checked, Kind, Ruling, Scope, Speaker, bounds};
 use crate::ids::{ActionId, ChangeHash};
 use client_core_macros::Packed;
 
-/// Last event of an import in a branch's private documents: it counts as applied only when this one has
-/// come.
+/// Last event of an import in a branch's private documents, also where it brought nothing there: it counts
+/// as applied only when this one has come.
 #[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ImportApplied {
     /// The action all parts of the import share.
@@ -19,7 +19,8 @@ pub struct ImportApplied {
     pub file: String,
 }
 
-/// Last event of an import in a branch's shared documents.
+/// Last event of an import in a branch's shared documents. The file's name stands in the private ones alone:
+/// it may name a person.
 #[derive(Clone, Debug, PartialEq, Eq, Packed)]
 pub struct ImportShared {
     /// The action all parts of the import share.
@@ -28,8 +29,6 @@ pub struct ImportShared {
     pub events: u32,
     /// SHA-256 over the ids of those events, in ascending order.
     pub hash: ChangeHash,
-    /// The file's name.
-    pub file: String,
 }
 
 /// What an import brought to a branch's private documents counts no longer.
@@ -41,7 +40,7 @@ pub struct ImportReverted {
     pub events: u32,
     /// SHA-256 over the ids of those events, in ascending order.
     pub hash: ChangeHash,
-    /// Why.
+    /// Why; names nobody.
     pub reason: String,
 }
 
@@ -54,13 +53,14 @@ pub struct ImportWithdrawn {
     pub events: u32,
     /// SHA-256 over the ids of those events, in ascending order.
     pub hash: ChangeHash,
-    /// Why.
+    /// Why; names nobody.
     pub reason: String,
 }
 
 impl Kind for ImportApplied {
     const NAME: &'static str = "import.applied";
     const SCOPE: Scope = Scope::Private;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Importer;
 
     fn ruling(&self) -> Option<Ruling<'_>> {
@@ -77,23 +77,25 @@ impl Kind for ImportApplied {
 impl Kind for ImportShared {
     const NAME: &'static str = "import.shared";
     const SCOPE: Scope = Scope::Shared;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Importer;
     const SINCE: u16 = 2;
 
     fn ruling(&self) -> Option<Ruling<'_>> {
-        let Self { action, events, hash, .. } = *self;
+        let Self { action, events, hash } = *self;
         Some(Ruling::Imported(Brought { action, events, hash }))
     }
 
     fn bounds(&self) -> Checked {
-        let Self { action: _, events: _, hash: _, file } = self;
-        bounds::text("file", file)
+        let Self { action: _, events: _, hash: _ } = self;
+        Ok(())
     }
 }
 
 impl Kind for ImportReverted {
     const NAME: &'static str = "import.reverted";
     const SCOPE: Scope = Scope::Private;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Importer;
     const SINCE: u16 = 2;
 
@@ -111,6 +113,7 @@ impl Kind for ImportReverted {
 impl Kind for ImportWithdrawn {
     const NAME: &'static str = "import.withdrawn";
     const SCOPE: Scope = Scope::Shared;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Importer;
     const SINCE: u16 = 2;
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::domain::{AttendanceVoided, BranchProfile, Draft, Event, History, PrivateViews};
-use crate::given::{Change, Given, branch};
+use crate::domain::{AttendanceVoided, BranchProfile, Draft, Event, History, PrivateViews, RequestCancelled};
+use crate::given::{Change, Given, TEACHER, branch, slot};
 use crate::ids::{ClassId, LearnerId};
 use proptest::prelude::*;
 
@@ -106,6 +106,23 @@ fn edges_of_a_circle_neither_order_nor_hide() {
         Some(entry)
     });
     assert_eq!(counted(&edited, &events), [0, 1, 3], "the void still hides what it names");
+}
+
+/// Claims, cancellations and counts of learners decide what others get.
+#[test]
+fn nobody_takes_back_a_cancellation_or_a_count_by_superseding_it() {
+    let mut given = Given::a_shared_teacher();
+    let claim = given.write(branch(1), crate::given::claim(TEACHER, slot("2026-12-14", 540)));
+    let cancelled = given.write(branch(1), RequestCancelled { request: claim });
+    let profile = |registered| BranchProfile { name: "示例镇".into(), registered };
+    let counted = given.write(branch(1), profile(600));
+    for earlier in [claim, cancelled, counted] {
+        given.draft(branch(1), Draft { supersedes: Some(earlier), ..Draft::new(branch(1), profile(1)) });
+    }
+    let views = given.views();
+    assert!(views.replaced.is_empty(), "{:?}", views.replaced);
+    assert!(views.requests.claims[&claim].cancelled && views.requests.claims[&claim].lodged.is_some());
+    assert_eq!(views.requests.open_claims().count(), 0);
 }
 
 #[test]

@@ -79,6 +79,7 @@ const MOST_COURSES: usize = 500;
 impl Kind for RequestLodged {
     const NAME: &'static str = "request.lodged";
     const SCOPE: Scope = Scope::Shared;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Branch;
 
     fn bounds(&self) -> Checked {
@@ -97,6 +98,7 @@ impl Kind for RequestLodged {
 impl Kind for RequestCancelled {
     const NAME: &'static str = "request.cancelled";
     const SCOPE: Scope = Scope::Shared;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Owner;
 
     fn subject(&self) -> Option<Subject> {
@@ -111,6 +113,7 @@ impl Kind for RequestCancelled {
 impl Kind for RequestConsented {
     const NAME: &'static str = "request.consented";
     const SCOPE: Scope = Scope::Shared;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Owner;
 
     fn subject(&self) -> Option<Subject> {
@@ -125,6 +128,7 @@ impl Kind for RequestConsented {
 impl Kind for ClaimLodged {
     const NAME: &'static str = "claim.lodged";
     const SCOPE: Scope = Scope::Shared;
+    const FINAL: bool = true;
     const SPEAKER: Speaker = Speaker::Branch;
 
     fn bounds(&self) -> Checked {
