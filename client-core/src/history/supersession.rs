@@ -4,6 +4,7 @@
 //! Both act within one scope of one unit, and only where their authors may say what they say. It goes from
 //! the last in rank downwards: what is hidden hides nothing, so the void of a void restores. A replacement
 //! takes over the place with all that was hidden for it, so that a chain of corrections brings nothing back.
+//! What others were given something on is final (`Kind::FINAL`): nothing hides it, named or not.
 
 use super::{Entry, Statement};
 use crate::event::{EventRef, Supersedes};
@@ -42,6 +43,8 @@ struct Edges {
     target: BTreeMap<usize, usize>,
     /// Those that hide what they name, and whether they leave nothing in its place.
     hiding: BTreeMap<usize, bool>,
+    /// Those of them that nothing hides.
+    lasting: BTreeSet<usize>,
 }
 
 impl Edges {
@@ -67,8 +70,10 @@ impl Edges {
             let hides = how != Supersedes::Answer && !info(*target).is_final;
             hides.then_some((*n, how == Supersedes::Void))
         };
-        let hiding = target.iter().filter_map(hides).collect();
-        Self { target, hiding }
+        let hiding: BTreeMap<usize, bool> = target.iter().filter_map(hides).collect();
+        let is_final = |n: &usize| entries[*n].event.body().info().is_final;
+        let lasting = hiding.keys().copied().filter(is_final).collect();
+        Self { target, hiding, lasting }
     }
 
     /// Rank order, but each after the one that it supersedes.
@@ -117,7 +122,9 @@ impl Edges {
                 }
                 Some(winner) => {
                     hidden.lost.entry(winner).or_default().push(n);
-                    hidden.by.insert(n, winner);
+                    if !self.lasting.contains(&n) {
+                        hidden.by.insert(n, winner);
+                    }
                     // Whoever comes this way later meets the same one.
                     hidden.leads_to.extend(places.iter().map(|place| (*place, winner)));
                 }

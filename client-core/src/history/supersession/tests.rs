@@ -1,5 +1,7 @@
 use super::*;
-use crate::domain::{AttendanceVoided, BranchProfile, Draft, Event, History, PrivateViews, RequestCancelled};
+use crate::domain::{
+    AttendanceVoided, BranchProfile, Draft, Event, History, PrivateViews, RequestCancelled, SessionAnnounced,
+};
 use crate::given::{Change, Given, TEACHER, branch, slot};
 use crate::ids::{ClassId, LearnerId};
 use proptest::prelude::*;
@@ -108,6 +110,13 @@ fn edges_of_a_circle_neither_order_nor_hide() {
     assert_eq!(counted(&edited, &events), [0, 1, 3], "the void still hides what it names");
 }
 
+/// A class of the branch's own.
+fn announced() -> Event {
+    let (course, slot) = (crate::given::COURSE, slot("2026-12-16", 540));
+    SessionAnnounced { session: ClassId([1; 16]), course, teacher: None, venue: None, slot, headcount: 9 }
+        .into()
+}
+
 /// Claims, cancellations and counts of learners decide what others get.
 #[test]
 fn nobody_takes_back_a_cancellation_or_a_count_by_superseding_it() {
@@ -119,10 +128,17 @@ fn nobody_takes_back_a_cancellation_or_a_count_by_superseding_it() {
     for earlier in [claim, cancelled, counted] {
         given.draft(branch(1), Draft { supersedes: Some(earlier), ..Draft::new(branch(1), profile(1)) });
     }
+    // Nor by losing a place to a later event of its own branch.
+    let class = given.write(branch(1), announced());
+    let second = crate::given::claim(TEACHER, slot("2026-12-15", 540));
+    let second = given.draft(branch(1), Draft { supersedes: Some(class), ..Draft::new(branch(1), second) });
+    let edit = Draft { supersedes: Some(class), ..Draft::new(branch(1), announced()) };
+    given.draft(branch(1), edit);
     let views = given.views();
-    assert!(views.replaced.is_empty(), "{:?}", views.replaced);
+    assert_eq!(views.replaced.keys().collect::<Vec<_>>(), [&class]);
+    assert!(views.requests.claims[&second].lodged.is_some());
     assert!(views.requests.claims[&claim].cancelled && views.requests.claims[&claim].lodged.is_some());
-    assert_eq!(views.requests.open_claims().count(), 0);
+    assert_eq!(views.requests.open_claims().count(), 1);
 }
 
 #[test]
