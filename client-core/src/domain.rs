@@ -209,8 +209,4 @@ fn digest(view: &impl Serialize) -> ChangeHash {
 }
 
 #[cfg(test)]
-mod extremes;
-#[cfg(test)]
-mod released;
-#[cfg(test)]
 mod tests;

@@ -1,3 +1,6 @@
+mod extremes;
+mod released;
+
 use super::*;
 use crate::domain::Draft;
 use crate::event::Envelope;

@@ -31,9 +31,14 @@ impl View for Releases {
     const NAME: &'static str = "releases";
 
     fn apply(&mut self, entry: &Entry) {
-        if let Event::Arbiter(ArbiterEvent::Release(announced)) = &entry.event {
-            self.number = self.number.max(announced.number);
-            self.kinds.extend(announced.kinds.iter().cloned());
+        let Event::Arbiter(said) = &entry.event else { return };
+        match said {
+            ArbiterEvent::Release(announced) => {
+                self.number = self.number.max(announced.number);
+                self.kinds.extend(announced.kinds.iter().cloned());
+            }
+            // The view of requests shows the term; the history goes by the basis.
+            ArbiterEvent::Term(_) | ArbiterEvent::Basis(_) => {}
         }
     }
 }

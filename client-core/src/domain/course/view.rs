@@ -83,19 +83,19 @@ impl View for CourseLibrary {
     const NAME: &'static str = "courses";
 
     fn apply(&mut self, entry: &Entry) {
-        match &entry.event {
-            Event::Course(CourseEvent::Listed(listed)) => {
+        let Event::Course(said) = &entry.event else { return };
+        match said {
+            CourseEvent::Listed(listed) => {
                 let CourseListed { course, code, title, area, periods, method, audience, online } =
                     listed.clone();
                 let listed = Course { code, title, area, periods, method, audience, online, delisted: None };
                 self.courses.insert(course, listed);
             }
-            Event::Course(CourseEvent::Delisted(delisted)) => {
+            CourseEvent::Delisted(delisted) => {
                 if let Some(course) = self.courses.get_mut(&delisted.course) {
                     course.delisted = Some(delisted.reason.clone());
                 }
             }
-            _ => {} // other subjects
         }
     }
 }

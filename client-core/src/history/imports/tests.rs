@@ -25,37 +25,29 @@ fn brought(action: ActionId, teachers: u8, then: impl Fn(Brought) -> Vec<Event>)
     );
     let mut author = Author::new(city, key, vec![certificate.clone()], HybridClock::default());
     let mut entropy = Entropy::new([3; 32]);
-    let mut said: Vec<Event> = (0..teachers)
-        .map(|n| {
-            let id = TeacherId(id_of_unit(branch(BRANCH), [n + 1; 16]));
-            TeacherProposed { courses: Vec::new(), ..teacher(id, &format!("示例{n}")) }.into()
-        })
-        .collect();
-    let mut ids = Vec::new();
-    while !said.is_empty() {
-        let is_closing = ids.len() >= usize::from(teachers);
-        for event in std::mem::take(&mut said) {
-            given.now = given.now.plus_minutes(1);
-            let draft = Draft::new(branch(BRANCH), event);
-            let written =
-                author.write(&[draft], action, crate::given::USER, given.now, &mut entropy).unwrap();
-            ids.extend(written.events.iter().map(|event| event.event));
-            for run in &written.runs {
-                let puts = crate::log::unpack(&run.bytes).unwrap().remove(0);
-                given.changes.push(Change {
-                    document: run.document,
-                    actor: run.actor,
-                    author: certificate.clone(),
-                    at: run.start(),
-                    events: puts.into_iter().map(|put| (put.id, put.value.to_vec())).collect(),
-                });
-            }
-            author.accept(written);
-        }
-        if !is_closing {
-            said = then(Brought::of(action, ids.clone()));
-            ids.resize(ids.len().max(usize::from(teachers)), crate::ids::EventId([0; 16]));
-        }
+    let mut write = |event: Event| {
+        given.now = given.now.plus_minutes(1);
+        let draft = Draft::new(branch(BRANCH), event);
+        let written = author.write(&[draft], action, crate::given::USER, given.now, &mut entropy).unwrap();
+        let (run, id) = (&written.runs[0], written.events[0].event);
+        let puts = crate::log::unpack(&run.bytes).unwrap().remove(0);
+        given.changes.push(Change {
+            document: run.document,
+            actor: run.actor,
+            author: certificate.clone(),
+            at: run.start(),
+            events: puts.into_iter().map(|put| (put.id, put.value.to_vec())).collect(),
+        });
+        author.accept(written);
+        id
+    };
+    let proposed = |n: u8| {
+        let id = TeacherId(id_of_unit(branch(BRANCH), [n + 1; 16]));
+        TeacherProposed { courses: Vec::new(), ..teacher(id, &format!("示例{n}")) }
+    };
+    let ids = (0..teachers).map(|n| write(proposed(n).into())).collect();
+    for event in then(Brought::of(action, ids)) {
+        write(event);
     }
     given.changes
 }

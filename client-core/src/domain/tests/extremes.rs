@@ -1,6 +1,6 @@
 //! Whatever a field of any kind holds, everything goes on.
 
-use super::*;
+use crate::domain::*;
 use crate::event::{DocumentId, Envelope, Scope};
 use crate::given::samples::{nobodys, samples};
 use crate::given::tree::Tree;

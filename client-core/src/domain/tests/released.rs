@@ -1,6 +1,6 @@
 //! What every released kind looks like and which values it bears: the fixture never changes.
 
-use super::Event;
+use crate::domain::Event;
 use crate::event::Statement;
 use crate::given::samples::{nobodys, samples};
 use crate::given::tree::Tree;
@@ -101,7 +101,7 @@ fn row(kind: &str, version: u16, body: &[u8]) -> serde_json::Value {
 }
 
 fn fixture() -> Vec<serde_json::Value> {
-    serde_json::from_str(include_str!("../../../tests/conformance/fixtures/kinds.json")).expect("JSON")
+    serde_json::from_str(include_str!("../../../../tests/conformance/fixtures/kinds.json")).expect("JSON")
 }
 
 #[test]
