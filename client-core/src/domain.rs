@@ -19,6 +19,7 @@ mod class;
 mod command;
 mod course;
 mod device;
+mod fold;
 mod import;
 mod learner;
 mod owner;
@@ -37,6 +38,7 @@ pub use class::*;
 pub use command::*;
 pub use course::*;
 pub use device::*;
+pub use fold::{PrivateFold, SharedFold, View};
 pub use import::*;
 pub use learner::*;
 pub use owner::*;
@@ -44,13 +46,16 @@ pub use request::*;
 pub use teacher::*;
 pub use timetable::*;
 
+use self::fold::{Index, News};
 use crate::event::{Body, DecodeError, EventRef, Kind, KindInfo, Statement};
-use crate::history::{self, Counted, Owners, Unfolded, by_epoch};
+use crate::history::{self, LeftOut, Owners};
 use crate::ids::{BranchId, ChangeHash};
 use crate::packed::Malformed;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use imbl::{OrdMap, OrdSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 subjects! {
     // subject   its kinds             its commands           what everybody sees      what a branch sees
@@ -78,24 +83,7 @@ pub type History = history::History<Event>;
 pub type Draft = crate::event::Draft<Event>;
 
 /// Raised whenever a view changes its meaning; digests are comparable only at one version.
-pub const FOLD_VERSION: u32 = 7;
-
-/// What is seen of a subject: a fold of the events that count. It is total, deterministic, free of panics.
-pub trait View: Default + Serialize {
-    /// The name under which it is served.
-    const NAME: &'static str;
-
-    /// Takes one event in fold order; other subjects' events are ignored.
-    fn apply(&mut self, entry: &Entry);
-
-    /// What was given to another unit is that unit's.
-    fn follow(&mut self, _owners: &Owners) {}
-
-    /// As it is served.
-    fn answer(&self) -> serde_json::Value {
-        serde_json::json!(self)
-    }
-}
+pub const FOLD_VERSION: u32 = 8;
 
 impl Event {
     /// The release that this program is of: the latest that brought a kind.
@@ -122,35 +110,7 @@ impl Event {
 impl SharedViews {
     /// Folds the shared and decisions documents of a history; private documents in it are ignored.
     pub fn fold(history: &History) -> Self {
-        let ordered = by_epoch(history.ranked());
-        let owners = Owners::of(history, &ordered);
-        let mut open: Vec<&Entry> = ordered.into_iter().filter(is_open_to_all).collect();
-        let imports = history::Imports::settle(&mut open);
-        let (entitled, not_entitled): (Vec<&Entry>, Vec<&Entry>) =
-            open.into_iter().partition(|entry| owners.entitle(history, entry));
-        let Counted { entries, replaced, conflicts } = Counted::of(entitled);
-        let mut views = Self {
-            not_entitled: not_entitled.into_iter().map(|entry| entry.reference).collect(),
-            unfinished: imports.unfinished,
-            reverted: imports.reverted,
-            replaced,
-            owners,
-            ..Self::default()
-        };
-        entries.iter().for_each(|entry| views.apply(entry));
-        views.follow();
-        views.courses.count(&views.sessions);
-        views.bookings = bookings(&views);
-        views.anomalies = anomalies(&views, history, &entries, conflicts);
-        views
-    }
-
-    /// Why a readable event does not count, and by which event, where it does not.
-    pub fn left_out(&self, event: &EventRef) -> Option<(Unfolded, Option<EventRef>)> {
-        if self.not_entitled.contains(event) {
-            return Some((Unfolded::NotEntitled, None));
-        }
-        left_out(event, &self.unfinished, &self.reverted, &self.replaced)
+        Arc::unwrap_or_clone(SharedFold::of(history).into_views())
     }
 
     /// Equal on all nodes that hold the same shared and decisions documents.
@@ -162,45 +122,13 @@ impl SharedViews {
 impl PrivateViews {
     /// Folds the private documents of one branch.
     pub fn fold(history: &History, branch: BranchId) -> Self {
-        let owners = Owners::default();
-        let mut own = history.ranked().filter(|entry| entry.branch == branch).collect();
-        let history::Imports { unfinished, reverted } = history::Imports::settle(&mut own);
-        own.retain(|entry| owners.entitle(history, entry));
-        let Counted { entries, replaced, conflicts } = Counted::of(own);
-        let mut views = Self { unfinished, reverted, replaced, conflicts, ..Self::default() };
-        entries.iter().for_each(|entry| views.apply(entry));
-        views
-    }
-
-    /// Why a readable event does not count, and by which event, where it does not.
-    pub fn left_out(&self, event: &EventRef) -> Option<(Unfolded, Option<EventRef>)> {
-        left_out(event, &self.unfinished, &self.reverted, &self.replaced)
+        PrivateFold::of(history, branch)
     }
 
     /// Equal on the branch's nodes and on the city's.
     pub fn digest(&self) -> ChangeHash {
         digest(self)
     }
-}
-
-/// Why a readable event that its author may say does not count, and by which event.
-fn left_out(
-    event: &EventRef,
-    unfinished: &BTreeSet<EventRef>,
-    reverted: &BTreeMap<EventRef, EventRef>,
-    replaced: &BTreeMap<EventRef, EventRef>,
-) -> Option<(Unfolded, Option<EventRef>)> {
-    if unfinished.contains(event) {
-        return Some((Unfolded::Unfinished, None));
-    }
-    let by = |all: &BTreeMap<EventRef, EventRef>| all.get(event).copied();
-    by(reverted)
-        .map(|by| (Unfolded::Reverted, Some(by)))
-        .or_else(|| by(replaced).map(|by| (Unfolded::Replaced, Some(by))))
-}
-
-fn is_open_to_all(entry: &&Entry) -> bool {
-    entry.reference.document.scope.is_open_to_all()
 }
 
 fn digest(view: &impl Serialize) -> ChangeHash {

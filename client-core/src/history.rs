@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod chain;
+mod count;
 mod entry;
 mod epochs;
 mod imports;
@@ -12,9 +13,8 @@ mod rulings;
 mod standing;
 mod supersession;
 
-pub use entry::{Aside, Correction, Entry, Kept, Unfolded, read as read_event};
-pub use epochs::by_epoch;
-pub use imports::Imports;
+pub use count::{Count, LeftOut, Since, Turned};
+pub use entry::{Aside, Correction, Entry, Kept, Ranked, Unfolded, read as read_event};
 pub use owners::{Owners, Ownership};
 pub use past::NotHeld;
 pub use rulings::Rulings;
@@ -22,6 +22,7 @@ pub use supersession::Counted;
 
 use self::chain::{Chain, First, Forks, Identity, NOTHING};
 use self::entry::{Rank, entry, hash_of, read};
+use self::epochs::Epochs;
 use self::rulings::Concerns;
 use self::standing::{Standing, Verdict};
 use crate::event::{Basis, Envelope, EventRef, KnownLines, Ruling, Scope, Statement};
@@ -30,18 +31,42 @@ use crate::ids::{ChangeHash, DeviceId, EventId, PublicKey};
 use crate::log::{Changes, Link, LogKey, Put, Run, links, unpack};
 use crate::time::Stamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What changed in a history.
+#[derive(Clone, Debug)]
+pub struct Delta<E> {
+    /// Events that came, went or altered their place, each as it stood before.
+    pub before: BTreeMap<EventRef, Option<Arc<Entry<E>>>>,
+    /// Bytes whose reason for not folding came, went or altered.
+    pub aside: BTreeSet<(EventRef, [u8; 32])>,
+    /// The actor of a copied device wrote: what lies before a change of it may be known by now.
+    pub is_forked: bool,
+    /// Certificates came that were not here.
+    pub has_certificates: bool,
+}
+
+impl<E> Default for Delta<E> {
+    fn default() -> Self {
+        let (before, aside) = Default::default();
+        Self { before, aside, is_forked: false, has_certificates: false }
+    }
+}
 
 /// Events in fold order. Taking runs in in any order gives the same history.
 #[derive(Clone, Debug)]
 pub struct History<E> {
-    entries: BTreeMap<Rank, Box<Entry<E>>>,
-    by_identity: BTreeMap<EventRef, Rank>,
+    entries: BTreeSet<Ranked<E>>,
+    by_identity: BTreeMap<EventRef, Arc<Entry<E>>>,
     kept: BTreeMap<(EventRef, [u8; 32]), Aside>,
     rulings: Rulings,
+    epochs: Epochs,
     /// The bytes that decisions were made on, the first decision first.
     bound: BTreeMap<EventRef, BTreeMap<Rank, [u8; 32]>>,
     written: BTreeMap<LogKey, Written>,
     unsettled: BTreeSet<LogKey>,
+    /// For whoever keeps up with it.
+    delta: Option<Delta<E>>,
     /// Of a program older than this one.
     #[cfg(test)]
     pub(crate) unknown_kinds: &'static [&'static str],
@@ -60,13 +85,15 @@ struct Written {
 impl<E> Default for History<E> {
     fn default() -> Self {
         Self {
-            entries: BTreeMap::new(),
+            entries: BTreeSet::new(),
             by_identity: BTreeMap::new(),
             kept: BTreeMap::new(),
             rulings: Rulings::default(),
+            epochs: Epochs::default(),
             bound: BTreeMap::new(),
             written: BTreeMap::new(),
             unsettled: BTreeSet::new(),
+            delta: None,
             #[cfg(test)]
             unknown_kinds: &[],
         }
@@ -92,6 +119,9 @@ impl<E: Statement> History<E> {
             if rulings.concern(&key, author) {
                 self.unsettled.insert(key);
             }
+            if let Some(delta) = &mut self.delta {
+                delta.has_certificates = true;
+            }
             let chain = Chain::One(NOTHING);
             Written { author: author.clone(), runs: BTreeMap::new(), standing: None, chain }
         });
@@ -102,6 +132,9 @@ impl<E: Statement> History<E> {
         if !written.chain.append(run, || links(run, changes)) {
             self.unsettled.insert(key);
             return greatest_stamp(changes);
+        }
+        if let (Some(delta), Chain::Forked(_)) = (&mut self.delta, &written.chain) {
+            delta.is_forked = true;
         }
         if written.standing.is_none() && matches!(written.chain, Chain::One(_)) {
             return self.place_all(run, author, changes);
@@ -124,6 +157,51 @@ impl<E: Statement> History<E> {
     pub fn settle(&mut self) {
         while let Some(key) = self.unsettled.pop_first() {
             self.judge(key);
+        }
+        self.renew_epochs();
+    }
+
+    fn renew_epochs(&mut self) {
+        if self.epochs.renew() {
+            let decisions = self.ranked().filter(|entry| entry.reference.document.scope == Scope::Decisions);
+            let others = decisions.filter(|entry| entry.epoch != self.epochs.of(&entry.rank()));
+            for entry in others.cloned().collect::<Vec<_>>() {
+                let epoch = self.epochs.of(&entry.rank());
+                self.remove(&entry.reference);
+                self.insert_entry(Entry { epoch, ..entry });
+            }
+        }
+    }
+
+    /// What changed since this was asked last; none where it was never asked before.
+    pub fn take_delta(&mut self) -> Option<Delta<E>> {
+        self.delta.replace(Delta::default())
+    }
+
+    fn insert_entry(&mut self, entry: Entry<E>) {
+        let entry = Arc::new(entry);
+        self.entries.insert(Ranked::from(&entry));
+        let reference = entry.reference;
+        let before = self.by_identity.insert(reference, entry);
+        self.note(reference, before);
+    }
+
+    fn remove(&mut self, reference: &EventRef) -> Option<Arc<Entry<E>>> {
+        let gone = self.by_identity.remove(reference)?;
+        self.entries.remove(&Ranked::from(&gone));
+        self.note(*reference, Some(gone.clone()));
+        Some(gone)
+    }
+
+    fn note(&mut self, reference: EventRef, before: Option<Arc<Entry<E>>>) {
+        if let Some(delta) = &mut self.delta {
+            delta.before.entry(reference).or_insert(before);
+        }
+    }
+
+    fn note_aside(&mut self, what: (EventRef, [u8; 32])) {
+        if let Some(delta) = &mut self.delta {
+            delta.aside.insert(what);
         }
     }
 
@@ -206,11 +284,10 @@ impl<E: Statement> History<E> {
         let bound = self.bound.get(&reference).and_then(|by| by.values().next()).copied();
         let counts = forks.which(&id, standing, bound);
         for first in forks.firsts(&id) {
-            if let Some(rank) = self.by_identity.get(&reference).copied().filter(|rank| rank.5 == first.hash)
-            {
-                self.take_out(&rank);
+            if self.by_identity.get(&reference).is_some_and(|entry| entry.hash.0 == first.hash) {
+                self.take_out(&reference);
             }
-            self.kept.remove(&(reference, first.hash));
+            self.restore(&(reference, first.hash));
         }
         let mut greatest = Stamp::default();
         for first in forks.firsts(&id) {
@@ -268,20 +345,20 @@ impl<E: Statement> History<E> {
             }
         };
         let stamp = envelope.stamp;
-        let mut entry = entry(reference, author.role, envelope, event);
+        let mut entry = entry(reference, ((at.seq, at.index), hash), author.role, envelope, event);
         if let Verdict::Folds(Some((offset, ruling))) = verdict {
             entry.stamp = stamp.shifted(*offset);
             entry.correction = Some(Box::new(Correction { written: stamp, ruling: *ruling }));
         }
-        self.place((entry.stamp, reference.actor, reference.document, at.seq, at.index, hash), entry);
+        self.place(entry);
         stamp
     }
 
     /// Whether bytes stood under this id before on the one line of the actor, and whether these are the same
     /// or were seen before.
     fn stands_before(&self, reference: &EventRef, hash: [u8; 32]) -> Option<bool> {
-        if let Some(rank) = self.by_identity.get(reference) {
-            return Some(rank.5 == hash);
+        if let Some(entry) = self.by_identity.get(reference) {
+            return Some(entry.hash.0 == hash);
         }
         if self.kept.is_empty() {
             return None;
@@ -292,9 +369,10 @@ impl<E: Statement> History<E> {
     }
 
     /// Of copies of one event the first counts, and of decisions under one identity the first on the line.
-    fn place(&mut self, rank: Rank, entry: Entry<E>) {
-        let reference = entry.reference;
-        if let Some(existing) = self.by_identity.get(&reference).copied() {
+    fn place(&mut self, mut entry: Entry<E>) {
+        let (reference, rank) = (entry.reference, entry.rank());
+        if let Some(existing) = self.by_identity.get(&reference) {
+            let existing = existing.rank();
             let place = |rank: &Rank| (rank.3, rank.4, rank.5);
             let (is_same, is_later) = (existing.5 == rank.5, place(&existing) < place(&rank));
             if if is_same { existing <= rank } else { is_later } {
@@ -303,24 +381,25 @@ impl<E: Statement> History<E> {
                 }
                 return;
             }
-            self.take_out(&existing);
+            self.take_out(&reference);
             if !is_same {
                 self.set_aside(reference, existing.5, Unfolded::Doublet.into());
             }
         }
         if !self.kept.is_empty() {
-            self.kept.remove(&(reference, rank.5));
+            self.restore(&(reference, rank.5));
         }
-        if rank.2.scope == Scope::Decisions {
+        if reference.document.scope == Scope::Decisions {
             let concerns = self.rulings.take(rank, &entry);
             self.concern(concerns);
             for item in basis_of(&entry.event) {
                 self.bound.entry(item.event).or_default().insert(rank, item.hash.0);
                 self.concern_fork(&item.event);
             }
+            self.epochs.take(&entry);
+            entry.epoch = self.epochs.of(&rank);
         }
-        self.by_identity.insert(reference, rank);
-        self.entries.insert(rank, Box::new(entry));
+        self.insert_entry(entry);
     }
 
     /// A word on an id that a forked actor wrote several times.
@@ -333,30 +412,39 @@ impl<E: Statement> History<E> {
         }
     }
 
-    fn take_out(&mut self, rank: &Rank) {
-        let Some(gone) = self.entries.remove(rank) else { return };
-        self.by_identity.remove(&gone.reference);
-        if rank.2.scope == Scope::Decisions {
-            let concerns = self.rulings.forget(*rank);
+    fn take_out(&mut self, reference: &EventRef) {
+        let Some(gone) = self.remove(reference) else { return };
+        if reference.document.scope == Scope::Decisions {
+            let rank = gone.rank();
+            let concerns = self.rulings.forget(rank);
             self.concern(concerns);
+            self.epochs.forget(&rank);
             for item in basis_of(&gone.event) {
                 if let Some(by) = self.bound.get_mut(&item.event) {
-                    by.remove(rank);
+                    by.remove(&rank);
                 }
                 self.concern_fork(&item.event);
             }
         }
     }
 
+    /// These bytes are no longer kept aside.
+    fn restore(&mut self, what: &(EventRef, [u8; 32])) {
+        if self.kept.remove(what).is_some() {
+            self.note_aside(*what);
+        }
+    }
+
     /// Of several reasons for the same bytes the one that stands first counts.
     fn set_aside(&mut self, reference: EventRef, hash: [u8; 32], aside: Aside) {
-        if self.by_identity.get(&reference).is_some_and(|rank| rank.5 == hash) {
+        if self.by_identity.get(&reference).is_some_and(|entry| entry.hash.0 == hash) {
             return;
         }
         let reason = self.kept.entry((reference, hash)).or_insert_with(|| aside.clone());
         if aside < *reason {
             *reason = aside;
         }
+        self.note_aside((reference, hash));
     }
 
     /// Whoever a change of the rulings concerns is to be judged anew.
@@ -380,12 +468,10 @@ impl<E: Statement> History<E> {
         let Some(Written { author, runs, .. }) = self.written.remove(&key) else { return };
         let identity = |event| EventRef { document: key.document, actor: key.actor, event };
         let (first, last) = (identity(EventId([0; 16])), identity(EventId([0xff; 16])));
-        let placed: Vec<Rank> = self.by_identity.range(first..=last).map(|(_, rank)| *rank).collect();
-        placed.iter().for_each(|rank| self.take_out(rank));
+        let placed: Vec<EventRef> = self.by_identity.range(first..=last).map(|(event, _)| *event).collect();
+        placed.iter().for_each(|event| self.take_out(event));
         let kept: Vec<_> = self.kept.range((first, [0; 32])..=(last, [0xff; 32])).map(|it| *it.0).collect();
-        for it in kept {
-            self.kept.remove(&it);
-        }
+        kept.iter().for_each(|it| self.restore(it));
         let read = Read::of(runs.values());
         let standing = Standing::of(&self.rulings, &key, &author, &read.links());
         let chain = self.place_read(&read, standing.as_ref(), &author);
@@ -400,9 +486,14 @@ impl<E: Statement> History<E> {
         chain
     }
 
-    /// All events that fold by rank: stamp first, as the city corrected it.
+    /// All events that fold, in fold order: by stamp as the city corrected it, but decisions by epoch first.
     pub fn ranked(&self) -> impl DoubleEndedIterator<Item = &Entry<E>> {
-        self.entries.values().map(AsRef::as_ref)
+        self.in_order().map(AsRef::as_ref)
+    }
+
+    /// The same, to be held.
+    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Arc<Entry<E>>> {
+        self.entries.iter().filter_map(Ranked::entry)
     }
 
     /// Events that are in the log and do not fold, with the reason.
@@ -414,6 +505,16 @@ impl<E: Statement> History<E> {
             detail: aside.detail.as_deref().map(str::to_owned),
         });
         kept.collect()
+    }
+
+    /// Bytes that do not fold, by event and hash.
+    pub fn all_aside(&self) -> impl Iterator<Item = (&(EventRef, [u8; 32]), &Aside)> {
+        self.kept.iter()
+    }
+
+    /// Why bytes of this hash do not fold, if they are held and do not.
+    pub fn aside(&self, what: &(EventRef, [u8; 32])) -> Option<&Aside> {
+        self.kept.get(what)
     }
 
     /// Why these bytes of an event do not fold, if they are held and do not.
@@ -440,20 +541,20 @@ impl<E: Statement> History<E> {
 
     /// The hash over id and bytes of an event that folds.
     pub fn hash(&self, reference: &EventRef) -> Option<ChangeHash> {
-        self.by_identity.get(reference).map(|rank| ChangeHash(rank.5))
+        self.by_identity.get(reference).map(|entry| entry.hash)
     }
 
     /// Whether an event lies at or before one of these heads, on the line of that head.
     pub fn is_within(&self, reference: &EventRef, heads: &[KnownLines]) -> bool {
         let key = LogKey { document: reference.document, actor: reference.actor };
-        let Some(rank) = self.by_identity.get(reference) else { return false };
+        let Some(entry) = self.by_identity.get(reference) else { return false };
         let own = heads.iter().filter(|lines| (lines.document, lines.actor) == (key.document, key.actor));
         let mut heads = own.flat_map(|lines| &lines.heads);
         match self.written.get(&key).map(|written| &written.chain) {
             Some(Chain::Forked(forks)) => {
-                heads.any(|head| forks.is_within(&reference.event, rank.5, head.hash))
+                heads.any(|head| forks.is_within(&reference.event, entry.hash.0, head.hash))
             }
-            _ => heads.any(|head| rank.3 <= head.seq),
+            _ => heads.any(|head| entry.at.0 <= head.seq),
         }
     }
 
@@ -477,12 +578,17 @@ impl<E: Statement> History<E> {
 
     /// One event by its identity.
     pub fn get(&self, reference: &EventRef) -> Option<&Entry<E>> {
-        self.by_identity.get(reference).and_then(|rank| self.entries.get(rank)).map(AsRef::as_ref)
+        self.held(reference).map(AsRef::as_ref)
+    }
+
+    /// The same, to be held.
+    pub fn held(&self, reference: &EventRef) -> Option<&Arc<Entry<E>>> {
+        self.by_identity.get(reference)
     }
 
     /// Where on its line an event stands: the sequence number of its change.
     pub fn seq(&self, reference: &EventRef) -> Option<u64> {
-        self.by_identity.get(reference).map(|rank| rank.3)
+        self.by_identity.get(reference).map(|entry| entry.at.0)
     }
 
     /// Another history of the same events, each as `edit` gives it back, or left out.
@@ -492,11 +598,8 @@ impl<E: Statement> History<E> {
             (*key, Written { author, runs: BTreeMap::new(), standing, chain })
         });
         let mut other = Self { kept: self.kept.clone(), written: lines.collect(), ..Self::default() };
-        for (rank, entry) in &self.entries {
-            if let Some(entry) = edit(entry) {
-                other.place(*rank, entry);
-            }
-        }
+        self.ranked().filter_map(&mut edit).for_each(|entry| other.place(entry));
+        other.renew_epochs();
         other
     }
 

@@ -8,11 +8,13 @@ mod records;
 
 use crate::author::{Author, AuthorError, Written};
 use crate::decide::timetable::{self, Previewing, Replay, ReplayError, WhatIf, WhatIfPlanning};
-use crate::domain::{Asker, Command, Context, Entry, History, PrivateViews, Refusal, SharedViews};
+use crate::domain::{
+    Asker, Command, Context, Entry, History, PrivateFold, PrivateViews, Refusal, SharedFold, SharedViews,
+};
 use crate::door::Admitted;
 use crate::event::{DocumentId, EventRef, Scope};
 use crate::identity::{self, Certificate, Chain, IdentityError, SecretKey};
-use crate::ids::{ActionId, Entropy, PublicKey, UserId};
+use crate::ids::{ActionId, BranchId, Entropy, PublicKey, UserId};
 use crate::log::{LogKey, MemoryShelf};
 use crate::peer::{self, Batch, Peer, Writing};
 use crate::plan::{self, Budget, Progress};
@@ -21,6 +23,7 @@ use crate::sync::{Local, PROTOCOL, Reach, Session};
 use crate::time::{HybridClock, Millis, Stamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// The one connection of a device: to its upstream.
 const UPSTREAM: peer::Connection = 0;
@@ -151,8 +154,8 @@ pub struct Replica {
     shelf: MemoryShelf,
     shared: History,
     private: History,
-    views: Option<SharedViews>,
-    rosters: Option<PrivateViews>,
+    views: SharedFold,
+    rosters: PrivateFold,
     sealed: BTreeMap<(crate::ids::PersonId, String), SealedRow>,
     line: LineState,
     storing: BTreeMap<u64, Batch>,
@@ -171,6 +174,7 @@ impl Replica {
     ) -> Result<Self, IdentityError> {
         identity::verify_chain(enrolment.city_key, &enrolment.chain)?;
         let city = identity::city_id(enrolment.city_key);
+        let branch = enrolment.chain.last().map_or(BranchId::CITY, |last| last.branch);
         let mut author = Author::new(city, key.clone(), enrolment.chain.clone(), HybridClock::default());
         records::resume_clock(&records, &mut author, now);
         let local = Local {
@@ -187,8 +191,8 @@ impl Replica {
             shelf: MemoryShelf::default(),
             shared: History::default(),
             private: History::default(),
-            views: None,
-            rosters: None,
+            views: SharedFold::default(),
+            rosters: PrivateFold::new(branch),
             sealed: BTreeMap::new(),
             line: LineState { since: now, ..LineState::default() },
             storing: BTreeMap::new(),
@@ -246,8 +250,8 @@ impl Replica {
     }
 
     /// The views of shared and decisions documents.
-    pub fn views(&mut self) -> &SharedViews {
-        self.views.get_or_insert_with(|| SharedViews::fold(&self.shared))
+    pub fn views(&mut self) -> &Arc<SharedViews> {
+        self.views.views(&mut self.shared)
     }
 
     /// What the planner would say to this branch's orders on what this device knows: a preview.
@@ -273,8 +277,7 @@ impl Replica {
 
     /// The branch's own rosters.
     pub fn rosters(&mut self) -> &PrivateViews {
-        let branch = self.author.certificate().branch;
-        self.rosters.get_or_insert_with(|| PrivateViews::fold(&self.private, branch))
+        self.rosters.views(&mut self.private)
     }
 
     /// One sealed field of a person.
@@ -362,10 +365,10 @@ impl Replica {
     fn write(&mut self, command: &Command, entropy: &mut Entropy, now: Millis) -> Result<Written, NotDone> {
         let Certificate { branch, role, .. } = *self.certificate();
         let asker = Asker { branch, role, today: now.day(), now };
-        let views = self.views.get_or_insert_with(|| SharedViews::fold(&self.shared));
+        let views = self.views.views(&mut self.shared);
         let nothing = PrivateViews::default();
         let own_views = match command.looks_at_own() {
-            true => self.rosters.get_or_insert_with(|| PrivateViews::fold(&self.private, branch)),
+            true => self.rosters.views(&mut self.private),
             false => &nothing,
         };
         let random = &mut || entropy.next_id();
@@ -466,14 +469,7 @@ impl Replica {
         let run = &admitted.run;
         let private = run.document.scope == Scope::Private;
         let history = if private { &mut self.private } else { &mut self.shared };
-        let seen = history.load(run, &admitted.author, &admitted.changes);
-        if !private {
-            self.views = None;
-        }
-        if run.document.scope != Scope::Shared {
-            self.rosters = None;
-        }
-        seen
+        history.load(run, &admitted.author, &admitted.changes)
     }
 
     /// Brings both histories under the rulings that are here.

@@ -3,6 +3,7 @@
 use super::eligible::Pool;
 use crate::domain::{Alternative, Booking, ClaimWish, SharedViews};
 use crate::ids::{BranchId, TeacherId};
+use imbl::OrdSet;
 use crate::time::{Day, Slot};
 
 const MOST: usize = 3;
@@ -15,7 +16,7 @@ const OTHER_STARTS: [u16; 4] = [9 * 60, 10 * 60 + 30, 14 * 60, 15 * 60 + 30];
 /// another; then both changed.
 pub fn alternatives(
     views: &SharedViews,
-    bookings: &[Booking],
+    bookings: &OrdSet<Booking>,
     wish: &ClaimWish,
     branch: BranchId,
     today: Day,

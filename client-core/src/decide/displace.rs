@@ -5,7 +5,7 @@ use super::Decision;
 use super::alternatives::free_ways;
 use super::eligible::Pool;
 use super::occupancy::Occupancy;
-use crate::domain::{Booking, BookingKind, ClaimDisplaced, Outcome, Reason, ReasonCode, SharedViews};
+use crate::domain::{Booking, BookingKind, ClaimDisplaced, Outcome, Place, Reason, ReasonCode, SharedViews};
 use crate::event::EventRef;
 use crate::ids::ChangeHash;
 use crate::time::Millis;
@@ -31,8 +31,8 @@ pub fn displace(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec<D
 /// Claims ahead that what was decided before them excludes, by the time of the clash.
 fn excluded(views: &SharedViews, now: Millis) -> Vec<(EventRef, Reason)> {
     let ahead = views.bookings.iter().filter(|booking| booking.slot.start() > now);
-    let decided = ahead.filter_map(|booking| Some((outcome(views, booking)?.nth, booking)));
-    let mut decided: Vec<(u32, &Booking)> = decided.collect();
+    let decided = ahead.filter_map(|booking| Some((outcome(views, booking)?.place, booking)));
+    let mut decided: Vec<(Place, &Booking)> = decided.collect();
     decided.sort_unstable();
     let mut standing = Occupancy::new(views);
     let mut moving = Vec::new();

@@ -8,6 +8,7 @@ use crate::domain::{
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId, TeacherId};
 use crate::time::Slot;
+use imbl::OrdSet;
 use std::collections::BTreeMap;
 use std::iter::once_with;
 
@@ -23,7 +24,7 @@ pub struct Obstacle {
 /// Everything that stands in the way of a wish of `branch`, given these bookings; empty means free.
 pub fn obstacles(
     views: &SharedViews,
-    bookings: &[Booking],
+    bookings: &OrdSet<Booking>,
     wish: &ClaimWish,
     branch: BranchId,
 ) -> Vec<Obstacle> {
@@ -40,7 +41,7 @@ pub struct Pool<'a> {
 
 impl<'a> Pool<'a> {
     /// The pool of these views with these bookings.
-    pub fn new(views: &'a SharedViews, bookings: &'a [Booking]) -> Self {
+    pub fn new(views: &'a SharedViews, bookings: impl IntoIterator<Item = &'a Booking>) -> Self {
         Self {
             taken: Occupancy::of(views, bookings),
             teachers: Openings::of_teachers(views),

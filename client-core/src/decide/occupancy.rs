@@ -37,9 +37,9 @@ impl<'a> Occupancy<'a> {
     }
 
     /// All of these bookings.
-    pub fn of(views: &'a SharedViews, bookings: &'a [Booking]) -> Self {
+    pub fn of(views: &'a SharedViews, bookings: impl IntoIterator<Item = &'a Booking>) -> Self {
         let mut all = Self::new(views);
-        bookings.iter().for_each(|booking| all.add(booking));
+        bookings.into_iter().for_each(|booking| all.add(booking));
         all
     }
 

@@ -147,7 +147,7 @@ proptest! {
         let views = given.views();
         prop_assert!(views.requests.claims.values().all(|state| state.outcome.is_some()));
         for (n, one) in views.bookings.iter().enumerate() {
-            for other in &views.bookings[n + 1..] {
+            for other in views.bookings.iter().skip(n + 1) {
                 prop_assert!(one.teacher != other.teacher || !one.slot.overlaps(&other.slot), "{one:?} {other:?}");
             }
         }

@@ -3,5 +3,4 @@
 mod conflicts;
 mod view;
 
-pub use conflicts::is_of_others;
 pub use view::*;

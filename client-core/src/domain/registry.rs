@@ -195,27 +195,35 @@ macro_rules! subjects {
             }
         }
 
-        /// What every branch may see: the fold of shared and decisions documents.
+        /// What every branch may see: the fold of shared and decisions documents. A copy costs little.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct SharedViews {
             /// Whose things are, where their ids do not say so.
             pub owners: Owners,
-            /// Events whose authors may not say what they say; kept, and they change nothing.
-            pub not_entitled: BTreeSet<EventRef>,
-            /// Events of imports that are not whole here yet.
-            pub unfinished: BTreeSet<EventRef>,
-            /// Events of imports that were reverted, and by which event.
-            pub reverted: BTreeMap<EventRef, EventRef>,
-            /// Events that a later one stands for or voids, and which.
-            pub replaced: BTreeMap<EventRef, EventRef>,
+            /// Readable events that do not count, and why.
+            pub left_out: LeftOut,
+            /// Several that stand for one place, by the one that counts: a person should look.
+            pub conflicts: OrdMap<EventRef, Vec<EventRef>>,
             $($($(
                 #[doc = concat!("See [`", stringify!($View), "`].")]
                 pub $view: $View,
             )+)?)+
             /// The calendar of firm bookings, by time.
-            pub bookings: Vec<Booking>,
+            pub bookings: OrdSet<Booking>,
             /// What does not fit together.
-            pub anomalies: Vec<Anomaly>,
+            pub anomalies: OrdSet<Anomaly>,
+        }
+
+        /// What the views that everybody sees are folded from.
+        #[derive(Clone, Debug, Default)]
+        struct SharedIndexes {
+            $($($($view: Index<<$View as View>::Key>,)+)?)+
+        }
+
+        /// The keys of each of these views that changed.
+        #[allow(dead_code, reason = "what is derived reads the views that it is derived from")]
+        pub(crate) struct SharedChanged {
+            $($($(pub $view: BTreeSet<<$View as View>::Key>,)+)?)+
         }
 
         impl SharedViews {
@@ -223,12 +231,10 @@ macro_rules! subjects {
             pub const NAMES: &'static [&'static str] =
                 &[$($($(<$View as View>::NAME,)+)?)+ "schedule", "anomalies"];
 
-            fn apply(&mut self, entry: &Entry) {
-                $($($(View::apply(&mut self.$view, entry);)+)?)+
-            }
-
-            fn follow(&mut self) {
-                $($($(View::follow(&mut self.$view, &self.owners);)+)?)+
+            fn fold_in(&mut self, news: &News<'_>, indexes: &mut SharedIndexes) -> SharedChanged {
+                SharedChanged {
+                    $($($($view: news.fold(&mut self.$view, &mut indexes.$view),)+)?)+
+                }
             }
 
             /// The view of this name as it is served.
@@ -247,23 +253,25 @@ macro_rules! subjects {
         /// What a branch sees of itself alone: the fold of its private documents.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct PrivateViews {
-            /// Events of imports that are not whole here yet.
-            pub unfinished: BTreeSet<EventRef>,
-            /// Events of imports that were reverted, and by which event.
-            pub reverted: BTreeMap<EventRef, EventRef>,
-            /// Events that a later one stands for or voids, and which.
-            pub replaced: BTreeMap<EventRef, EventRef>,
-            /// Several that stand for one place: the last in rank counts, and a person should look.
-            pub conflicts: Vec<Vec<EventRef>>,
+            /// Readable events that do not count, and why.
+            pub left_out: LeftOut,
+            /// Several that stand for one place, by the one that counts: a person should look.
+            pub conflicts: OrdMap<EventRef, Vec<EventRef>>,
             $($($(
                 #[doc = concat!("See [`", stringify!($Own), "`].")]
                 pub $own: $Own,
             )+)?)+
         }
 
+        /// What a branch's own views are folded from.
+        #[derive(Clone, Debug, Default)]
+        struct OwnIndexes {
+            $($($($own: Index<<$Own as View>::Key>,)+)?)+
+        }
+
         impl PrivateViews {
-            fn apply(&mut self, entry: &Entry) {
-                $($($(View::apply(&mut self.$own, entry);)+)?)+
+            fn fold_in(&mut self, news: &News<'_>, indexes: &mut OwnIndexes) {
+                $($($(news.fold(&mut self.$own, &mut indexes.$own);)+)?)+
             }
         }
     };

@@ -112,6 +112,15 @@ pub struct EventRef {
     pub event: EventId,
 }
 
+impl EventRef {
+    /// Stands before every event.
+    pub const LEAST: Self = {
+        let period = Quarter { year: i16::MIN, quarter: 0 };
+        let document = DocumentId { scope: Scope::Private, branch: BranchId([0; 16]), person: None, period };
+        Self { document, actor: ActorId([0; 16]), event: EventId([0; 16]) }
+    };
+}
+
 /// `<document>:<actor>:<event>`
 impl fmt::Display for EventRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,10 +2,12 @@
 
 use crate::event::{DocumentId, Envelope, EventRef, Statement};
 use crate::identity::{Certificate, Role};
-use crate::ids::{ActionId, ActorId, BranchId, DeviceId, EventId, UserId};
+use crate::ids::{ActionId, ActorId, BranchId, ChangeHash, DeviceId, EventId, UserId};
 use crate::time::{Millis, Quarter, Stamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// A stamp that the city corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,12 @@ pub struct Correction {
 pub struct Entry<E> {
     /// Its full identity.
     pub reference: EventRef,
+    /// SHA-256 over its id and bytes.
+    pub hash: ChangeHash,
+    /// The number of its change on its line, and its place in the change.
+    pub at: (u64, u32),
+    /// The city's epoch that a decision is of, counted from 1 once there are several; 0 otherwise.
+    pub epoch: u32,
     /// Orders it, corrected where the city ruled so.
     pub stamp: Stamp,
     /// The stamp as it was written, where it was corrected.
@@ -97,6 +105,17 @@ impl From<Unfolded> for Aside {
 }
 
 impl<E> Entry<E> {
+    /// Its place among all events, whatever the epoch.
+    pub(super) fn rank(&self) -> Rank {
+        let EventRef { document, actor, .. } = self.reference;
+        (self.stamp, actor, document, self.at.0, self.at.1, self.hash.0)
+    }
+
+    /// Whether folds can tell the two apart.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        (self.rank(), self.epoch, &self.correction) == (other.rank(), other.epoch, &other.correction)
+    }
+
     /// The event it replaces, where its author may: only what the same unit said in the same scope.
     pub fn replaces(&self) -> Option<EventRef> {
         let (own, earlier) = (&self.reference.document, self.supersedes?);
@@ -118,8 +137,62 @@ pub struct Kept {
     pub detail: Option<String>,
 }
 
-/// Sort key of the fold order: corrected stamp, actor, document, seq, index in the change, hash of the event.
+/// Corrected stamp, actor, document, seq, index in the change, hash of the event.
 pub type Rank = (Stamp, ActorId, DocumentId, u64, u32, [u8; 32]);
+
+/// An entry at its place in the fold order: by epoch, then by rank.
+#[derive(Debug)]
+pub struct Ranked<E> {
+    epoch: u32,
+    stamp: Stamp,
+    /// None stands before every entry.
+    entry: Option<Arc<Entry<E>>>,
+}
+
+impl<E> Ranked<E> {
+    /// Stands before every entry.
+    pub const LEAST: Self = Self { epoch: 0, stamp: Stamp(0), entry: None };
+
+    /// The entry; none at [`Ranked::LEAST`].
+    pub fn entry(&self) -> Option<&Arc<Entry<E>>> {
+        self.entry.as_ref()
+    }
+}
+
+impl<E> From<&Arc<Entry<E>>> for Ranked<E> {
+    fn from(entry: &Arc<Entry<E>>) -> Self {
+        Self { epoch: entry.epoch, stamp: entry.stamp, entry: Some(entry.clone()) }
+    }
+}
+
+impl<E> Clone for Ranked<E> {
+    fn clone(&self) -> Self {
+        Self { epoch: self.epoch, stamp: self.stamp, entry: self.entry.clone() }
+    }
+}
+
+impl<E> Ord for Ranked<E> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rank = |it: &Self| it.entry.as_ref().map(|entry| entry.rank());
+        (self.epoch, self.stamp)
+            .cmp(&(other.epoch, other.stamp))
+            .then_with(|| rank(self).cmp(&rank(other)))
+    }
+}
+
+impl<E> PartialOrd for Ranked<E> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<E> PartialEq for Ranked<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<E> Eq for Ranked<E> {}
 
 /// What tells events of one identity apart.
 pub(super) fn hash_of(id: EventId, value: &[u8]) -> [u8; 32] {
@@ -165,9 +238,18 @@ fn branch_fits(document: &DocumentId, author: &Certificate, branch: BranchId) ->
 }
 
 /// Puts an event that was read together.
-pub(super) fn entry<E>(reference: EventRef, role: Role, envelope: Envelope, event: E) -> Entry<E> {
+pub(super) fn entry<E>(
+    reference: EventRef,
+    (at, hash): ((u64, u32), [u8; 32]),
+    role: Role,
+    envelope: Envelope,
+    event: E,
+) -> Entry<E> {
     Entry {
         reference,
+        hash: ChangeHash(hash),
+        at,
+        epoch: 0,
         stamp: envelope.stamp,
         correction: None,
         claimed: envelope.claimed,

@@ -1,11 +1,12 @@
 //! Whose a thing is, and so whose word on it counts. Neither follows from a stamp: a stamp can be back-dated.
 
 use super::{Entry, History};
-use crate::event::{Basis, EventRef, KnownLines, Ruling, Speaker, Statement, Subject};
+use crate::event::{Basis, KnownLines, Ruling, Speaker, Statement, Subject};
 use crate::identity::Role;
 use crate::ids::{BranchId, ChangeHash, is_of_unit};
+use imbl::OrdMap;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is known of the owner of a thing whose id does not say enough.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,81 +25,102 @@ pub enum Ownership {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Owners {
     /// By thing.
-    pub listed: BTreeMap<Subject, Ownership>,
+    pub listed: OrdMap<Subject, Ownership>,
 }
 
-impl Owners {
-    /// Reads off who declared what and what the city recorded. Decisions come in the order in which they
-    /// count.
-    pub fn of<E: Statement>(history: &History<E>, entries: &[&Entry<E>]) -> Self {
-        let mut declared: BTreeMap<Subject, BTreeMap<BranchId, EventRef>> = BTreeMap::new();
-        let mut units: BTreeSet<BranchId> = BTreeSet::from([BranchId::CITY]);
-        let mut recorded: BTreeMap<Subject, BranchId> = BTreeMap::new();
-        let mut of_the_city: BTreeSet<Subject> = BTreeSet::new();
-        let mut transfers: Vec<(Subject, BranchId, &[KnownLines])> = Vec::new();
+/// The thing of which an event says whose it is, or of which only its owner may speak. Requests are not
+/// such things: their document says whose they are.
+pub fn subject_of<E: Statement>(entry: &Entry<E>) -> Option<Subject> {
+    let said = entry.event.body();
+    let subject = match said.ruling() {
+        Some(
+            Ruling::Owner(subject, _) | Ruling::OfTheCity(subject) | Ruling::Transferred(subject, _, _),
+        ) => Some(subject),
+        _ if said.info().speaker == Speaker::Owner || declares(entry) => said.subject(),
+        _ => None,
+    };
+    subject.filter(|subject| subject.id().is_some())
+}
+
+/// Whether it says whose the thing is.
+pub fn says_whose<E: Statement>(entry: &Entry<E>) -> bool {
+    use Ruling::{OfTheCity, Owner, Transferred};
+    let ruling = entry.event.body().ruling();
+    matches!(ruling, Some(Owner(..) | OfTheCity(_) | Transferred(..))) || declares(entry)
+}
+
+/// Whether it declares the thing it speaks of.
+pub fn declares<E: Statement>(entry: &Entry<E>) -> bool {
+    let info = entry.event.body().info();
+    info.declares && is_office(entry.role)
+}
+
+/// The unit that an event shows to exist: one that the city admitted, or that declared a thing.
+pub fn unit_of<E: Statement>(entry: &Entry<E>) -> Option<BranchId> {
+    match entry.event.body().ruling() {
+        Some(Ruling::Unit(unit)) => Some(unit),
+        Some(_) => None,
+        None => declares(entry).then_some(entry.branch),
+    }
+}
+
+impl Ownership {
+    /// Reads off who declared a thing and what the city recorded of it; `None` where its id says whose it
+    /// is, or nothing does. The entries are those of [`subject_of`] the thing, in fold order.
+    pub fn of<'a, E: Statement + 'a>(
+        subject: Subject,
+        entries: impl Iterator<Item = &'a Entry<E>>,
+        units: impl Iterator<Item = BranchId> + Clone,
+    ) -> Option<Self> {
+        let mut declared: BTreeMap<BranchId, Basis> = BTreeMap::new();
+        let (mut recorded, mut is_of_the_city) = (None, false);
+        let mut transfers: Vec<(BranchId, &[KnownLines])> = Vec::new();
         for entry in entries {
-            let said = entry.event.body();
-            match said.ruling() {
-                Some(Ruling::Unit(unit)) => drop(units.insert(unit)),
-                Some(Ruling::Owner(subject, unit)) => drop(recorded.entry(subject).or_insert(unit)),
-                Some(Ruling::OfTheCity(subject)) => drop(of_the_city.insert(subject)),
-                Some(Ruling::Transferred(subject, unit, accepted)) => {
-                    transfers.push((subject, unit, accepted))
-                }
-                _ if said.info().declares && is_office(entry.role) => {
-                    let by = said.subject().map(|subject| declared.entry(subject).or_default());
-                    by.map(|by| by.entry(entry.branch).or_insert(entry.reference));
-                    units.insert(entry.branch);
+            match entry.event.body().ruling() {
+                Some(Ruling::Owner(_, unit)) => drop(recorded.get_or_insert(unit)),
+                // A joint class is such a thing.
+                Some(Ruling::OfTheCity(_)) => is_of_the_city = true,
+                Some(Ruling::Transferred(_, unit, accepted)) => transfers.push((unit, accepted)),
+                _ if declares(entry) => {
+                    let basis = Basis { event: entry.reference, hash: entry.hash };
+                    declared.entry(entry.branch).or_insert(basis);
                 }
                 _ => {}
             }
         }
-        // A joint class is such a thing.
-        recorded.extend(of_the_city.into_iter().map(|subject| (subject, BranchId::CITY)));
-        let mut listed: BTreeMap<Subject, Ownership> = BTreeMap::new();
-        for (subject, by) in declared {
-            let proves = |unit: &BranchId| subject.id().is_some_and(|id| is_of_unit(&id, *unit));
-            // Most often the one unit that declared it is the one that its id proves.
-            if recorded.contains_key(&subject) || by.keys().any(proves) || units.iter().any(proves) {
-                continue;
-            }
-            let basis = |event| Basis { event, hash: history.hash(&event).unwrap_or(ChangeHash([0; 32])) };
-            let ownership = match by.iter().next() {
-                Some((unit, event)) if by.len() == 1 => Ownership::Alone(*unit, basis(*event)),
-                _ => Ownership::Contested(by.into_iter().map(|(unit, event)| (unit, basis(event))).collect()),
-            };
-            listed.insert(subject, ownership);
-        }
-        listed.extend(recorded.into_iter().map(|(subject, unit)| (subject, Ownership::Recorded(unit))));
-        let mut owners = Self { listed };
-        for (subject, unit, accepted) in transfers {
-            owners.transfer(subject, unit, accepted, &units);
-        }
-        owners
-    }
-
-    fn transfer(
-        &mut self,
-        subject: Subject,
-        unit: BranchId,
-        accepted: &[KnownLines],
-        units: &BTreeSet<BranchId>,
-    ) {
-        let proven = units.iter().find(|unit| subject.id().is_some_and(|id| is_of_unit(&id, **unit)));
-        let ownership = match (self.listed.remove(&subject), proven) {
-            (Some(Ownership::Transferred(mut before, owner)), _) => {
-                before.push((owner, accepted.to_vec()));
-                Ownership::Transferred(before, unit)
-            }
-            (Some(Ownership::Recorded(owner) | Ownership::Alone(owner, _)), _) => {
-                Ownership::Transferred(vec![(owner, accepted.to_vec())], unit)
-            }
-            (None, Some(owner)) => Ownership::Transferred(vec![(*owner, accepted.to_vec())], unit),
-            (None | Some(Ownership::Contested(_)), _) => Ownership::Recorded(unit),
+        let recorded = if is_of_the_city { Some(BranchId::CITY) } else { recorded };
+        let proves = |unit: &BranchId| subject.id().is_some_and(|id| is_of_unit(&id, *unit));
+        // Most often the one unit that declared it is the one that its id proves.
+        let proven = || {
+            let by_declaration = declared.keys().copied().find(proves);
+            by_declaration.or_else(|| units.clone().find(proves))
         };
-        self.listed.insert(subject, ownership);
+        let first = match (recorded, declared.len()) {
+            (Some(unit), _) => Some(Self::Recorded(unit)),
+            (None, 0) => None,
+            (None, _) if proven().is_some() => None,
+            (None, 1) => declared.iter().next().map(|(unit, basis)| Self::Alone(*unit, *basis)),
+            (None, _) => Some(Self::Contested(declared.clone())),
+        };
+        transfers.into_iter().fold(first, |ownership, (unit, accepted)| {
+            let before = match ownership {
+                Some(Self::Transferred(before, owner)) => Some((before, owner)),
+                Some(Self::Recorded(owner) | Self::Alone(owner, _)) => Some((Vec::new(), owner)),
+                Some(Self::Contested(_)) => None,
+                None => units.clone().find(proves).map(|owner| (Vec::new(), owner)),
+            };
+            Some(match before {
+                Some((mut before, owner)) => {
+                    before.push((owner, accepted.to_vec()));
+                    Self::Transferred(before, unit)
+                }
+                None => Self::Recorded(unit),
+            })
+        })
     }
+}
 
+impl Owners {
     /// Whether the thing is this unit's now.
     pub fn is_owner(&self, unit: BranchId, subject: &Subject) -> bool {
         match (self.listed.get(subject), subject) {

@@ -20,12 +20,12 @@ impl<E: Statement> History<E> {
             .map(|lines| (LogKey { document: lines.document, actor: lines.actor }, lines))
             .collect();
         let mut last_decisions: BTreeMap<LogKey, u64> = BTreeMap::new();
-        for (rank, entry) in self.entries.iter().filter(|(rank, _)| rank.2.scope == Scope::Decisions) {
-            let key = LogKey { document: rank.2, actor: rank.1 };
+        for entry in self.ranked().filter(|entry| entry.reference.document.scope == Scope::Decisions) {
+            let key = LogKey { document: entry.reference.document, actor: entry.reference.actor };
             let last = last_decisions.entry(key).or_default();
-            *last = rank.3.max(*last);
-            if lines.get(&key).is_some_and(|lines| lines.heads.iter().any(|head| rank.3 <= head.seq)) {
-                past.place(*rank, entry.as_ref().clone());
+            *last = entry.at.0.max(*last);
+            if lines.get(&key).is_some_and(|lines| lines.heads.iter().any(|head| entry.at.0 <= head.seq)) {
+                past.place(entry.clone());
             }
         }
         for (key, lines) in lines {
@@ -37,6 +37,7 @@ impl<E: Statement> History<E> {
                 past.place_up_to(key, written, lines)?;
             }
         }
+        past.renew_epochs();
         Ok(past)
     }
 

@@ -17,8 +17,10 @@ pub struct Counted<'a, E> {
     pub entries: Vec<&'a Entry<E>>,
     /// What is hidden, and by which event.
     pub replaced: BTreeMap<EventRef, EventRef>,
-    /// Several that stand for one place: the last in rank counts, and a person should look.
-    pub conflicts: Vec<Vec<EventRef>>,
+    /// Several that stand for one place, by the one that counts: a person should look.
+    pub conflicts: BTreeMap<EventRef, Vec<EventRef>>,
+    /// Those that rank before what they supersede: behind which event they come, and as which of those.
+    pub moved: BTreeMap<EventRef, (EventRef, usize)>,
 }
 
 impl<'a, E: Statement> Counted<'a, E> {
@@ -26,15 +28,28 @@ impl<'a, E: Statement> Counted<'a, E> {
     pub fn of(entries: Vec<&'a Entry<E>>) -> Self {
         let edges = Edges::of(&entries);
         if edges.target.is_empty() {
-            return Self { entries, replaced: BTreeMap::new(), conflicts: Vec::new() };
+            let (replaced, conflicts, moved) = Default::default();
+            return Self { entries, replaced, conflicts, moved };
         }
         let order = edges.order(entries.len());
         let hidden = edges.hide(&order);
         let reference = |n: &usize| entries[*n].reference;
         let replaced = hidden.by.iter().map(|(n, by)| (reference(n), reference(by))).collect();
-        let conflicts = hidden.conflicts().map(|events| events.iter().map(reference).collect()).collect();
+        let conflicts = hidden.conflicts().map(|(winner, events)| {
+            (reference(&winner), events.iter().map(reference).collect())
+        });
+        let conflicts = conflicts.collect();
+        let mut moved = BTreeMap::new();
+        // In rank order each is the greatest so far; what is less comes behind the greatest.
+        let (mut root, mut nth) = (0, 0_usize);
+        for n in &order {
+            (root, nth) = if *n >= root { (*n, 0) } else { (root, nth.saturating_add(1)) };
+            if nth > 0 {
+                moved.insert(reference(n), (reference(&root), nth));
+            }
+        }
         let counted = order.iter().filter(|n| !hidden.by.contains_key(n)).map(|n| entries[*n]).collect();
-        Self { entries: counted, replaced, conflicts }
+        Self { entries: counted, replaced, conflicts, moved }
     }
 }
 
@@ -178,11 +193,11 @@ impl Hidden {
         self.by.get(&place).or_else(|| self.leads_to.get(&place)).copied()
     }
 
-    fn conflicts(&self) -> impl Iterator<Item = Vec<usize>> {
+    fn conflicts(&self) -> impl Iterator<Item = (usize, Vec<usize>)> {
         self.lost.iter().map(|(winner, lost)| {
             let mut all: Vec<usize> = lost.iter().copied().chain([*winner]).collect();
             all.sort_unstable();
-            all
+            (*winner, all)
         })
     }
 }

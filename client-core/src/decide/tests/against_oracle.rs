@@ -100,7 +100,7 @@ fn a_city() -> (Given, [AssetId; 2]) {
 
 /// Granted claims ahead that what was granted before them excludes.
 fn excluded(views: &SharedViews, now: Millis) -> Vec<EventRef> {
-    let nth = |it: &Booking| views.requests.claims[&it.source].outcome.as_ref().unwrap().nth;
+    let nth = |it: &Booking| views.requests.claims[&it.source].outcome.as_ref().unwrap().place;
     let granted = views.bookings.iter().filter(|it| it.kind == BookingKind::Claim && it.slot.start() > now);
     let granted: Vec<&Booking> = granted.collect();
     let is_excluded = |one: &Booking| {
@@ -128,7 +128,7 @@ proptest! {
         let views = given.views();
         let decisions = displace(&views, given.now, FRONTIER);
         prop_assert_eq!(decisions.is_empty(), excluded(&views, given.now).is_empty());
-        let nth = |claim: &EventRef| views.requests.claims[claim].outcome.as_ref().unwrap().nth;
+        let nth = |claim: &EventRef| views.requests.claims[claim].outcome.as_ref().unwrap().place;
         let mut moved = Vec::new();
         for Decision { id, event, supersedes } in decisions {
             let Event::Request(RequestEvent::Displaced(displaced)) = &event else { panic!("{event:?}") };

@@ -42,7 +42,7 @@ pub fn decide_round(
 /// Decides what no round decides: the day's claims as one batch, urgent ones by order of receipt.
 pub fn decide_now(views: &SharedViews, now: Millis, frontier: ChangeHash) -> Vec<Decision> {
     let day = now.day().to_string();
-    let mut bookings = views.bookings.clone();
+    let mut bookings: Vec<Booking> = views.bookings.iter().cloned().collect();
     let mut decisions = Vec::new();
     let mut urgent = open_claims(views, day.as_bytes(), |received| received.mode == DecisionMode::Immediate);
     urgent.sort_by_key(|open| {
@@ -79,7 +79,8 @@ fn grant_in_turn(
     now: Millis,
     frontier: ChangeHash,
 ) -> Vec<Decision> {
-    grant_from(views, &mut views.bookings.clone(), claims, now, frontier)
+    let mut bookings = views.bookings.iter().cloned().collect();
+    grant_from(views, &mut bookings, claims, now, frontier)
 }
 
 /// Takes the best standing claim again and again; standings are recomputed after each grant.

@@ -7,6 +7,7 @@ use crate::domain::Booking;
 use crate::given::{COURSE, course, order, room};
 use crate::plan::Budget;
 use crate::time::{Day, HalfDay};
+use imbl::OrdMap;
 use std::ops::RangeInclusive;
 
 /// Numbers that a property test drew, handed out one after the other.
@@ -339,6 +340,12 @@ fn decide_everything(views: &SharedViews, now: Millis, whole: bool) {
     }
 }
 
+fn each<K: Clone + Ord, V: Clone>(map: &mut OrdMap<K, V>, mut change: impl FnMut(&mut V)) {
+    for key in map.keys().cloned().collect::<Vec<K>>() {
+        change(&mut map[&key]);
+    }
+}
+
 /// Puts into the views what no event may say.
 fn stretch(views: &mut SharedViews, dice: &mut Dice) {
     let wildness = dice.one_of(&[5, 20, 100]);
@@ -348,39 +355,41 @@ fn stretch(views: &mut SharedViews, dice: &mut Dice) {
         2 => slot.duration_minutes = dice.within(0..=65_535) as u16,
         _ => {}
     };
-    for lodged in views.requests.claims.values_mut().filter_map(|state| state.lodged.as_mut()) {
+    each(&mut views.requests.claims, |state| {
+        let Some(lodged) = &mut state.lodged else { return };
         far(&mut lodged.wish.slot);
         lodged.wish.headcount = u32::MAX;
-    }
-    views.requests.joint.values_mut().for_each(|joint| far(&mut joint.slot));
-    views.bookings.iter_mut().for_each(|booking| far(&mut booking.slot));
+    });
+    each(&mut views.requests.joint, |joint| far(&mut joint.slot));
+    let mut bookings: Vec<Booking> = views.bookings.iter().cloned().collect();
+    bookings.iter_mut().for_each(|booking| far(&mut booking.slot));
+    views.bookings = bookings.iter().cloned().collect();
     if dice.below(2) == 0 {
-        let twice: Vec<Booking> = views.bookings.clone();
-        views.bookings.extend(twice);
+        bookings.iter_mut().for_each(|twice| twice.headcount = twice.headcount.wrapping_add(1));
+        views.bookings.extend(bookings);
     }
     let wild = |dice: &mut Dice| HalfDay { weekday: dice.one_of(&[7, 255]), afternoon: false };
-    for lodged in views.requests.orders.values_mut().filter_map(|state| state.lodged.as_mut()) {
+    each(&mut views.requests.orders, |state| {
+        let Some(lodged) = &mut state.lodged else { return };
         lodged.wish.headcount = dice.one_of(&[0, u32::MAX, u32::MAX - 1]);
         lodged.wish.half_days.push(wild(dice));
         (lodged.wish.from, lodged.at) = (Day(dice.one_of(&[i32::MIN, i32::MAX])), dice.moment());
-    }
-    for teacher in views.teachers.teachers.values_mut() {
+    });
+    each(&mut views.teachers.teachers, |teacher| {
         teacher.away.push((Day(dice.one_of(&[i32::MAX, i32::MIN])), Day(i32::MAX)));
         for offer in &mut teacher.offers {
             offer.windows.push(wild(dice));
             (offer.from, offer.to) = (Day(i32::MIN), Day(i32::MAX));
         }
-    }
-    for asset in views.resources.assets.values_mut() {
-        (asset.capacity, asset.quantity) = (u32::MAX, u32::MAX);
-    }
-    views.branches.branches.values_mut().for_each(|branch| branch.registered = u32::MAX);
+    });
+    each(&mut views.resources.assets, |asset| (asset.capacity, asset.quantity) = (u32::MAX, u32::MAX));
+    each(&mut views.branches.branches, |branch| branch.registered = u32::MAX);
     views.calendar.days.insert(crate::given::day("2026-12-08"), Some(255));
     if dice.below(2) == 0 {
         views.planning.0 = rules(dice);
         views.planning.0.points.open_period = u32::MAX;
     }
-    views.requests.rounds.values_mut().for_each(|round| round.number = u32::MAX);
+    each(&mut views.requests.rounds, |round| round.number = u32::MAX);
 }
 
 proptest! {

@@ -8,7 +8,7 @@
 
 use super::draw::{UNLIMITED, streams, suits};
 use super::grid::{Cell, Grid};
-use crate::domain::{AssetKind, Booking, BookingKind, JointClass, JointPart, Mode, SharedViews};
+use crate::domain::{AssetKind, Booking, BookingKind, JointClass, JointPart, Mode, Place, SharedViews};
 use crate::event::EventRef;
 use crate::ids::{AssetId, BranchId, ClassId, TeacherId};
 use crate::plan::{RawClass, RawPart, RawPinned, RawRequest, RawWindow};
@@ -234,8 +234,8 @@ impl StandIn {
     }
 }
 
-/// Decisions by their number, then announcements by their stamp.
-fn standing(views: &SharedViews, booking: &Booking) -> (Option<Stamp>, u32, crate::event::EventRef) {
+/// Decisions in the order in which they count, then announcements by their stamp.
+fn standing(views: &SharedViews, booking: &Booking) -> (Option<Stamp>, Option<Place>, EventRef) {
     let outcome = match booking.kind {
         BookingKind::Own => None,
         BookingKind::Claim => {
@@ -248,7 +248,7 @@ fn standing(views: &SharedViews, booking: &Booking) -> (Option<Stamp>, u32, crat
     let own = booking.session.zip(booking.branches.first()).filter(|_| booking.kind == BookingKind::Own);
     let announced = own.and_then(|(session, branch)| views.sessions.of(session, *branch));
     let stamp = announced.map(|session| session.stamp);
-    (stamp, outcome.map_or(0, |outcome| outcome.nth), booking.source)
+    (stamp, outcome.map(|outcome| outcome.place), booking.source)
 }
 
 /// Whether others may join: it can still be planned for, everybody in it agreed to company, and it holds

@@ -3,56 +3,53 @@
 
 use super::{Anomaly, AnomalyKind};
 use crate::domain::{BookingKind, Entry, History, SharedViews};
-use crate::event::{EventRef, Register, Statement, Subject};
-use crate::history::{Kept, Owners, Ownership};
-use crate::ids::{ActorId, AssetId, BranchId, DeviceId, TeacherId};
+use crate::event::{EventRef, Subject};
+use crate::history::{Aside, Owners, Ownership};
+use crate::ids::{ActorId, AssetId, BranchId, ClassId};
 use crate::time::{CLOCK_WRONG_MINUTES, Millis, Slot, Stamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// Events that are in the log and do not fold, together where one author wrote them for one reason.
-pub fn unfolded(kept: impl IntoIterator<Item = Kept>) -> Vec<Anomaly> {
-    type Alike = (String, Option<EventRef>, BranchId, ActorId);
-    let mut alike: BTreeMap<Alike, Vec<EventRef>> = BTreeMap::new();
-    for Kept { reference, why, ruling, detail } in kept {
-        let reason =
-            detail.map_or_else(|| why.word().to_owned(), |detail| format!("{} {detail}", why.word()));
-        let key = (reason, ruling, reference.document.branch, reference.actor);
-        alike.entry(key).or_default().push(reference);
-    }
-    let anomaly = |((reason, ruling, _, _), mut evidence): (Alike, Vec<EventRef>)| {
-        evidence.extend(ruling);
-        Anomaly { kind: AnomalyKind::DoesNotFold, evidence, detail: Some(reason) }
-    };
-    alike.into_iter().map(anomaly).collect()
+/// One author's events that do not fold for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Alike {
+    reason: String,
+    ruling: Option<EventRef>,
+    branch: BranchId,
+    actor: ActorId,
 }
 
-/// Values that two devices set within the time by which clocks may differ, neither naming the other.
-pub fn decided_by_clock<'a>(entries: impl IntoIterator<Item = &'a &'a Entry>) -> Vec<Anomaly> {
-    struct Last {
-        event: EventRef,
-        device: DeviceId,
-        stamp: Stamp,
-    }
-    let mut last: BTreeMap<Register, Last> = BTreeMap::new();
-    let mut found: BTreeMap<Register, BTreeSet<EventRef>> = BTreeMap::new();
-    for entry in entries {
-        let Some(register) = entry.event.body().register(entry.branch) else { continue };
-        let now = Last { event: entry.reference, device: entry.device, stamp: entry.stamp };
-        if let Some(before) = last.get(&register)
-            && before.device != now.device
-            && entry.replaces() != Some(before.event)
+/// Where an event belongs that does not fold.
+pub fn alike(event: &EventRef, aside: Aside) -> Alike {
+    let word = aside.why.word();
+    let reason = aside.detail.map_or_else(|| word.to_owned(), |detail| format!("{word} {detail}"));
+    Alike { reason, ruling: aside.ruling, branch: event.document.branch, actor: event.actor }
+}
+
+/// Events that are in the log and do not fold, together where one author wrote them for one reason.
+pub fn unfolded(alike: &Alike, events: &BTreeSet<(EventRef, [u8; 32])>) -> Anomaly {
+    let mut evidence: Vec<EventRef> = events.iter().map(|(event, _)| *event).collect();
+    evidence.dedup();
+    evidence.extend(alike.ruling);
+    Anomaly { kind: AnomalyKind::DoesNotFold, evidence, detail: Some(alike.reason.clone()) }
+}
+
+/// One value that two devices set within the time by which clocks may differ, neither naming the other.
+pub fn decided_by_clock(entries: &[Arc<Entry>]) -> Option<Anomaly> {
+    let mut found: BTreeSet<EventRef> = BTreeSet::new();
+    for (before, now) in entries.iter().zip(entries.iter().skip(1)) {
+        if before.device != now.device
+            && now.replaces() != Some(before.reference)
             && is_near(before.stamp, now.stamp)
         {
-            found.entry(register).or_default().extend([before.event, now.event]);
+            found.extend([before.reference, now.reference]);
         }
-        last.insert(register, now);
     }
-    let anomaly = |evidence: BTreeSet<EventRef>| Anomaly {
+    (!found.is_empty()).then(|| Anomaly {
         kind: AnomalyKind::DecidedByClock,
-        evidence: evidence.into_iter().collect(),
+        evidence: found.into_iter().collect(),
         detail: None,
-    };
-    found.into_values().map(anomaly).collect()
+    })
 }
 
 fn is_near(one: Stamp, other: Stamp) -> bool {
@@ -60,17 +57,16 @@ fn is_near(one: Stamp, other: Stamp) -> bool {
     apart < CLOCK_WRONG_MINUTES.unsigned_abs().saturating_mul(Millis::MINUTE.unsigned_abs())
 }
 
-/// Things that several units declared and whose id proves none of them.
-pub fn contested(owners: &Owners) -> Vec<Anomaly> {
-    let contested = owners.listed.iter().filter_map(|(subject, ownership)| match ownership {
+/// A thing that several units declared and whose id proves none of them.
+pub fn contested(owners: &Owners, subject: &Subject) -> Option<Anomaly> {
+    match owners.listed.get(subject)? {
         Ownership::Contested(by) => Some(Anomaly {
             kind: AnomalyKind::OwnerContested,
             evidence: by.values().map(|declared| declared.event).collect(),
             detail: Some(subject.to_string()),
         }),
         _ => None,
-    });
-    contested.collect()
+    }
 }
 
 /// Device ids that stand in certificates of several keys.
@@ -83,66 +79,47 @@ pub fn devices_twice(history: &History) -> Vec<Anomaly> {
     twice.collect()
 }
 
-/// Classes of a unit that name another unit's teacher, room or class without a decision: together by what
-/// they name.
-pub fn unconfirmed(views: &SharedViews) -> Vec<Anomaly> {
-    let homes = views.teachers.homes();
-    let mut decided: BTreeMap<(BranchId, Subject), Vec<Slot>> = BTreeMap::new();
-    for booking in views.bookings.iter().filter(|booking| booking.kind != BookingKind::Own) {
-        let subjects = [
-            booking.teacher.map(Subject::Teacher),
-            booking.asset.map(Subject::Asset),
-            booking.session.map(Subject::Class),
-        ];
-        for branch in &booking.branches {
-            for subject in subjects.into_iter().flatten() {
-                decided.entry((*branch, subject)).or_default().push(booking.slot);
-            }
-        }
-    }
-    // A ledger gives only the day.
-    let is_decided = |unit: BranchId, subject: &Subject, slot: &Slot| {
-        let granted = decided.get(&(unit, *subject)).map(Vec::as_slice).unwrap_or_default();
-        granted.iter().any(|it| it.overlaps(slot) || (slot.duration_minutes == 0 && it.day == slot.day))
+/// What another unit has and a unit's word on a class names without a decision.
+pub fn unconfirmed(views: &SharedViews, class: ClassId, unit: BranchId) -> BTreeSet<(BranchId, Subject)> {
+    let Some(session) = views.sessions.of(class, unit).filter(|it| it.is_own_word()) else {
+        return BTreeSet::new();
     };
-    let mut found: BTreeMap<(BranchId, Subject), Vec<EventRef>> = BTreeMap::new();
-    for (class, unit, session) in views.sessions.iter().filter(|(_, _, session)| session.is_own_word()) {
-        let teacher = session.teacher.map(|teacher| views.teachers.resolve(teacher));
-        let is_others =
-            |venue: &AssetId| views.resources.assets.get(venue).is_some_and(|it| it.branch != unit);
-        let class = Subject::Class(class);
-        let named = [
-            teacher.filter(|teacher| is_of_others(&homes, *teacher, unit)).map(Subject::Teacher),
-            session.venue.filter(is_others).map(Subject::Asset),
-            is_class_of_others(views, &class, unit).then_some(class),
-        ];
-        let named = named.into_iter().flatten().filter(|it| !is_decided(unit, it, &session.slot));
-        for subject in named {
-            found.entry((unit, subject)).or_default().push(session.source);
-        }
-    }
-    let anomaly = |((_, subject), evidence): ((BranchId, Subject), Vec<EventRef>)| Anomaly {
-        kind: AnomalyKind::Unconfirmed,
-        evidence,
-        detail: Some(subject.to_string()),
-    };
-    found.into_iter().map(anomaly).collect()
+    let is_others = |venue: &AssetId| views.resources.assets.get(venue).is_some_and(|it| it.branch != unit);
+    let person = session.teacher.map(|teacher| views.teachers.resolve(teacher));
+    let named = [
+        person.filter(|person| views.teachers.is_of_others(*person, unit)).map(Subject::Teacher),
+        session.venue.filter(is_others).map(Subject::Asset),
+        is_of_others(views, class, unit).then_some(Subject::Class(class)),
+    ];
+    let undecided = named.into_iter().flatten().filter(|it| !is_decided(views, unit, it, &session.slot));
+    undecided.map(|subject| (unit, subject)).collect()
 }
 
-fn is_class_of_others(views: &SharedViews, class: &Subject, unit: BranchId) -> bool {
-    if views.owners.is_owner(unit, class) {
+/// Classes of a unit that name another unit's teacher, room or class without a decision.
+pub fn of_others((_, subject): &(BranchId, Subject), events: &BTreeSet<EventRef>) -> Anomaly {
+    let evidence = events.iter().copied().collect();
+    Anomaly { kind: AnomalyKind::Unconfirmed, evidence, detail: Some(subject.to_string()) }
+}
+
+/// Whether the city gave it to the unit for this time. A ledger gives only the day.
+fn is_decided(views: &SharedViews, unit: BranchId, subject: &Subject, slot: &Slot) -> bool {
+    let of_day = views.bookings_of(slot.day).filter(|booking| booking.kind != BookingKind::Own);
+    of_day.filter(|booking| booking.branches.contains(&unit)).any(|booking| {
+        let holds = match subject {
+            Subject::Teacher(teacher) => booking.teacher == Some(*teacher),
+            Subject::Asset(asset) => booking.asset == Some(*asset),
+            Subject::Class(class) => booking.session == Some(*class),
+            Subject::Request(_) => false,
+        };
+        holds && (booking.slot.overlaps(slot) || slot.duration_minutes == 0)
+    })
+}
+
+fn is_of_others(views: &SharedViews, id: ClassId, unit: BranchId) -> bool {
+    let class = Subject::Class(id);
+    if views.owners.is_owner(unit, &class) {
         return false;
     }
-    let Subject::Class(id) = class else { return false };
-    let mut units = views.sessions.sessions.get(id).into_iter().flat_map(|by| by.keys());
-    views.owners.listed_owner(class).is_some() || units.any(|other| views.owners.is_owner(*other, class))
-}
-
-/// Whether a teacher of the pool is another unit's.
-pub fn is_of_others(
-    homes: &BTreeMap<TeacherId, BTreeSet<BranchId>>,
-    teacher: TeacherId,
-    unit: BranchId,
-) -> bool {
-    homes.get(&teacher).is_some_and(|homes| !homes.contains(&unit))
+    let mut units = views.sessions.branches(id);
+    views.owners.listed_owner(&class).is_some() || units.any(|other| views.owners.is_owner(other, &class))
 }

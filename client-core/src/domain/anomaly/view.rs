@@ -1,13 +1,17 @@
 //! What does not fit together (对不上的事): shown with its evidence, for a person to rule on.
 
-use super::conflicts::{contested, decided_by_clock, devices_twice, unconfirmed, unfolded};
-use crate::domain::{Booking, Entry, History, SharedViews};
-use crate::event::EventRef;
-use crate::history::{Kept, Unfolded};
-use crate::ids::{AssetId, TeacherId};
+use super::conflicts::{
+    Alike, alike, contested, decided_by_clock, devices_twice, of_others, unconfirmed, unfolded,
+};
+use crate::domain::fold::{Index, News};
+use crate::domain::{Booked, Booking, Event, RequestKey, SharedChanged, SharedViews, Source};
+use crate::event::{EventRef, Register, Statement, Subject};
+use crate::history::{Aside, Since, Unfolded};
+use crate::ids::BranchId;
 use crate::time::{Day, Slot};
+use imbl::OrdSet;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 code_enum! {
     /// What does not fit.
@@ -44,39 +48,200 @@ pub struct Anomaly {
     pub detail: Option<String>,
 }
 
-/// All that does not fit, in an order of its own.
-pub fn anomalies(
-    views: &SharedViews,
-    history: &History,
-    counted: &[&Entry],
-    conflicts: Vec<Vec<EventRef>>,
-) -> Vec<Anomaly> {
-    let mut found = booked_twice(&views.bookings);
-    let several = |kind| move |evidence| Anomaly { kind, evidence, detail: None };
-    found.extend(conflicts.into_iter().map(several(AnomalyKind::EditedTwice)));
-    let surplus = views.requests.surplus_decisions.iter().map(|decision| vec![*decision]);
-    found.extend(surplus.map(several(AnomalyKind::DecidedTwice)));
-    let open_to_all = |kept: &Kept| kept.reference.document.scope.is_open_to_all();
-    let not_entitled = views.not_entitled.iter().map(|event| Kept {
-        reference: *event,
-        why: Unfolded::NotEntitled,
-        ruling: None,
-        detail: None,
-    });
-    found.extend(unfolded(history.kept().into_iter().filter(open_to_all).chain(not_entitled)));
-    found.extend(decided_by_clock(counted));
-    found.extend(contested(&views.owners));
-    found.extend(devices_twice(history));
-    found.extend(unconfirmed(views));
-    found.sort();
-    found
+/// What may contradict something else by now.
+pub(crate) struct Touched {
+    /// What may stand otherwise on the calendar, or be a word on others' things.
+    pub sources: BTreeSet<Source>,
+    /// What was taken off the calendar and put on.
+    pub booked: Vec<Booking>,
 }
 
-/// Who or what is booked.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Booked {
-    Teacher(TeacherId),
-    Asset(AssetId),
+/// What it takes to keep up what does not fit together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contradictions {
+    aside: Groups<Alike, (EventRef, [u8; 32])>,
+    unconfirmed: Groups<(BranchId, Subject), EventRef>,
+    registers: Index<Register>,
+    by_clock: BTreeMap<Register, Anomaly>,
+    devices_twice: Vec<Anomaly>,
+}
+
+impl Contradictions {
+    /// Takes in what changed.
+    pub fn keep_up(
+        &mut self,
+        (before, now): (&SharedViews, &mut SharedViews),
+        since: &Since<Event>,
+        news: &News<'_>,
+        changed: &SharedChanged,
+        touched: &Touched,
+    ) {
+        let mut found = Difference::default();
+        self.clashes(before, now, touched, &mut found);
+        for event in &news.turned.conflicts {
+            let edited = |views: &SharedViews| {
+                let evidence = views.conflicts.get(event).cloned();
+                evidence.map(|evidence| Anomaly { kind: AnomalyKind::EditedTwice, evidence, detail: None })
+            };
+            found.replace(edited(before), edited(now));
+        }
+        for key in &changed.requests {
+            let RequestKey::Request(request) = key else { continue };
+            found.replace(decided_twice(before, request), decided_twice(now, request));
+        }
+        for subject in &news.turned.owners {
+            found.replace(contested(&before.owners, subject), contested(&now.owners, subject));
+        }
+        self.unfolded(now, since, news, &mut found);
+        for register in news.index(&mut self.registers, |entry| entry.event.body().register(entry.branch)) {
+            let is = decided_by_clock(&news.entries(&self.registers, &register));
+            let was = match is.clone() {
+                Some(is) => self.by_clock.insert(register, is),
+                None => self.by_clock.remove(&register),
+            };
+            found.replace(was, is);
+        }
+        let has_keys = matches!(since, Since::Then(delta) if !delta.has_certificates);
+        if !has_keys || !changed.devices.is_empty() || !self.devices_twice.is_empty() {
+            let twice = devices_twice(news.history());
+            found.replace(std::mem::replace(&mut self.devices_twice, twice.clone()), twice);
+        }
+        self.unconfirmed(before, now, touched, &mut found);
+        found.apply_to(&mut now.anomalies);
+    }
+
+    fn clashes(
+        &mut self,
+        before: &SharedViews,
+        now: &SharedViews,
+        touched: &Touched,
+        found: &mut Difference,
+    ) {
+        let days: BTreeSet<Day> = touched.booked.iter().map(|booking| booking.slot.day).collect();
+        for day in days {
+            found.replace(booked_twice(before.bookings_of(day)), booked_twice(now.bookings_of(day)));
+        }
+    }
+
+    fn unfolded(&mut self, now: &SharedViews, since: &Since<Event>, news: &News<'_>, found: &mut Difference) {
+        let aside: Vec<(EventRef, [u8; 32])> = match since {
+            Since::Ever => news.history().all_aside().map(|(what, _)| *what).collect(),
+            Since::Then(delta) => delta.aside.iter().copied().collect(),
+        };
+        let not_entitled = news.turned.left_out.iter().map(|event| (*event, NOT_ENTITLED));
+        let open_to_all = |(event, _): &(EventRef, [u8; 32])| event.document.scope.is_open_to_all();
+        for what in aside.into_iter().chain(not_entitled).filter(open_to_all) {
+            let reason = match what.1 {
+                NOT_ENTITLED => {
+                    let why = now.left_out.why(&what.0).map(|(why, _)| why);
+                    (why == Some(Unfolded::NotEntitled)).then(|| Aside::from(Unfolded::NotEntitled))
+                }
+                _ => news.history().aside(&what).cloned(),
+            };
+            self.aside.put(what, reason.map(|reason| alike(&what.0, reason)).into_iter().collect());
+        }
+        self.aside.settle(unfolded, found);
+    }
+
+    fn unconfirmed(
+        &mut self,
+        before: &SharedViews,
+        now: &SharedViews,
+        touched: &Touched,
+        found: &mut Difference,
+    ) {
+        for source in &touched.sources {
+            let Source::Own(class, unit) = source else { continue };
+            let said = [before, now].map(|views| views.sessions.of(*class, *unit).map(|it| it.source));
+            if let Some(gone) = said[0].filter(|_| said[0] != said[1]) {
+                self.unconfirmed.put(gone, BTreeSet::new());
+            }
+            if let Some(event) = said[1] {
+                self.unconfirmed.put(event, unconfirmed(now, *class, *unit));
+            }
+        }
+        self.unconfirmed.settle(of_others, found);
+    }
+}
+
+/// Stands for the hash of an event that its author may not say.
+const NOT_ENTITLED: [u8; 32] = [0; 32];
+
+/// Evidence together, by what it shows.
+#[derive(Clone, Debug)]
+struct Groups<K, T> {
+    groups: BTreeMap<K, BTreeSet<T>>,
+    shows: BTreeMap<T, BTreeSet<K>>,
+    /// Groups that changed since they were settled last, each as it was then.
+    before: BTreeMap<K, BTreeSet<T>>,
+}
+
+impl<K, T> Default for Groups<K, T> {
+    fn default() -> Self {
+        Self { groups: BTreeMap::new(), shows: BTreeMap::new(), before: BTreeMap::new() }
+    }
+}
+
+impl<K: Clone + Ord, T: Clone + Ord> Groups<K, T> {
+    /// Puts a piece of evidence into these groups, and out of all others.
+    fn put(&mut self, piece: T, groups: BTreeSet<K>) {
+        let before = match groups.is_empty() {
+            true => self.shows.remove(&piece),
+            false => self.shows.insert(piece.clone(), groups.clone()),
+        };
+        let before = before.unwrap_or_default();
+        for key in before.symmetric_difference(&groups) {
+            let group = self.groups.entry(key.clone()).or_default();
+            self.before.entry(key.clone()).or_insert_with(|| group.clone());
+            if groups.contains(key) {
+                group.insert(piece.clone());
+            } else {
+                group.remove(&piece);
+            }
+            if group.is_empty() {
+                self.groups.remove(key);
+            }
+        }
+    }
+
+    /// What the groups that changed show now, in place of what they showed.
+    fn settle(&mut self, anomaly: impl Fn(&K, &BTreeSet<T>) -> Anomaly, found: &mut Difference) {
+        for (key, before) in std::mem::take(&mut self.before) {
+            let shown = |group: &BTreeSet<T>| (!group.is_empty()).then(|| anomaly(&key, group));
+            found.replace(shown(&before), self.groups.get(&key).and_then(|group| shown(group)));
+        }
+    }
+}
+
+/// What shows no longer, and what shows now.
+#[derive(Default)]
+struct Difference {
+    gone: Vec<Anomaly>,
+    come: Vec<Anomaly>,
+}
+
+impl Difference {
+    fn replace(&mut self, was: impl IntoIterator<Item = Anomaly>, is: impl IntoIterator<Item = Anomaly>) {
+        self.gone.extend(was);
+        self.come.extend(is);
+    }
+
+    fn apply_to(self, anomalies: &mut OrdSet<Anomaly>) {
+        for anomaly in &self.gone {
+            anomalies.remove(anomaly);
+        }
+        anomalies.extend(self.come);
+    }
+}
+
+fn decided_twice(views: &SharedViews, request: &EventRef) -> Vec<Anomaly> {
+    let surplus = views.requests.surplus_decisions.get(request).into_iter().flatten();
+    let anomaly = |decision: &EventRef| Anomaly {
+        kind: AnomalyKind::DecidedTwice,
+        evidence: vec![*decision, *request],
+        detail: None,
+    };
+    surplus.map(anomaly).collect()
 }
 
 /// Bookings that follow each other without a free minute in between.
@@ -88,12 +253,11 @@ struct Stretch {
 
 /// One anomaly for each stretch in which a teacher or an asset has several bookings at a time: what
 /// belongs together is ruled on together, and an author cannot write more contradictions than bookings.
-fn booked_twice(bookings: &[Booking]) -> Vec<Anomaly> {
+fn booked_twice<'a>(bookings: impl Iterator<Item = &'a Booking>) -> Vec<Anomaly> {
     let mut stretches: BTreeMap<Booked, Stretch> = BTreeMap::new();
     let mut found = Vec::new();
     for booking in bookings {
-        let teacher = booking.teacher.map(Booked::Teacher);
-        for booked in teacher.into_iter().chain(booking.asset.map(Booked::Asset)) {
+        for booked in booking.booked() {
             let stretch = stretches.entry(booked).or_insert_with(|| Stretch::of(booking));
             if let Some(ended) = stretch.go_on(booking) {
                 found.extend(ended.anomaly(booked));
@@ -134,7 +298,7 @@ mod tests {
     use super::*;
     use crate::domain::BookingKind;
     use crate::given::{COURSE, Given, HOME, TEACHER, branch, slot};
-    use crate::ids::{BranchId, ClassId};
+    use crate::ids::{AssetId, BranchId, ClassId, TeacherId};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -200,7 +364,7 @@ mod tests {
                 })
                 .collect();
             bookings.sort();
-            let found = booked_twice(&bookings);
+            let found = booked_twice(bookings.iter());
             let as_set = found.iter().map(|it| (it.kind, it.evidence.clone())).collect::<BTreeSet<_>>();
             prop_assert_eq!(found.len(), as_set.len());
             prop_assert_eq!(as_set, pair_by_pair(&bookings));
@@ -222,6 +386,6 @@ mod tests {
         sources.sort_unstable();
         let anomalies = given.views().anomalies;
         assert_eq!(anomalies.len(), 1);
-        assert_eq!(anomalies[0].evidence, sources);
+        assert_eq!(anomalies.get_min().unwrap().evidence, sources);
     }
 }

@@ -3,7 +3,7 @@
 use super::ArbiterEvent;
 use crate::domain::{Entry, Event, View};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use imbl::OrdSet;
 
 /// Announced releases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -11,7 +11,7 @@ pub struct Releases {
     /// The latest; 0 before the first.
     pub number: u16,
     /// Every kind and version that they brought.
-    pub kinds: BTreeSet<(String, u16)>,
+    pub kinds: OrdSet<(String, u16)>,
 }
 
 impl Releases {
@@ -30,7 +30,17 @@ impl Releases {
 impl View for Releases {
     const NAME: &'static str = "releases";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = ();
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = ()> {
+        matches!(entry.event, Event::Arbiter(ArbiterEvent::Release(_))).then_some(())
+    }
+
+    fn forget(&mut self, (): &()) {
+        *self = Self::default();
+    }
+
+    fn apply(&mut self, (): &(), entry: &Entry) {
         let Event::Arbiter(said) = &entry.event else { return };
         match said {
             ArbiterEvent::Release(announced) => {

@@ -7,7 +7,7 @@ use crate::history::Owners;
 use crate::ids::{AssetId, BranchId};
 use crate::time::{Day, HalfDay, Slot};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use imbl::OrdMap;
 
 /// One room, kind of equipment, or on-site point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,11 +64,11 @@ impl Asset {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Resources {
     /// Every asset by id.
-    pub assets: BTreeMap<AssetId, Asset>,
+    pub assets: OrdMap<AssetId, Asset>,
     /// What is offered to other branches, by asset.
-    pub offers: BTreeMap<AssetId, Vec<Offer>>,
+    pub offers: OrdMap<AssetId, Vec<Offer>>,
     /// Days an asset cannot be used, first to last, by asset.
-    pub blocked: BTreeMap<AssetId, Vec<(Day, Day)>>,
+    pub blocked: OrdMap<AssetId, Vec<(Day, Day)>>,
 }
 
 impl Resources {
@@ -86,14 +86,36 @@ impl Resources {
 
     /// How many assets at least one branch offers to the others.
     pub fn shared_count(&self) -> usize {
-        self.assets.keys().filter(|id| self.offers.contains_key(id)).count()
+        self.assets.keys().filter(|id| self.offers.contains_key(*id)).count()
     }
 }
 
 impl View for Resources {
     const NAME: &'static str = "resources";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = AssetId;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = AssetId> {
+        let Event::Asset(said) = &entry.event else { return None };
+        Some(match said {
+            AssetEvent::Declared(declared) => declared.asset,
+            AssetEvent::Condition(noted) => noted.asset,
+            AssetEvent::Offered(offered) => offered.asset,
+            AssetEvent::Blocked(blocked) => blocked.asset,
+        })
+    }
+
+    fn key_of(subject: &Subject) -> Option<AssetId> {
+        if let Subject::Asset(asset) = subject { Some(*asset) } else { None }
+    }
+
+    fn forget(&mut self, asset: &AssetId) {
+        self.assets.remove(asset);
+        self.offers.remove(asset);
+        self.blocked.remove(asset);
+    }
+
+    fn apply(&mut self, _: &AssetId, entry: &Entry) {
         let Event::Asset(said) = &entry.event else { return };
         match said {
             AssetEvent::Declared(declared) => {
@@ -115,9 +137,11 @@ impl View for Resources {
         }
     }
 
-    fn follow(&mut self, owners: &Owners) {
-        for (id, asset) in &mut self.assets {
-            asset.branch = owners.listed_owner(&Subject::Asset(*id)).unwrap_or(asset.branch);
+    fn follow(&mut self, id: &AssetId, owners: &Owners) {
+        if let Some(owner) = owners.listed_owner(&Subject::Asset(*id))
+            && let Some(asset) = self.assets.get_mut(id)
+        {
+            asset.branch = owner;
         }
     }
 }

@@ -99,7 +99,7 @@ impl Act for VoidAttendance {
         };
         let stands = [present.source].into_iter().chain(present.again.iter().copied()).collect::<Vec<_>>();
         // The void of a correction alone would bring back what it corrected.
-        let behind = context.own_views.replaced.iter().filter(|(_, by)| stands.contains(by));
+        let behind = context.own_views.left_out.replaced.iter().filter(|(_, by)| stands.contains(by));
         Ok(behind.map(|(event, _)| event).chain(&stands).map(void).collect())
     }
 }

@@ -6,7 +6,7 @@ use crate::event::EventRef;
 use crate::ids::{ClassId, LearnerId};
 use crate::time::Millis;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use imbl::OrdMap;
 
 /// One learner at one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,13 +25,13 @@ pub struct Presence {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Attendance {
     /// Who was at which class; the first check-in of a learner counts, or what corrected it.
-    pub classes: BTreeMap<ClassId, BTreeMap<LearnerId, Presence>>,
+    pub classes: OrdMap<ClassId, OrdMap<LearnerId, Presence>>,
 }
 
 impl Attendance {
     /// Person-times over all classes.
     pub fn person_times(&self) -> usize {
-        self.classes.values().map(BTreeMap::len).fold(0, usize::saturating_add)
+        self.classes.values().map(OrdMap::len).fold(0, usize::saturating_add)
     }
 
     /// A learner at a class.
@@ -52,7 +52,26 @@ impl Attendance {
 impl View for Attendance {
     const NAME: &'static str = "attendance";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = (ClassId, LearnerId);
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = (ClassId, LearnerId)> {
+        match &entry.event {
+            Event::Attendance(AttendanceEvent::CheckedIn(it)) => Some((it.session, it.learner)),
+            Event::Attendance(AttendanceEvent::Corrected(it)) => Some((it.session, it.learner)),
+            _ => None,
+        }
+    }
+
+    fn forget(&mut self, (class, learner): &(ClassId, LearnerId)) {
+        if let Some(present) = self.classes.get_mut(class) {
+            present.remove(learner);
+            if present.is_empty() {
+                self.classes.remove(class);
+            }
+        }
+    }
+
+    fn apply(&mut self, _: &(ClassId, LearnerId), entry: &Entry) {
         let Event::Attendance(said) = &entry.event else { return };
         match said {
             AttendanceEvent::CheckedIn(it) => self.check_in(entry, (it.session, it.learner), it.at, it.how),

@@ -1,7 +1,7 @@
 //! Attendances by course, from the benchmarks' records.
 
 use super::{BenchEvent, BenchRecorded};
-use crate::domain::{Entry, Event, View};
+use crate::domain::{Entry, Event};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,10 +21,9 @@ pub struct CourseAttendance {
     pub courses: BTreeMap<String, CourseTally>,
 }
 
-impl View for CourseAttendance {
-    const NAME: &'static str = "course_attendance";
-
-    fn apply(&mut self, entry: &Entry) {
+impl CourseAttendance {
+    /// Counts one event.
+    pub fn apply(&mut self, entry: &Entry) {
         let Event::Bench(BenchEvent::Recorded(record)) = &entry.event else { return };
         let tally = match self.courses.get_mut(&record.course) {
             Some(tally) => tally,

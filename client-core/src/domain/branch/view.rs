@@ -5,7 +5,7 @@ use crate::domain::{Entry, Event, View};
 use crate::identity::Role;
 use crate::ids::BranchId;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use imbl::OrdMap;
 
 /// One branch school.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ pub struct Branch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Default)]
 pub struct Branches {
     /// Every branch by id.
-    pub branches: BTreeMap<BranchId, Branch>,
+    pub branches: OrdMap<BranchId, Branch>,
     /// The rules last published, or the presets.
     pub policy: Policy,
 }
@@ -30,7 +30,7 @@ pub struct Branches {
 /// Travel times and the terms of rounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
-    travel: BTreeMap<String, u16>,
+    travel: OrdMap<String, u16>,
     default_travel_minutes: u16,
     /// Claims for slots more than this many days ahead go into a round.
     pub round_lead_days: u16,
@@ -40,7 +40,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { travel: BTreeMap::new(), default_travel_minutes: 30, round_lead_days: 14, round_open_days: 5 }
+        Self { travel: OrdMap::new(), default_travel_minutes: 30, round_lead_days: 14, round_open_days: 5 }
     }
 }
 
@@ -85,10 +85,37 @@ impl Branches {
     }
 }
 
+/// By what branches and their rules are folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BranchKey {
+    /// One branch.
+    Branch(BranchId),
+    /// The rules.
+    Policy,
+}
+
 impl View for Branches {
     const NAME: &'static str = "branches";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = BranchKey;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = BranchKey> {
+        let Event::Branch(said) = &entry.event else { return None };
+        Some(match said {
+            BranchEvent::Admitted(admitted) => BranchKey::Branch(admitted.branch),
+            BranchEvent::Profile(_) => BranchKey::Branch(entry.branch),
+            BranchEvent::Policy(_) => BranchKey::Policy,
+        })
+    }
+
+    fn forget(&mut self, key: &BranchKey) {
+        match key {
+            BranchKey::Branch(branch) => drop(self.branches.remove(branch)),
+            BranchKey::Policy => self.policy = Policy::default(),
+        }
+    }
+
+    fn apply(&mut self, _: &BranchKey, entry: &Entry) {
         let Event::Branch(said) = &entry.event else { return };
         match said {
             BranchEvent::Admitted(admitted) => {

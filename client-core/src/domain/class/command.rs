@@ -3,7 +3,7 @@
 use super::{SessionAnnounced, SessionCancelled, SessionCorrected, SessionState, SessionTaught};
 use crate::domain::command::{MOST_PEOPLE, filled, number, people};
 use crate::domain::{
-    Act, Booking, BookingKind, Context, Done, Draft, Problem, Refusal, Sort, Who, is_of_others,
+    Act, Booking, BookingKind, Context, Done, Draft, Problem, Refusal, Sort, Who,
 };
 use crate::ids::{AssetId, ClassId, CourseId, TeacherId};
 use crate::time::Slot;
@@ -74,7 +74,7 @@ impl Act for AnnounceSession {
         if let Some(teacher) = teacher {
             let known = views.teachers.teachers.get(&teacher).ok_or(teacher)?;
             let id = views.teachers.resolve(teacher);
-            let is_own = known.home == branch || !is_of_others(&views.teachers.homes(), id, branch);
+            let is_own = known.home == branch || !views.teachers.is_of_others(id, branch);
             let is_granted = || is_decided(context, &slot, |booking| booking.teacher == Some(id));
             context.must(is_own || is_granted(), Who::TeachersBranch)?;
         }
@@ -151,9 +151,10 @@ impl Act for CancelSession {
     fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal> {
         let Self { session, reason } = self.clone();
         filled("reason", &reason)?;
-        let by = context.views.sessions.sessions.get(&session).ok_or(session)?;
+        let sessions = &context.views.sessions;
+        sessions.branches(session).next().ok_or(session)?;
         context.branch()?;
-        let known = by.get(&context.asker.branch);
+        let known = sessions.of(session, context.asker.branch);
         context.must(known.is_some(), Who::Owner)?;
         let known = known.ok_or(session)?;
         if known.state != SessionState::Announced {

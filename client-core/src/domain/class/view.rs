@@ -6,7 +6,9 @@ use crate::event::EventRef;
 use crate::identity::Role;
 use crate::ids::{AssetId, BranchId, ClassId, CourseId, TeacherId};
 use crate::time::{Slot, Stamp};
-use serde::Serialize;
+use imbl::OrdMap;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 code_enum! {
@@ -56,27 +58,45 @@ impl Session {
 }
 
 /// All classes, each as every branch recorded it: a branch speaks of its own heads alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sessions {
-    /// By class, then by branch.
-    pub sessions: BTreeMap<ClassId, BTreeMap<BranchId, Session>>,
+    /// By class and branch.
+    pub sessions: OrdMap<(ClassId, BranchId), Session>,
 }
 
 impl Sessions {
     /// Every record with its class and its branch.
     pub fn iter(&self) -> impl Iterator<Item = (ClassId, BranchId, &Session)> {
-        let classes = self.sessions.iter();
-        classes.flat_map(|(class, by)| by.iter().map(|(branch, session)| (*class, *branch, session)))
+        self.sessions.iter().map(|((class, branch), session)| (*class, *branch, session))
     }
 
     /// What a branch announced or recorded of a class.
     pub fn of(&self, class: ClassId, branch: BranchId) -> Option<&Session> {
-        self.sessions.get(&class)?.get(&branch)
+        self.sessions.get(&(class, branch))
+    }
+
+    /// The branches that announced or recorded a class.
+    pub fn branches(&self, class: ClassId) -> impl Iterator<Item = BranchId> {
+        let from = self.sessions.range((class, BranchId([0; 16]))..);
+        from.take_while(move |((of, _), _)| *of == class).map(|((_, branch), _)| *branch)
     }
 
     /// Classes held.
     pub fn taught(&self) -> usize {
         self.iter().filter(|(_, _, session)| session.state == SessionState::Taught).count()
+    }
+}
+
+/// `{"sessions": {class: {branch: record}}}`
+impl Serialize for Sessions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut by_class: BTreeMap<ClassId, BTreeMap<BranchId, &Session>> = BTreeMap::new();
+        for (class, branch, session) in self.iter() {
+            by_class.entry(class).or_default().insert(branch, session);
+        }
+        let mut shown = serializer.serialize_struct("Sessions", 1)?;
+        shown.serialize_field("sessions", &by_class)?;
+        shown.end()
     }
 }
 
@@ -93,12 +113,12 @@ struct Held {
 
 impl Sessions {
     fn hold(&mut self, entry: &Entry, held: Held) {
-        let by = self.sessions.entry(held.session).or_default();
+        let key = (held.session, entry.branch);
         let session = Session {
             ledger_code: held.ledger_code,
             course: held.course,
             teacher: held.teacher,
-            venue: by.get(&entry.branch).and_then(|announced| announced.venue),
+            venue: self.sessions.get(&key).and_then(|announced| announced.venue),
             slot: held.slot,
             headcount: held.headcount,
             online: held.online,
@@ -107,14 +127,31 @@ impl Sessions {
             stamp: entry.stamp,
             imported: entry.role == Role::Importer,
         };
-        by.insert(entry.branch, session);
+        self.sessions.insert(key, session);
     }
 }
 
 impl View for Sessions {
     const NAME: &'static str = "sessions";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = (ClassId, BranchId);
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = (ClassId, BranchId)> {
+        let Event::Class(said) = &entry.event else { return None };
+        let class = match said {
+            ClassEvent::Announced(announced) => announced.session,
+            ClassEvent::Taught(taught) => taught.session,
+            ClassEvent::Corrected(corrected) => corrected.session,
+            ClassEvent::Cancelled(cancelled) => cancelled.session,
+        };
+        Some((class, entry.branch))
+    }
+
+    fn forget(&mut self, key: &(ClassId, BranchId)) {
+        self.sessions.remove(key);
+    }
+
+    fn apply(&mut self, _: &(ClassId, BranchId), entry: &Entry) {
         let Event::Class(said) = &entry.event else { return };
         match said {
             ClassEvent::Announced(announced) => {
@@ -131,7 +168,7 @@ impl View for Sessions {
                     stamp: entry.stamp,
                     imported: entry.role == Role::Importer,
                 };
-                self.sessions.entry(announced.session).or_default().entry(entry.branch).or_insert(session);
+                self.sessions.entry((announced.session, entry.branch)).or_insert(session);
             }
             ClassEvent::Taught(taught) => {
                 let SessionTaught { session, ledger_code, course, teacher, slot, headcount, online } =
@@ -144,8 +181,7 @@ impl View for Sessions {
                 self.hold(entry, Held { session, ledger_code, course, teacher, slot, headcount, online });
             }
             ClassEvent::Cancelled(cancelled) => {
-                let by = self.sessions.get_mut(&cancelled.session);
-                if let Some(session) = by.and_then(|by| by.get_mut(&entry.branch))
+                if let Some(session) = self.sessions.get_mut(&(cancelled.session, entry.branch))
                     && session.state == SessionState::Announced
                 {
                     session.state = SessionState::Cancelled;

@@ -216,8 +216,8 @@ fn a_corrected_class_counts_once_with_what_was_said_last() {
     let held = views.sessions.of(session, HOME).unwrap();
     assert_eq!((held.headcount, held.ledger_code.as_str(), held.teacher), (34, "B-7", None));
     let usage = &views.courses.usage[&COURSE];
-    assert_eq!((usage.classes, usage.headcount, usage.last), (1, 34, Some(day("2026-11-19"))));
-    assert_eq!(views.replaced.len(), 2);
+    assert_eq!((usage.classes, usage.headcount, usage.last()), (1, 34, Some(day("2026-11-19"))));
+    assert_eq!(views.left_out.replaced.len(), 2);
     assert!(views.anomalies.is_empty(), "{:?}", views.anomalies);
     assert_eq!(does(&mut given, 6, correct(1, "2026-11-24")).unwrap_err().code(), "invalid");
     assert_eq!(does(&mut given, 5, correct(1, "2026-11-19")).unwrap_err().code(), "unknown");

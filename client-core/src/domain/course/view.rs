@@ -1,11 +1,13 @@
 //! The city teaching list (市级教学清单) and how each course is used.
 
 use super::{CourseEvent, CourseListed};
-use crate::domain::{Entry, Event, SessionState, Sessions, View};
-use crate::ids::{BranchId, CourseId};
+use crate::domain::{Entry, Event, Session, SessionState, Sessions, View};
+use crate::ids::{BranchId, ClassId, CourseId};
 use crate::time::Day;
-use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use imbl::OrdMap;
+use std::collections::BTreeSet;
 
 /// One course of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,25 +31,72 @@ pub struct Course {
 }
 
 /// How often a course was held.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CourseUse {
     /// Classes held.
-    pub classes: u32,
+    pub classes: u64,
     /// Person-times.
-    pub headcount: u32,
+    pub headcount: u64,
+    /// How many of them on each day.
+    days: OrdMap<Day, u64>,
+    /// How many of them each branch held.
+    by: OrdMap<BranchId, u64>,
+}
+
+impl CourseUse {
     /// Last day held.
-    pub last: Option<Day>,
+    pub fn last(&self) -> Option<Day> {
+        self.days.get_max().map(|(day, _)| *day)
+    }
+
     /// Branches that held it.
-    pub branches: BTreeSet<BranchId>,
+    pub fn branches(&self) -> impl Iterator<Item = BranchId> {
+        self.by.keys().copied()
+    }
+
+    fn add(&mut self, branch: BranchId, held: &Session) {
+        self.classes = self.classes.saturating_add(1);
+        self.headcount = self.headcount.saturating_add(held.headcount.into());
+        let one_more = |count: &mut u64| *count = count.saturating_add(1);
+        one_more(self.days.entry(held.slot.day).or_default());
+        one_more(self.by.entry(branch).or_default());
+    }
+
+    fn take_away(&mut self, branch: BranchId, held: &Session) {
+        self.classes = self.classes.saturating_sub(1);
+        self.headcount = self.headcount.saturating_sub(held.headcount.into());
+        take_one(&mut self.days, &held.slot.day);
+        take_one(&mut self.by, &branch);
+    }
+}
+
+fn take_one<K: Clone + Ord>(counts: &mut OrdMap<K, u64>, key: &K) {
+    let Some(count) = counts.get_mut(key) else { return };
+    *count = count.saturating_sub(1);
+    if *count == 0 {
+        counts.remove(key);
+    }
+}
+
+/// `{"classes", "headcount", "last", "branches"}`
+impl Serialize for CourseUse {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut shown = serializer.serialize_struct("CourseUse", 4)?;
+        shown.serialize_field("classes", &self.classes)?;
+        shown.serialize_field("headcount", &self.headcount)?;
+        shown.serialize_field("last", &self.last())?;
+        shown.serialize_field("branches", &self.branches().collect::<Vec<_>>())?;
+        shown.end()
+    }
 }
 
 /// The course library.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CourseLibrary {
     /// Every course by id.
-    pub courses: BTreeMap<CourseId, Course>,
+    pub courses: OrdMap<CourseId, Course>,
     /// Use by course id, of courses off the list too.
-    pub usage: BTreeMap<CourseId, CourseUse>,
+    pub usage: OrdMap<CourseId, CourseUse>,
 }
 
 impl CourseLibrary {
@@ -63,18 +112,24 @@ impl CourseLibrary {
 }
 
 impl CourseLibrary {
-    /// Counts what was held.
-    pub(crate) fn count(&mut self, sessions: &Sessions) {
-        self.usage.clear();
-        for (_, branch, held) in
-            sessions.iter().filter(|(_, _, session)| session.state == SessionState::Taught)
-        {
-            let Some(course) = held.course else { continue };
-            let usage = self.usage.entry(course).or_default();
-            usage.classes = usage.classes.saturating_add(1);
-            usage.headcount = usage.headcount.saturating_add(held.headcount);
-            usage.last = usage.last.max(Some(held.slot.day));
-            usage.branches.insert(branch);
+    /// Counts what was held: classes as they were before, and those that changed.
+    pub(crate) fn count(&mut self, before: &Sessions, now: &Sessions, changed: &BTreeSet<(ClassId, BranchId)>) {
+        let held = |session: &&Session| session.state == SessionState::Taught;
+        for (class, branch) in changed {
+            if let Some(session) = before.of(*class, *branch).filter(held)
+                && let Some(course) = session.course
+                && let Some(used) = self.usage.get_mut(&course)
+            {
+                used.take_away(*branch, session);
+                if used.classes == 0 {
+                    self.usage.remove(&course);
+                }
+            }
+            if let Some(session) = now.of(*class, *branch).filter(held)
+                && let Some(course) = session.course
+            {
+                self.usage.entry(course).or_default().add(*branch, session);
+            }
         }
     }
 }
@@ -82,7 +137,21 @@ impl CourseLibrary {
 impl View for CourseLibrary {
     const NAME: &'static str = "courses";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = CourseId;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = CourseId> {
+        let Event::Course(said) = &entry.event else { return None };
+        Some(match said {
+            CourseEvent::Listed(listed) => listed.course,
+            CourseEvent::Delisted(delisted) => delisted.course,
+        })
+    }
+
+    fn forget(&mut self, course: &CourseId) {
+        self.courses.remove(course);
+    }
+
+    fn apply(&mut self, _: &CourseId, entry: &Entry) {
         let Event::Course(said) = &entry.event else { return };
         match said {
             CourseEvent::Listed(listed) => {

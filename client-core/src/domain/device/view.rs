@@ -5,7 +5,7 @@ use crate::domain::{Entry, Event, View};
 use crate::identity::Role;
 use crate::ids::{BranchId, DeviceId};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use imbl::OrdMap;
 
 /// One enrolled device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,15 +22,30 @@ pub struct Device {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Devices {
     /// Every enrolled device by id.
-    pub enrolled: BTreeMap<DeviceId, Device>,
+    pub enrolled: OrdMap<DeviceId, Device>,
     /// Every device that is no longer trusted, and why.
-    pub revoked: BTreeMap<DeviceId, String>,
+    pub revoked: OrdMap<DeviceId, String>,
 }
 
 impl View for Devices {
     const NAME: &'static str = "devices";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = DeviceId;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = DeviceId> {
+        match &entry.event {
+            Event::Device(DeviceEvent::Enrolled(enrolled)) => Some(enrolled.device),
+            Event::Device(DeviceEvent::Revoked(revoked)) => Some(revoked.device),
+            _ => None,
+        }
+    }
+
+    fn forget(&mut self, device: &DeviceId) {
+        self.enrolled.remove(device);
+        self.revoked.remove(device);
+    }
+
+    fn apply(&mut self, _: &DeviceId, entry: &Entry) {
         let Event::Device(said) = &entry.event else { return };
         match said {
             DeviceEvent::Enrolled(enrolled) => {

@@ -4,7 +4,7 @@ use super::ImportEvent;
 use crate::domain::{Entry, Event, View};
 use crate::ids::ActionId;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use imbl::OrdMap;
 
 /// What an import brought to a branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,13 +21,27 @@ pub struct Imported {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Imports {
     /// By action.
-    pub applied: BTreeMap<ActionId, Imported>,
+    pub applied: OrdMap<ActionId, Imported>,
 }
 
 impl View for Imports {
     const NAME: &'static str = "imports";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = ActionId;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = ActionId> {
+        match &entry.event {
+            Event::Import(ImportEvent::Applied(it)) => Some(it.action),
+            Event::Import(ImportEvent::Reverted(it)) => Some(it.action),
+            _ => None,
+        }
+    }
+
+    fn forget(&mut self, action: &ActionId) {
+        self.applied.remove(action);
+    }
+
+    fn apply(&mut self, _: &ActionId, entry: &Entry) {
         let Event::Import(said) = &entry.event else { return };
         match said {
             ImportEvent::Applied(it) => {

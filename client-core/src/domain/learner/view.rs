@@ -4,7 +4,7 @@ use super::LearnerEvent;
 use crate::domain::{Entry, Event, View};
 use crate::ids::{ChangeHash, LearnerId};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use imbl::OrdMap;
 
 /// One learner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,13 +19,24 @@ pub struct Learner {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Learners {
     /// Learners by id.
-    pub learners: BTreeMap<LearnerId, Learner>,
+    pub learners: OrdMap<LearnerId, Learner>,
 }
 
 impl View for Learners {
     const NAME: &'static str = "learners";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = LearnerId;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = LearnerId> {
+        let Event::Learner(LearnerEvent::Registered(learner)) = &entry.event else { return None };
+        Some(learner.learner)
+    }
+
+    fn forget(&mut self, learner: &LearnerId) {
+        self.learners.remove(learner);
+    }
+
+    fn apply(&mut self, _: &LearnerId, entry: &Entry) {
         let Event::Learner(LearnerEvent::Registered(learner)) = &entry.event else { return };
         let value = Learner { group: learner.group.clone(), sealed: learner.sealed };
         self.learners.insert(learner.learner, value);

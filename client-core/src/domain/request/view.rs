@@ -6,10 +6,11 @@ use super::{
 };
 use crate::domain::{ArbiterEvent, Entry, Event, View};
 use crate::event::EventRef;
-use crate::ids::{BranchId, ChangeHash, ClassId, RoundId};
-use crate::time::Millis;
+use crate::ids::{ActorId, BranchId, ChangeHash, ClassId, RoundId};
+use crate::time::{Millis, Stamp};
+use imbl::{OrdMap, OrdSet};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 code_enum! {
     /// What the city answered.
@@ -42,8 +43,26 @@ pub struct Outcome {
     pub decision: EventRef,
     /// When it was decided, by the city's clock.
     pub at: Millis,
-    /// Its number among all answers, in the order in which decisions count.
-    pub nth: u32,
+    /// Its place among all answers.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// The place of an answer among all, in the order in which decisions count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    epoch: u32,
+    stamp: Stamp,
+    actor: ActorId,
+    at: (u64, u32),
+    /// Of a class that answers several orders.
+    part: usize,
+}
+
+impl Place {
+    fn of(entry: &Entry, part: usize) -> Self {
+        Self { epoch: entry.epoch, stamp: entry.stamp, actor: entry.reference.actor, at: entry.at, part }
+    }
 }
 
 /// A claim or order as it was lodged.
@@ -97,23 +116,36 @@ pub struct Round {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Requests {
     /// Claims by identity.
-    pub claims: BTreeMap<EventRef, State<ClaimWish>>,
+    pub claims: OrdMap<EventRef, State<ClaimWish>>,
     /// Orders by identity.
-    pub orders: BTreeMap<EventRef, State<OrderWish>>,
+    pub orders: OrdMap<EventRef, State<OrderWish>>,
     /// Joint classes by id.
-    pub joint: BTreeMap<ClassId, JointClass>,
+    pub joint: OrdMap<ClassId, JointClass>,
     /// Plans by the decision itself.
-    pub plans: BTreeMap<EventRef, DecidedPlan>,
+    pub plans: OrdMap<EventRef, DecidedPlan>,
     /// Rounds by id.
-    pub rounds: BTreeMap<RoundId, Round>,
-    /// Decisions that came second on a subject and name none they supersede.
-    pub surplus_decisions: BTreeSet<EventRef>,
+    pub rounds: OrdMap<RoundId, Round>,
+    /// By claim and order: decisions that came second on it and name none they supersede.
+    pub surplus_decisions: OrdMap<EventRef, BTreeSet<EventRef>>,
     /// Claims that a surplus decision granted and the one that counts did not: to be displaced.
-    pub undone: BTreeSet<EventRef>,
+    pub undone: OrdSet<EventRef>,
     /// The arbiter's term of the greatest number: epoch, number.
     pub term: Option<(u64, u64)>,
-    /// Answers so far.
-    answers: u32,
+}
+
+/// By what requests and decisions are folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestKey {
+    /// A claim or an order, with what was decided on it.
+    Request(EventRef),
+    /// A joint class.
+    Joint(ClassId),
+    /// A plan, by its decision.
+    Plan(EventRef),
+    /// A round.
+    Round(RoundId),
+    /// The arbiter's terms.
+    Terms,
 }
 
 impl Requests {
@@ -149,9 +181,7 @@ impl Requests {
         })
     }
 
-    fn outcome(&mut self, entry: &Entry, subject: EventRef, order: bool, mut outcome: Outcome) {
-        outcome.nth = self.answers;
-        self.answers = self.answers.saturating_add(1);
+    fn outcome(&mut self, entry: &Entry, subject: EventRef, order: bool, outcome: Outcome) {
         let slot = if order {
             &mut self.orders.entry(subject).or_default().outcome
         } else {
@@ -159,8 +189,8 @@ impl Requests {
         };
         match slot {
             Some(first) if entry.supersedes != Some(first.decision) => {
-                self.surplus_decisions.insert(entry.reference);
                 let told = matches!(first.kind, OutcomeKind::Confirmed | OutcomeKind::Displaced);
+                self.surplus_decisions.entry(subject).or_default().insert(entry.reference);
                 if !order && !told && outcome.kind == OutcomeKind::Confirmed {
                     self.undone.insert(subject);
                 }
@@ -172,14 +202,7 @@ impl Requests {
         }
     }
 
-    fn decide(
-        &mut self,
-        entry: &Entry,
-        claim: EventRef,
-        kind: OutcomeKind,
-        reason: &Reason,
-        other: &[Alternative],
-    ) {
+    fn decide(&mut self, entry: &Entry, claim: EventRef, kind: OutcomeKind, reason: &Reason, other: &[Alternative]) {
         let outcome = Outcome {
             kind,
             reasons: vec![reason.clone()],
@@ -188,14 +211,14 @@ impl Requests {
             class: None,
             decision: entry.reference,
             at: entry.claimed,
-            nth: 0,
+            place: Place::of(entry, 0),
         };
         self.outcome(entry, claim, false, outcome);
     }
 
-    fn confirm_joint(&mut self, entry: &Entry, joint: &JointConfirmed) {
-        self.joint.insert(joint.session, joint.clone().into());
-        for part in &joint.parts {
+    /// What a joint class says of one of the orders it serves.
+    fn serve(&mut self, entry: &Entry, order: EventRef, joint: &JointConfirmed) {
+        for (n, _) in joint.parts.iter().enumerate().filter(|(_, part)| part.request == order) {
             let outcome = Outcome {
                 kind: OutcomeKind::Confirmed,
                 reasons: vec![joint.reason.clone()],
@@ -204,63 +227,49 @@ impl Requests {
                 class: Some(joint.session),
                 decision: entry.reference,
                 at: entry.claimed,
-                nth: 0,
+                place: Place::of(entry, n),
             };
-            self.outcome(entry, part.request, true, outcome);
+            self.outcome(entry, order, true, outcome);
         }
     }
-}
 
-impl View for Requests {
-    const NAME: &'static str = "requests";
-
-    fn apply(&mut self, entry: &Entry) {
-        let said = match &entry.event {
-            Event::Request(said) => said,
-            Event::Arbiter(ArbiterEvent::Term(term))
-                if self.term.is_none_or(|(_, number)| number <= term.number) =>
-            {
-                self.term = Some((term.epoch, term.number));
-                return;
-            }
-            _ => return, // other subjects
-        };
+    fn take(&mut self, request: EventRef, entry: &Entry, said: &RequestEvent) {
         match said {
             RequestEvent::Claim(wish) => {
                 let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone().into() };
-                self.claims.entry(entry.reference).or_default().lodged = Some(lodged);
+                self.claims.entry(request).or_default().lodged = Some(lodged);
             }
             RequestEvent::Order(wish) => {
                 let lodged = Lodged { branch: entry.branch, at: entry.claimed, wish: wish.clone().into() };
-                self.orders.entry(entry.reference).or_default().lodged = Some(lodged);
+                self.orders.entry(request).or_default().lodged = Some(lodged);
             }
-            RequestEvent::Cancelled(cancelled) => {
-                if let Some(order) = self.orders.get_mut(&cancelled.request) {
+            RequestEvent::Cancelled(_) => {
+                if let Some(order) = self.orders.get_mut(&request) {
                     order.cancelled = true;
                 } else {
-                    self.claims.entry(cancelled.request).or_default().cancelled = true;
+                    self.claims.entry(request).or_default().cancelled = true;
                 }
             }
-            RequestEvent::Consented(consented) => {
-                self.orders.entry(consented.request).or_default().consented = true;
-            }
+            RequestEvent::Consented(_) => self.orders.entry(request).or_default().consented = true,
             RequestEvent::Received(received) => {
-                let state = self.claims.entry(received.claim).or_default();
+                let state = self.claims.entry(request).or_default();
                 if state.received.is_none() {
                     state.received = Some(received.clone().into());
                 }
             }
-            RequestEvent::Confirmed(c) => self.decide(entry, c.claim, OutcomeKind::Confirmed, &c.reason, &[]),
+            RequestEvent::Confirmed(c) => {
+                self.decide(entry, request, OutcomeKind::Confirmed, &c.reason, &[]);
+            }
             RequestEvent::Waitlisted(c) => {
-                self.decide(entry, c.claim, OutcomeKind::Waitlisted, &c.reason, &c.alternatives);
+                self.decide(entry, request, OutcomeKind::Waitlisted, &c.reason, &c.alternatives);
             }
             RequestEvent::Refused(c) => {
-                self.decide(entry, c.claim, OutcomeKind::Refused, &c.reason, &c.alternatives)
+                self.decide(entry, request, OutcomeKind::Refused, &c.reason, &c.alternatives);
             }
             RequestEvent::Displaced(c) => {
-                self.decide(entry, c.claim, OutcomeKind::Displaced, &c.reason, &c.alternatives);
+                self.decide(entry, request, OutcomeKind::Displaced, &c.reason, &c.alternatives);
             }
-            RequestEvent::Joint(joint) => self.confirm_joint(entry, joint),
+            RequestEvent::Joint(joint) => self.serve(entry, request, joint),
             RequestEvent::Unmet(unmet) => {
                 let outcome = Outcome {
                     kind: OutcomeKind::Refused,
@@ -270,24 +279,92 @@ impl View for Requests {
                     class: None,
                     decision: entry.reference,
                     at: entry.claimed,
-                    nth: 0,
+                    place: Place::of(entry, 0),
                 };
-                self.outcome(entry, unmet.request, true, outcome);
+                self.outcome(entry, request, true, outcome);
             }
-            RequestEvent::Plan(plan) => {
-                self.plans.insert(entry.reference, plan.clone().into());
+            RequestEvent::Plan(_)
+            | RequestEvent::PlanInputs(_)
+            | RequestEvent::RoundOpened(_)
+            | RequestEvent::RoundDecided(_) => {} // of no request
+        }
+    }
+}
+
+impl View for Requests {
+    const NAME: &'static str = "requests";
+
+    type Key = RequestKey;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = RequestKey> {
+        let said = match &entry.event {
+            Event::Request(said) => said,
+            Event::Arbiter(ArbiterEvent::Term(_)) => return vec![RequestKey::Terms],
+            _ => return Vec::new(), // other subjects
+        };
+        let one = |request: EventRef| vec![RequestKey::Request(request)];
+        match said {
+            RequestEvent::Claim(_) | RequestEvent::Order(_) => one(entry.reference),
+            RequestEvent::Cancelled(it) => one(it.request),
+            RequestEvent::Consented(it) => one(it.request),
+            RequestEvent::Received(it) => one(it.claim),
+            RequestEvent::Confirmed(it) => one(it.claim),
+            RequestEvent::Waitlisted(it) => one(it.claim),
+            RequestEvent::Refused(it) => one(it.claim),
+            RequestEvent::Displaced(it) => one(it.claim),
+            RequestEvent::Unmet(it) => one(it.request),
+            RequestEvent::Joint(joint) => {
+                let served: BTreeSet<EventRef> = joint.parts.iter().map(|part| part.request).collect();
+                let served = served.into_iter().map(RequestKey::Request);
+                served.chain([RequestKey::Joint(joint.session)]).collect()
             }
-            RequestEvent::RoundOpened(opened) => {
-                let RoundOpened { round, number, opened, closes, seed_hash } = opened.clone();
+            RequestEvent::Plan(_) => vec![RequestKey::Plan(entry.reference)],
+            RequestEvent::RoundOpened(it) => vec![RequestKey::Round(it.round)],
+            RequestEvent::RoundDecided(it) => vec![RequestKey::Round(it.round)],
+            RequestEvent::PlanInputs(_) => Vec::new(), // for whoever plans once more
+        }
+    }
+
+    fn forget(&mut self, key: &RequestKey) {
+        match key {
+            RequestKey::Request(request) => {
+                self.claims.remove(request);
+                self.orders.remove(request);
+                self.undone.remove(request);
+                self.surplus_decisions.remove(request);
+            }
+            RequestKey::Joint(class) => drop(self.joint.remove(class)),
+            RequestKey::Plan(decision) => drop(self.plans.remove(decision)),
+            RequestKey::Round(round) => drop(self.rounds.remove(round)),
+            RequestKey::Terms => self.term = None,
+        }
+    }
+
+    fn apply(&mut self, key: &RequestKey, entry: &Entry) {
+        match (key, &entry.event) {
+            (RequestKey::Request(request), Event::Request(said)) => self.take(*request, entry, said),
+            (RequestKey::Joint(class), Event::Request(RequestEvent::Joint(joint))) => {
+                self.joint.insert(*class, joint.clone().into());
+            }
+            (RequestKey::Plan(decision), Event::Request(RequestEvent::Plan(plan))) => {
+                self.plans.insert(*decision, plan.clone().into());
+            }
+            (RequestKey::Round(round), Event::Request(RequestEvent::RoundOpened(opened))) => {
+                let RoundOpened { round: _, number, opened, closes, seed_hash } = opened.clone();
                 let opened = Round { number, opened, closes, seed_hash, decided: None };
-                self.rounds.entry(round).or_insert(opened);
+                self.rounds.entry(*round).or_insert(opened);
             }
-            RequestEvent::RoundDecided(decided) => {
-                if let Some(round) = self.rounds.get_mut(&decided.round) {
+            (RequestKey::Round(round), Event::Request(RequestEvent::RoundDecided(decided))) => {
+                if let Some(round) = self.rounds.get_mut(round) {
                     round.decided.get_or_insert((decided.seed, entry.claimed));
                 }
             }
-            RequestEvent::PlanInputs(_) => {} // for whoever plans once more
+            (RequestKey::Terms, Event::Arbiter(ArbiterEvent::Term(term))) => {
+                if self.term.is_none_or(|(_, number)| number <= term.number) {
+                    self.term = Some((term.epoch, term.number));
+                }
+            }
+            _ => {} // of other keys
         }
     }
 }

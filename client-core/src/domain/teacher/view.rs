@@ -6,6 +6,7 @@ use crate::event::{EventRef, Subject};
 use crate::history::Owners;
 use crate::ids::{BranchId, CourseId, TeacherId};
 use crate::time::{Day, HalfDay, Slot};
+use imbl::OrdMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,11 +82,14 @@ impl Teacher {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TeacherPool {
     /// Every teacher by id.
-    pub teachers: BTreeMap<TeacherId, Teacher>,
-    approvals: BTreeMap<TeacherId, BTreeSet<CourseId>>,
-    offers: BTreeMap<TeacherId, Vec<Offer>>,
-    away: BTreeMap<TeacherId, Vec<(Day, Day)>>,
-    merged: BTreeMap<TeacherId, TeacherId>,
+    pub teachers: OrdMap<TeacherId, Teacher>,
+    approvals: OrdMap<TeacherId, BTreeSet<CourseId>>,
+    offers: OrdMap<TeacherId, Vec<Offer>>,
+    away: OrdMap<TeacherId, Vec<(Day, Day)>>,
+    merged: OrdMap<TeacherId, TeacherId>,
+    /// Whose several entries were merged, by the one that counts.
+    #[serde(skip)]
+    persons: OrdMap<TeacherId, BTreeSet<TeacherId>>,
 }
 
 impl TeacherPool {
@@ -126,13 +130,47 @@ impl TeacherPool {
         entries.saturating_sub(self.likely_duplicates().len())
     }
 
-    /// The units that put a person forward, under whichever of the entries that were merged.
-    pub fn homes(&self) -> BTreeMap<TeacherId, BTreeSet<BranchId>> {
-        let mut homes: BTreeMap<TeacherId, BTreeSet<BranchId>> = BTreeMap::new();
-        for (id, teacher) in &self.teachers {
-            homes.entry(self.resolve(*id)).or_default().insert(teacher.home);
+    /// The entries of a person: the one that counts, and those that were merged into it.
+    pub fn entries_of(&self, person: TeacherId) -> impl Iterator<Item = TeacherId> {
+        let merged = self.persons.get(&person);
+        let alone = merged.is_none().then_some(person);
+        merged.into_iter().flatten().copied().chain(alone)
+    }
+
+    /// Whether a person of the pool was put forward by other units alone, under whichever of the entries
+    /// that were merged.
+    pub fn is_of_others(&self, person: TeacherId, unit: BranchId) -> bool {
+        let known = self.entries_of(person).filter_map(|teacher| self.teachers.get(&teacher));
+        let mut homes = known.map(|teacher| teacher.home).peekable();
+        homes.peek().is_some() && homes.all(|home| home != unit)
+    }
+
+    /// Puts merged entries together, after rulings came or went.
+    pub(crate) fn group(&mut self, before: &Self) {
+        if self.merged.ptr_eq(&before.merged) {
+            return;
         }
-        homes
+        let mut persons: BTreeMap<TeacherId, BTreeSet<TeacherId>> = BTreeMap::new();
+        for teacher in self.merged.keys() {
+            let person = self.resolve(*teacher);
+            persons.entry(person).or_default().extend([person, *teacher]);
+        }
+        self.persons = persons.into_iter().collect();
+    }
+
+    /// The entries of persons who have other entries, or whose entry is another unit's, than before.
+    pub(crate) fn regrouped(&self, before: &Self, changed: &BTreeSet<TeacherId>) -> BTreeSet<TeacherId> {
+        let home = |pool: &Self, teacher: &TeacherId| pool.teachers.get(teacher).map(|it| it.home);
+        let mut persons: BTreeSet<TeacherId> = BTreeSet::new();
+        for teacher in changed.iter().filter(|teacher| home(self, teacher) != home(before, teacher)) {
+            persons.extend([self.resolve(*teacher), before.resolve(*teacher)]);
+        }
+        if !self.merged.ptr_eq(&before.merged) {
+            let merged = self.persons.keys().chain(before.persons.keys());
+            persons.extend(merged.filter(|it| self.persons.get(*it) != before.persons.get(*it)));
+        }
+        let all = persons.iter().flat_map(|it| self.entries_of(*it).chain(before.entries_of(*it)));
+        all.collect()
     }
 
     /// What a unit says of a teacher, first or anew.
@@ -171,7 +209,35 @@ impl TeacherPool {
 impl View for TeacherPool {
     const NAME: &'static str = "teachers";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = TeacherId;
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = TeacherId> {
+        let Event::Teacher(said) = &entry.event else { return None };
+        Some(match said {
+            TeacherEvent::Proposed(proposed) => proposed.teacher,
+            TeacherEvent::Updated(updated) => updated.teacher,
+            TeacherEvent::Offered(offered) => offered.teacher,
+            TeacherEvent::Unavailable(away) => away.teacher,
+            TeacherEvent::Approved(approved) => approved.teacher,
+            TeacherEvent::Merged(merged) => merged.merged,
+        })
+    }
+
+    fn key_of(subject: &Subject) -> Option<TeacherId> {
+        if let Subject::Teacher(teacher) = subject { Some(*teacher) } else { None }
+    }
+
+    fn forget(&mut self, teacher: &TeacherId) {
+        self.teachers.remove(teacher);
+        self.approvals.remove(teacher);
+        self.offers.remove(teacher);
+        self.away.remove(teacher);
+        if self.merged.contains_key(teacher) {
+            self.merged.remove(teacher);
+        }
+    }
+
+    fn apply(&mut self, _: &TeacherId, entry: &Entry) {
         let Event::Teacher(said) = &entry.event else { return };
         let id = match said {
             TeacherEvent::Proposed(proposed) => {
@@ -211,9 +277,11 @@ impl View for TeacherPool {
         self.gather(id);
     }
 
-    fn follow(&mut self, owners: &Owners) {
-        for (id, teacher) in &mut self.teachers {
-            teacher.home = owners.listed_owner(&Subject::Teacher(*id)).unwrap_or(teacher.home);
+    fn follow(&mut self, id: &TeacherId, owners: &Owners) {
+        if let Some(owner) = owners.listed_owner(&Subject::Teacher(*id))
+            && let Some(teacher) = self.teachers.get_mut(id)
+        {
+            teacher.home = owner;
         }
     }
 

@@ -4,13 +4,13 @@ use super::TimetableEvent;
 use crate::domain::{Entry, Event, View};
 use crate::time::{Day, HalfDay, Slot};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use imbl::OrdMap;
 
 /// The city's calendar: what the program knows, and what the city published beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Calendar {
     /// Days that do not go by their weekday: the weekday whose windows hold, or none.
-    pub days: BTreeMap<Day, Option<u8>>,
+    pub days: OrdMap<Day, Option<u8>>,
 }
 
 impl Calendar {
@@ -43,7 +43,17 @@ impl Default for Calendar {
 impl View for Calendar {
     const NAME: &'static str = "calendar";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = ();
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = ()> {
+        matches!(entry.event, Event::Timetable(TimetableEvent::Calendar(_))).then_some(())
+    }
+
+    fn forget(&mut self, (): &()) {
+        *self = Self::default();
+    }
+
+    fn apply(&mut self, (): &(), entry: &Entry) {
         if let Event::Timetable(TimetableEvent::Calendar(published)) = &entry.event {
             let known = published.days.iter().filter(|day| day.follows.is_none_or(|weekday| weekday < 7));
             self.days.extend(known.map(|day| (day.day, day.follows)));

@@ -88,7 +88,17 @@ impl Default for Planning {
 impl View for Planning {
     const NAME: &'static str = "planning";
 
-    fn apply(&mut self, entry: &Entry) {
+    type Key = ();
+
+    fn keys(entry: &Entry) -> impl IntoIterator<Item = ()> {
+        matches!(entry.event, Event::Timetable(TimetableEvent::Planning(_))).then_some(())
+    }
+
+    fn forget(&mut self, (): &()) {
+        *self = Self::default();
+    }
+
+    fn apply(&mut self, (): &(), entry: &Entry) {
         if let Event::Timetable(TimetableEvent::Planning(published)) = &entry.event {
             let rules = PlanningRules::from(published.clone());
             if rules.fault().is_none() {

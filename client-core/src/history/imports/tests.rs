@@ -75,7 +75,7 @@ fn an_import_counts_when_all_of_it_and_its_closing_are_here() {
     for part in [&changes[..3], &changes[..2], &changes[1..]] {
         let views = views(part);
         assert!(views.teachers.teachers.is_empty());
-        assert!(!views.unfinished.is_empty());
+        assert!(!views.left_out.unfinished.is_empty());
     }
     let other = brought(id_of_import([5; 16]), 3, |brought| {
         vec![closing(Brought { hash: crate::ids::ChangeHash([0; 32]), ..brought })]
@@ -95,7 +95,7 @@ fn a_reverted_import_counts_no_longer_whichever_program_wrote_it() {
         let changes = brought(action, 3, |brought| vec![closing(brought), reverting(brought)]);
         let views = views(&changes);
         assert!(views.teachers.teachers.is_empty());
-        assert_eq!(views.reverted.len(), 3);
+        assert_eq!(views.left_out.reverted.len(), 3);
     }
 }
 

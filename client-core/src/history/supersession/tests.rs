@@ -75,7 +75,7 @@ fn of_two_for_one_place_the_last_counts_and_both_are_shown() {
     let history = given.history();
     let counted = Counted::of(history.ranked().collect());
     assert_eq!(counted.entries.iter().map(|entry| entry.reference).collect::<Vec<_>>(), [events[2]]);
-    assert_eq!(counted.conflicts, [vec![events[1], events[2]]]);
+    assert_eq!(counted.conflicts, BTreeMap::from([(events[2], vec![events[1], events[2]])]));
     // One of them was corrected since, the other stands later.
     assert_eq!(counts(&[(FACT, None), (FACT, Some(0)), (FACT, Some(1)), (FACT, Some(0))]), [3]);
     assert_eq!(counts(&[(FACT, None), (FACT, Some(0)), (FACT, Some(0)), (FACT, Some(1))]), [3]);
@@ -135,7 +135,7 @@ fn nobody_takes_back_a_cancellation_or_a_count_by_superseding_it() {
     let edit = Draft { supersedes: Some(class), ..Draft::new(branch(1), announced()) };
     given.draft(branch(1), edit);
     let views = given.views();
-    assert_eq!(views.replaced.keys().collect::<Vec<_>>(), [&class]);
+    assert_eq!(views.left_out.replaced.keys().collect::<Vec<_>>(), [&class]);
     assert!(views.requests.claims[&second].lodged.is_some());
     assert!(views.requests.claims[&claim].cancelled && views.requests.claims[&claim].lodged.is_some());
     assert_eq!(views.requests.open_claims().count(), 1);
