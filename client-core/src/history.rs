@@ -42,7 +42,7 @@ pub struct Delta<E> {
     pub aside: BTreeSet<(EventRef, [u8; 32])>,
     /// The actor of a copied device wrote: what lies before a change of it may be known by now.
     pub is_forked: bool,
-    /// Certificates came that were not here.
+    /// Certificates or enrolments came or went.
     pub has_certificates: bool,
 }
 
@@ -196,6 +196,12 @@ impl<E: Statement> History<E> {
     fn note(&mut self, reference: EventRef, before: Option<Arc<Entry<E>>>) {
         if let Some(delta) = &mut self.delta {
             delta.before.entry(reference).or_insert(before);
+        }
+    }
+
+    fn note_enrolment(&mut self, entry: &Entry<E>) {
+        if let (Some(delta), Some(Ruling::Enrolled(..))) = (&mut self.delta, entry.event.body().ruling()) {
+            delta.has_certificates = true;
         }
     }
 
@@ -396,6 +402,7 @@ impl<E: Statement> History<E> {
                 self.bound.entry(item.event).or_default().insert(rank, item.hash.0);
                 self.concern_fork(&item.event);
             }
+            self.note_enrolment(&entry);
             self.epochs.take(&entry);
             entry.epoch = self.epochs.of(&rank);
         }
@@ -418,6 +425,7 @@ impl<E: Statement> History<E> {
             let rank = gone.rank();
             let concerns = self.rulings.forget(rank);
             self.concern(concerns);
+            self.note_enrolment(&gone);
             self.epochs.forget(&rank);
             for item in basis_of(&gone.event) {
                 if let Some(by) = self.bound.get_mut(&item.event) {

@@ -32,7 +32,9 @@ use crate::sync::outbox::Outbox;
 use arbitration::{STANDING, Standing};
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::decide;
-use client_core::domain::{Asker, Command, Context, CourseAttendance, Draft, History, Refusal};
+use client_core::domain::{
+    Asker, Command, Context, CourseAttendance, Draft, History, Refusal, SharedFold,
+};
 use client_core::event::{DocumentId, EventRef, Scope};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, RoundId, UserId};
@@ -255,7 +257,7 @@ impl Node {
             shelf: StoreShelf::new(store.clone(), city, runtime, feed_head),
             authors,
             shared,
-            views: None,
+            views: SharedFold::default(),
             upstream_live: None,
             city_heard: None,
             far_ahead: Vec::new(),

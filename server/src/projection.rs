@@ -2,7 +2,7 @@
 //! They can be made again from the runs at any time.
 
 use crate::store::StoreError;
-use client_core::domain::{CourseAttendance, CourseTally, History, View};
+use client_core::domain::{CourseAttendance, CourseTally, History};
 use client_core::ids::EventId;
 use client_core::log::{Ledger, LogKey, Shelf};
 use client_core::peer::{Batch, Placed};

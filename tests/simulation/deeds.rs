@@ -122,7 +122,7 @@ fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &Shar
         75..82 => {
             let own = &world.nodes[node].own_events;
             let claims: Vec<_> =
-                own.iter().filter(|event| known.requests.claims.contains_key(event)).collect();
+                own.iter().filter(|event| known.requests.claims.contains_key(*event)).collect();
             let picked = claims.get(world.dice.below(8) as usize);
             picked.map_or(profile, |request| Command::from(CancelRequest { request: **request }))
         }

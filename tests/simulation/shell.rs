@@ -4,7 +4,7 @@
 use crate::cast::{Cast, Identity, USER};
 use crate::disk::Disk;
 use client_core::author::{Author, OwnLine, Written};
-use client_core::domain::{Draft, History, PrivateViews, SharedViews};
+use client_core::domain::{Draft, History, PrivateViews, SharedFold, SharedViews};
 use client_core::event::{DocumentId, EventRef, Scope};
 use client_core::identity::{Introduction, SecretKey};
 use client_core::ids::{ActionId, ActorId, BranchId, Entropy};
@@ -17,6 +17,7 @@ use client_core::time::{HybridClock, Millis, Stamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// What the world has to do for a program.
 pub enum Act {
@@ -63,7 +64,7 @@ pub struct Shell {
     pub waits: bool,
     /// Branch nodes that have brought what they hold since this start.
     pub reported: BTreeSet<[u8; 16]>,
-    views: Option<SharedViews>,
+    views: SharedFold,
     queue: VecDeque<(Vec<Draft>, Entropy)>,
     writing: Option<(Author, Vec<EventRef>)>,
     storing: BTreeMap<u64, Batch>,
@@ -133,7 +134,7 @@ impl Shell {
             epoch,
             waits,
             reported: BTreeSet::new(),
-            views: None,
+            views: SharedFold::default(),
             queue: VecDeque::new(),
             writing: None,
             storing: BTreeMap::new(),
@@ -227,8 +228,8 @@ impl Shell {
         self.writing.is_some() || !self.queue.is_empty()
     }
 
-    pub fn views(&mut self) -> &SharedViews {
-        self.views.get_or_insert_with(|| SharedViews::fold(&self.shared))
+    pub fn views(&mut self) -> &Arc<SharedViews> {
+        self.views.views(&mut self.shared)
     }
 
     pub fn rosters(&self, branch: BranchId) -> PrivateViews {
@@ -332,7 +333,6 @@ impl Shell {
             self.peer.follow(self.shared.rulings());
         }
         if !private {
-            self.views = None;
         }
     }
 

@@ -98,7 +98,7 @@ impl<'a> News<'a> {
         }
         for entry in &self.turned.into {
             for key in V::keys(entry) {
-                let is_last = index.insert(&key, entry) && !self.count.is_moved(entry);
+                let is_last = index.insert(&key, entry) && self.count.is_in_order(entry);
                 match changed.entry(key).or_insert_with(|| Some(Vec::new())) {
                     Some(last) if is_last => last.push(entry),
                     again => *again = None,
@@ -145,7 +145,7 @@ impl<'a> News<'a> {
         let from = index.0.range((Bound::Included((key.clone(), Ranked::LEAST)), Bound::Unbounded));
         let own = from.take_while(|(of, _)| of == key);
         let mut entries: Vec<Arc<Entry>> = own.filter_map(|(_, ranked)| ranked.entry().cloned()).collect();
-        self.count.arrange(self.history, &mut entries);
+        self.count.arrange(&mut entries);
         entries
     }
 }
@@ -268,3 +268,6 @@ impl PrivateFold {
         self.views.fold_in(&News { history, count: &self.count, turned }, &mut self.indexes);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,9 @@ pub struct Count<E> {
     /// Every event that others name as superseded, with each that does.
     named: BTreeMap<EventRef, BTreeSet<EventRef>>,
     /// Behind which event those come that rank before what they supersede, and as which of those.
-    moved: BTreeMap<EventRef, (EventRef, usize)>,
+    moved: BTreeMap<EventRef, (Ranked<E>, usize)>,
+    /// The same, by the event that they come behind.
+    behind: BTreeSet<(Ranked<E>, EventRef)>,
 }
 
 /// What counts otherwise than before.
@@ -150,6 +152,7 @@ impl<E: Statement> Count<E> {
             imports: Imports::default(),
             named: BTreeMap::new(),
             moved: BTreeMap::new(),
+            behind: BTreeSet::new(),
         }
     }
 
@@ -158,9 +161,10 @@ impl<E: Statement> Count<E> {
         Self::of(self.branch)
     }
 
-    /// Whether an event ranks before what it supersedes, and so comes behind others than its rank says.
-    pub fn is_moved(&self, entry: &Entry<E>) -> bool {
-        self.moved.contains_key(&entry.reference)
+    /// Whether views take an event behind all that ranks before it.
+    pub fn is_in_order(&self, entry: &Arc<Entry<E>>) -> bool {
+        !self.moved.contains_key(&entry.reference)
+            && self.behind.last().is_none_or(|(last, _)| *last < Ranked::from(entry))
     }
 
     /// Whose things are, where their ids do not say so.
@@ -180,13 +184,12 @@ impl<E: Statement> Count<E> {
 
     /// Brings entries that count, in fold order, into the order in which views take them: an event comes
     /// after the one that it supersedes.
-    pub fn arrange(&self, history: &History<E>, entries: &mut [Arc<Entry<E>>]) {
+    pub fn arrange(&self, entries: &mut [Arc<Entry<E>>]) {
         if self.moved.is_empty() {
             return;
         }
         entries.sort_by_cached_key(|entry| {
-            let (root, nth) = self.moved.get(&entry.reference).copied().unwrap_or((entry.reference, 0));
-            (Ranked::from(history.held(&root).unwrap_or(entry)), nth)
+            self.moved.get(&entry.reference).cloned().unwrap_or_else(|| (Ranked::from(entry), 0))
         });
     }
 
@@ -426,10 +429,14 @@ impl<E: Statement> Count<E> {
             let counted = Counted::of(connected.iter().map(AsRef::as_ref).collect());
             pass.turned.conflicts.extend(counted.conflicts.keys());
             pass.turned.left_out.extend(counted.replaced.keys());
-            pass.moved.extend(counted.moved.keys());
+            for (event, (root, nth)) in counted.moved {
+                let Some(root) = pass.history.held(&root).map(Ranked::from) else { continue };
+                pass.moved.insert(event);
+                self.behind.insert((root.clone(), event));
+                self.moved.insert(event, (root, nth));
+            }
             self.left_out.replaced.extend(counted.replaced);
             self.conflicts.extend(counted.conflicts);
-            self.moved.extend(counted.moved);
         }
     }
 
@@ -484,7 +491,8 @@ impl<E: Statement> Count<E> {
         if self.conflicts.remove(event).is_some() {
             pass.turned.conflicts.insert(*event);
         }
-        if self.moved.remove(event).is_some() {
+        if let Some((root, _)) = self.moved.remove(event) {
+            self.behind.remove(&(root, *event));
             pass.moved.insert(*event);
         }
     }

@@ -13,7 +13,7 @@ use crate::sync::now;
 use crate::sync::outbox::{Outbox, TooMuch};
 use client_core::author::Author;
 use client_core::decide::{self, FarAhead};
-use client_core::domain::{History, SharedViews};
+use client_core::domain::{History, SharedFold, SharedViews};
 use client_core::door::Admitted;
 use client_core::event::{DocumentId, Scope};
 use client_core::identity::{Certificate, Chain, Introduction};
@@ -203,7 +203,7 @@ pub struct Core {
     pub shelf: StoreShelf,
     pub authors: BTreeMap<Writer, Author>,
     pub shared: History,
-    pub views: Option<Arc<SharedViews>>,
+    pub views: SharedFold,
     pub upstream_live: Option<(bool, Millis)>,
     pub city_heard: Option<Millis>,
     pub far_ahead: Vec<FarAhead>,
@@ -465,7 +465,6 @@ impl Core {
                 if document.scope != Scope::Private {
                     let seen = self.shared.insert(&admitted.run, &admitted.author, &admitted.changes);
                     self.authors_mut().for_each(|author| author.clock_mut().observe(seen, now));
-                    self.views = None;
                 }
                 let key = admitted.run.key();
                 let parts = matches!(admitted.place, Place::Parts { .. });
@@ -586,8 +585,7 @@ impl Core {
 
     /// The views of shared and decisions documents.
     pub fn views(&mut self) -> Arc<SharedViews> {
-        let shared = &self.shared;
-        self.views.get_or_insert_with(|| Arc::new(SharedViews::fold(shared))).clone()
+        self.views.views(&mut self.shared).clone()
     }
 
     /// The lines of the documents wanted, to read them elsewhere.

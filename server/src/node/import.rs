@@ -167,7 +167,7 @@ impl Node {
         let views = self.shared_views().await?;
         let (mut brought, mut courses) = self.look(move |core| brought_by(&core.shared, action)).await?;
         courses.retain(|course| views.courses.on_list(*course).is_some());
-        brought.retain(|_, events| !events.iter().any(|event| views.reverted.contains_key(event)));
+        brought.retain(|_, events| !events.iter().any(|event| views.left_out.reverted.contains_key(event)));
         for branch in views.branches.branches.keys() {
             let (history, own) = self.private_of(*branch).await?;
             let is_reverted = own.imports.applied.get(&action).is_some_and(|it| it.reverted.is_some());

@@ -119,14 +119,14 @@ impl Node {
             return self
                 .look(move |core| {
                     let folded = Folded::of(&core.shared, &event, &value);
-                    folded.unless(core.views().left_out(&event))
+                    folded.unless(core.views().left_out.why(&event))
                 })
                 .await;
         }
         let mut history = read_history(&self.store, self.city, &Logs::from([(key, log)])).await?;
         history.follow(&self.rulings().await?);
         let folded = Folded::of(&history, &event, &value);
-        Ok(folded.unless(self.rosters(key.document.branch).await?.left_out(&event)))
+        Ok(folded.unless(self.rosters(key.document.branch).await?.left_out.why(&event)))
     }
 }
 

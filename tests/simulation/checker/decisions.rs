@@ -63,7 +63,7 @@ impl Checker {
         }
         let undone = self.seen.confirmed.iter().find(|(claim, hash)| {
             let excused = self.seen.displaced.contains(claim) || self.lost_with_city.contains(hash);
-            let outcome = views.requests.claims.get(claim).and_then(|state| state.outcome.as_ref());
+            let outcome = views.requests.claims.get(*claim).and_then(|state| state.outcome.as_ref());
             !excused && outcome.is_none_or(|outcome| outcome.kind != OutcomeKind::Confirmed)
         });
         if let Some((claim, _)) = undone {

@@ -16,7 +16,7 @@ struct Row {
     detail: String,
     periods: u8,
     teachers: usize,
-    classes: u32,
+    classes: u64,
 }
 
 fn rows(views: &SharedViews, sought: &str) -> Vec<Row> {

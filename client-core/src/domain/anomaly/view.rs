@@ -101,8 +101,8 @@ impl Contradictions {
             };
             found.replace(was, is);
         }
-        let has_keys = matches!(since, Since::Then(delta) if !delta.has_certificates);
-        if !has_keys || !changed.devices.is_empty() || !self.devices_twice.is_empty() {
+        let are_keys_known = matches!(since, Since::Then(delta) if !delta.has_certificates);
+        if !are_keys_known || !self.devices_twice.is_empty() {
             let twice = devices_twice(news.history());
             found.replace(std::mem::replace(&mut self.devices_twice, twice.clone()), twice);
         }
