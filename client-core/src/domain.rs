@@ -51,9 +51,9 @@ use crate::event::{Body, DecodeError, EventRef, Kind, KindInfo, Statement};
 use crate::history::{self, LeftOut, Owners};
 use crate::ids::{BranchId, ChangeHash};
 use crate::packed::Malformed;
+use imbl::{OrdMap, OrdSet};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use imbl::{OrdMap, OrdSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

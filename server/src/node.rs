@@ -32,9 +32,7 @@ use crate::sync::outbox::Outbox;
 use arbitration::{STANDING, Standing};
 use client_core::author::{Author, AuthorError, OwnLine};
 use client_core::decide;
-use client_core::domain::{
-    Asker, Command, Context, CourseAttendance, Draft, History, Refusal, SharedFold,
-};
+use client_core::domain::{Asker, Command, Context, CourseAttendance, Draft, History, Refusal, SharedFold};
 use client_core::event::{DocumentId, EventRef, Scope};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, RoundId, UserId};

@@ -332,8 +332,7 @@ impl Shell {
             self.private.follow(self.shared.rulings());
             self.peer.follow(self.shared.rulings());
         }
-        if !private {
-        }
+        if !private {}
     }
 
     fn records_of(&mut self, batch: &Batch) -> Vec<Record> {

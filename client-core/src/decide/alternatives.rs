@@ -3,8 +3,8 @@
 use super::eligible::Pool;
 use crate::domain::{Alternative, Booking, ClaimWish, SharedViews};
 use crate::ids::{BranchId, TeacherId};
-use imbl::OrdSet;
 use crate::time::{Day, Slot};
+use imbl::OrdSet;
 
 const MOST: usize = 3;
 const DAYS_AROUND: i32 = 21;

@@ -30,8 +30,7 @@ impl LeftOut {
     pub fn why(&self, event: &EventRef) -> Option<(Unfolded, Option<EventRef>)> {
         let by = |all: &OrdMap<EventRef, EventRef>| all.get(event).copied();
         let of_import = || by(&self.reverted).map(|by| (Unfolded::Reverted, Some(by)));
-        let not_entitled =
-            || self.not_entitled.contains(event).then_some((Unfolded::NotEntitled, None));
+        let not_entitled = || self.not_entitled.contains(event).then_some((Unfolded::NotEntitled, None));
         let replaced = || by(&self.replaced).map(|by| (Unfolded::Replaced, Some(by)));
         match self.unfinished.contains(event) {
             true => Some((Unfolded::Unfinished, None)),
@@ -353,7 +352,8 @@ impl<E: Statement> Count<E> {
 
     fn said_of(&self, subject: Subject) -> impl Iterator<Item = &Entry<E>> {
         let from = self.said_of.range((Bound::Included((subject, Ranked::LEAST)), Bound::Unbounded));
-        from.take_while(move |(of, _)| *of == subject).filter_map(|(_, ranked)| ranked.entry().map(AsRef::as_ref))
+        from.take_while(move |(of, _)| *of == subject)
+            .filter_map(|(_, ranked)| ranked.entry().map(AsRef::as_ref))
     }
 
     fn entitle(&mut self, unjudged: BTreeSet<EventRef>, pass: &mut Pass<'_, E>) {

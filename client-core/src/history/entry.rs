@@ -174,9 +174,7 @@ impl<E> Clone for Ranked<E> {
 impl<E> Ord for Ranked<E> {
     fn cmp(&self, other: &Self) -> Ordering {
         let rank = |it: &Self| it.entry.as_ref().map(|entry| entry.rank());
-        (self.epoch, self.stamp)
-            .cmp(&(other.epoch, other.stamp))
-            .then_with(|| rank(self).cmp(&rank(other)))
+        (self.epoch, self.stamp).cmp(&(other.epoch, other.stamp)).then_with(|| rank(self).cmp(&rank(other)))
     }
 }
 

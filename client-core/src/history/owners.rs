@@ -33,9 +33,9 @@ pub struct Owners {
 pub fn subject_of<E: Statement>(entry: &Entry<E>) -> Option<Subject> {
     let said = entry.event.body();
     let subject = match said.ruling() {
-        Some(
-            Ruling::Owner(subject, _) | Ruling::OfTheCity(subject) | Ruling::Transferred(subject, _, _),
-        ) => Some(subject),
+        Some(Ruling::Owner(subject, _) | Ruling::OfTheCity(subject) | Ruling::Transferred(subject, _, _)) => {
+            Some(subject)
+        }
         _ if said.info().speaker == Speaker::Owner || declares(entry) => said.subject(),
         _ => None,
     };

@@ -35,9 +35,9 @@ impl<'a, E: Statement> Counted<'a, E> {
         let hidden = edges.hide(&order);
         let reference = |n: &usize| entries[*n].reference;
         let replaced = hidden.by.iter().map(|(n, by)| (reference(n), reference(by))).collect();
-        let conflicts = hidden.conflicts().map(|(winner, events)| {
-            (reference(&winner), events.iter().map(reference).collect())
-        });
+        let conflicts = hidden
+            .conflicts()
+            .map(|(winner, events)| (reference(&winner), events.iter().map(reference).collect()));
         let conflicts = conflicts.collect();
         let mut moved = BTreeMap::new();
         // In rank order each is the greatest so far; what is less comes behind the greatest.

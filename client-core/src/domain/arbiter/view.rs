@@ -2,8 +2,8 @@
 
 use super::ArbiterEvent;
 use crate::domain::{Entry, Event, View};
-use serde::Serialize;
 use imbl::OrdSet;
+use serde::Serialize;
 
 /// Announced releases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -6,8 +6,8 @@ use crate::event::Subject;
 use crate::history::Owners;
 use crate::ids::{AssetId, BranchId};
 use crate::time::{Day, HalfDay, Slot};
-use serde::Serialize;
 use imbl::OrdMap;
+use serde::Serialize;
 
 /// One room, kind of equipment, or on-site point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

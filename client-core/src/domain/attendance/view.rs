@@ -5,8 +5,8 @@ use crate::domain::{Entry, Event, View};
 use crate::event::EventRef;
 use crate::ids::{ClassId, LearnerId};
 use crate::time::Millis;
-use serde::Serialize;
 use imbl::OrdMap;
+use serde::Serialize;
 
 /// One learner at one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

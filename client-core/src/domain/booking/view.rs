@@ -155,11 +155,7 @@ impl SharedViews {
 }
 
 /// Brings the calendar up to date with what may have changed. Gives back what was taken off and put on.
-pub(crate) fn book(
-    before: &SharedViews,
-    now: &mut SharedViews,
-    touched: &BTreeSet<Source>,
-) -> Vec<Booking> {
+pub(crate) fn book(before: &SharedViews, now: &mut SharedViews, touched: &BTreeSet<Source>) -> Vec<Booking> {
     let mut changed = Vec::new();
     let mut added = Vec::new();
     for source in touched {
@@ -215,12 +211,14 @@ impl Named {
             self.0.extend(names(now, source));
         }
         // What is another unit's now, or no longer.
-        let of_class = |class: ClassId| now.sessions.branches(class).map(move |unit| Source::Own(class, unit));
+        let of_class =
+            |class: ClassId| now.sessions.branches(class).map(move |unit| Source::Own(class, unit));
         let given = owners.iter().filter_map(|it| if let Subject::Class(id) = it { Some(*id) } else { None });
         let held = changed.sessions.iter().map(|(class, _)| *class);
         touched.extend(given.chain(held).flat_map(of_class));
         let teachers = now.teachers.regrouped(&before.teachers, &changed.teachers);
-        let owner = |views: &SharedViews, id: &AssetId| views.resources.assets.get(id).map(|asset| asset.branch);
+        let owner =
+            |views: &SharedViews, id: &AssetId| views.resources.assets.get(id).map(|asset| asset.branch);
         let assets = changed.resources.iter().filter(|id| owner(before, id) != owner(now, id));
         let booked = teachers.into_iter().map(Booked::Teacher).chain(assets.copied().map(Booked::Asset));
         for booked in booked {

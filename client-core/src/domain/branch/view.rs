@@ -4,8 +4,8 @@ use super::{BranchEvent, PolicyPublished};
 use crate::domain::{Entry, Event, View};
 use crate::identity::Role;
 use crate::ids::BranchId;
-use serde::Serialize;
 use imbl::OrdMap;
+use serde::Serialize;
 
 /// One branch school.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

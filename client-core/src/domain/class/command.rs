@@ -2,9 +2,7 @@
 
 use super::{SessionAnnounced, SessionCancelled, SessionCorrected, SessionState, SessionTaught};
 use crate::domain::command::{MOST_PEOPLE, filled, number, people};
-use crate::domain::{
-    Act, Booking, BookingKind, Context, Done, Draft, Problem, Refusal, Sort, Who,
-};
+use crate::domain::{Act, Booking, BookingKind, Context, Done, Draft, Problem, Refusal, Sort, Who};
 use crate::ids::{AssetId, ClassId, CourseId, TeacherId};
 use crate::time::Slot;
 use serde::{Deserialize, Serialize};

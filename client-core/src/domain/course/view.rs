@@ -4,9 +4,9 @@ use super::{CourseEvent, CourseListed};
 use crate::domain::{Entry, Event, Session, SessionState, Sessions, View};
 use crate::ids::{BranchId, ClassId, CourseId};
 use crate::time::Day;
+use imbl::OrdMap;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use imbl::OrdMap;
 use std::collections::BTreeSet;
 
 /// One course of the list.
@@ -113,7 +113,12 @@ impl CourseLibrary {
 
 impl CourseLibrary {
     /// Counts what was held: classes as they were before, and those that changed.
-    pub(crate) fn count(&mut self, before: &Sessions, now: &Sessions, changed: &BTreeSet<(ClassId, BranchId)>) {
+    pub(crate) fn count(
+        &mut self,
+        before: &Sessions,
+        now: &Sessions,
+        changed: &BTreeSet<(ClassId, BranchId)>,
+    ) {
         let held = |session: &&Session| session.state == SessionState::Taught;
         for (class, branch) in changed {
             if let Some(session) = before.of(*class, *branch).filter(held)

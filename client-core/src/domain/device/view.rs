@@ -4,8 +4,8 @@ use super::DeviceEvent;
 use crate::domain::{Entry, Event, View};
 use crate::identity::Role;
 use crate::ids::{BranchId, DeviceId};
-use serde::Serialize;
 use imbl::OrdMap;
+use serde::Serialize;
 
 /// One enrolled device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

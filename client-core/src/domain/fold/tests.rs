@@ -96,9 +96,8 @@ impl City {
             let (of, copy) = self.copies.swap_remove(self.dice.below(self.copies.len()));
             self.given.authors.insert(of, copy);
         }
-        let own = |(event, _): &&(EventRef, usize)| {
-            event.document.scope == scope && event.document.branch == unit
-        };
+        let own =
+            |(event, _): &&(EventRef, usize)| event.document.scope == scope && event.document.branch == unit;
         let own: Vec<EventRef> = self.written.iter().filter(own).map(|(event, _)| *event).collect();
         let mut draft = Draft::new(unit, event);
         if self.dice.below(3) == 0 && !own.is_empty() {
@@ -203,7 +202,8 @@ impl City {
         let key = SecretKey::from_random([77; 32]);
         let (city, device) = (identity::city_id(given.city_key.public()), DeviceId([77; 16]));
         let (of, role) = (BranchId::CITY, Role::Importer);
-        let certificate = Certificate::issue(&given.city_key, city, key.public(), device, of, role, Millis(0));
+        let certificate =
+            Certificate::issue(&given.city_key, city, key.public(), device, of, role, Millis(0));
         let new = || Author::new(city, key, vec![certificate.clone()], HybridClock::default());
         let author = self.importer.get_or_insert_with(new);
         let mut entropy = Entropy::new([self.dice.below(256) as u8; 32]);

@@ -3,8 +3,8 @@
 use super::ImportEvent;
 use crate::domain::{Entry, Event, View};
 use crate::ids::ActionId;
-use serde::Serialize;
 use imbl::OrdMap;
+use serde::Serialize;
 
 /// What an import brought to a branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

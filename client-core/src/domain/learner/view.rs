@@ -3,8 +3,8 @@
 use super::LearnerEvent;
 use crate::domain::{Entry, Event, View};
 use crate::ids::{ChangeHash, LearnerId};
-use serde::Serialize;
 use imbl::OrdMap;
+use serde::Serialize;
 
 /// One learner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

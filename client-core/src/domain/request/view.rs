@@ -202,7 +202,14 @@ impl Requests {
         }
     }
 
-    fn decide(&mut self, entry: &Entry, claim: EventRef, kind: OutcomeKind, reason: &Reason, other: &[Alternative]) {
+    fn decide(
+        &mut self,
+        entry: &Entry,
+        claim: EventRef,
+        kind: OutcomeKind,
+        reason: &Reason,
+        other: &[Alternative],
+    ) {
         let outcome = Outcome {
             kind,
             reasons: vec![reason.clone()],

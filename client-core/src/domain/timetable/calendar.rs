@@ -3,8 +3,8 @@
 use super::TimetableEvent;
 use crate::domain::{Entry, Event, View};
 use crate::time::{Day, HalfDay, Slot};
-use serde::Serialize;
 use imbl::OrdMap;
+use serde::Serialize;
 
 /// The city's calendar: what the program knows, and what the city published beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

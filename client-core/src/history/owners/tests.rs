@@ -64,11 +64,15 @@ fn keep_up(given: &mut Given) {
 fn of_others(given: &Given) -> (SharedViews, Vec<decide::Decision>) {
     let mut views = given.views();
     let (usurper, now) = (branch(USURPER), Millis(given.now.0.saturating_add(Millis::DAY)));
-    views.requests.claims = views.requests.claims.into_iter().filter(|(event, _)| event.document.branch != usurper).collect();
-    views.requests.orders = views.requests.orders.into_iter().filter(|(event, _)| event.document.branch != usurper).collect();
-    views.bookings = views.bookings.into_iter().filter(|booking| booking.source.document.branch != usurper).collect();
+    views.requests.claims =
+        views.requests.claims.into_iter().filter(|(event, _)| event.document.branch != usurper).collect();
+    views.requests.orders =
+        views.requests.orders.into_iter().filter(|(event, _)| event.document.branch != usurper).collect();
+    views.bookings =
+        views.bookings.into_iter().filter(|booking| booking.source.document.branch != usurper).collect();
     let decided = decide::decide_now(&views, now, ChangeHash([0; 32]));
-    views.sessions.sessions = views.sessions.sessions.into_iter().filter(|((_, branch), _)| *branch != usurper).collect();
+    views.sessions.sessions =
+        views.sessions.sessions.into_iter().filter(|((_, branch), _)| *branch != usurper).collect();
     views.branches.branches.remove(&usurper);
     views.courses.usage.clear();
     (views.anomalies, views.left_out.not_entitled) = Default::default();
