@@ -2,8 +2,10 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod arrival;
 mod chain;
 mod count;
+mod delta;
 mod entry;
 mod epochs;
 mod imports;
@@ -14,12 +16,14 @@ mod standing;
 mod supersession;
 
 pub use count::{Count, LeftOut, Since, Turned};
+pub use delta::Delta;
 pub use entry::{Aside, Correction, Entry, Kept, Ranked, Unfolded, read as read_event};
 pub use owners::{Owners, Ownership};
 pub use past::NotHeld;
 pub use rulings::Rulings;
 pub use supersession::Counted;
 
+use self::arrival::{At, Change, Read};
 use self::chain::{Chain, First, Forks, Identity, NOTHING};
 use self::entry::{Rank, entry, hash_of, read};
 use self::epochs::Epochs;
@@ -28,30 +32,10 @@ use self::standing::{Standing, Verdict};
 use crate::event::{Basis, Envelope, EventRef, KnownLines, Ruling, Scope, Statement};
 use crate::identity::Certificate;
 use crate::ids::{ChangeHash, DeviceId, EventId, PublicKey};
-use crate::log::{Changes, Link, LogKey, Put, Run, links, unpack};
+use crate::log::{Changes, Link, LogKey, Run, links};
 use crate::time::Stamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What changed in a history.
-#[derive(Clone, Debug)]
-pub struct Delta<E> {
-    /// Events that came, went or altered their place, each as it stood before.
-    pub before: BTreeMap<EventRef, Option<Arc<Entry<E>>>>,
-    /// Bytes whose reason for not folding came, went or altered.
-    pub aside: BTreeSet<(EventRef, [u8; 32])>,
-    /// The actor of a copied device wrote: what lies before a change of it may be known by now.
-    pub is_forked: bool,
-    /// Certificates or enrolments came or went.
-    pub has_certificates: bool,
-}
-
-impl<E> Default for Delta<E> {
-    fn default() -> Self {
-        let (before, aside) = Default::default();
-        Self { before, aside, is_forked: false, has_certificates: false }
-    }
-}
 
 /// Events in fold order. Taking runs in in any order gives the same history.
 #[derive(Clone, Debug)]
@@ -173,11 +157,6 @@ impl<E: Statement> History<E> {
         }
     }
 
-    /// What changed since this was asked last; none where it was never asked before.
-    pub fn take_delta(&mut self) -> Option<Delta<E>> {
-        self.delta.replace(Delta::default())
-    }
-
     fn insert_entry(&mut self, entry: Entry<E>) {
         let entry = Arc::new(entry);
         self.entries.insert(Ranked::from(&entry));
@@ -191,24 +170,6 @@ impl<E: Statement> History<E> {
         self.entries.remove(&Ranked::from(&gone));
         self.note(*reference, Some(gone.clone()));
         Some(gone)
-    }
-
-    fn note(&mut self, reference: EventRef, before: Option<Arc<Entry<E>>>) {
-        if let Some(delta) = &mut self.delta {
-            delta.before.entry(reference).or_insert(before);
-        }
-    }
-
-    fn note_enrolment(&mut self, entry: &Entry<E>) {
-        if let (Some(delta), Some(Ruling::Enrolled(..))) = (&mut self.delta, entry.event.body().ruling()) {
-            delta.has_certificates = true;
-        }
-    }
-
-    fn note_aside(&mut self, what: (EventRef, [u8; 32])) {
-        if let Some(delta) = &mut self.delta {
-            delta.aside.insert(what);
-        }
     }
 
     /// The rulings in force.
@@ -626,66 +587,6 @@ fn basis_of(event: &impl Statement) -> &[Basis] {
     match event.body().ruling() {
         Some(Ruling::Basis(basis)) => basis,
         _ => &[],
-    }
-}
-
-/// A change on its way into the history.
-struct Change<'a> {
-    run: &'a Run,
-    author: &'a Certificate,
-    /// Its place in the run.
-    n: usize,
-    verdict: &'a Verdict,
-}
-
-/// One put of it.
-struct At<'a> {
-    change: &'a Change<'a>,
-    reference: EventRef,
-    seq: u64,
-    index: u32,
-    hash: [u8; 32],
-    value: &'a [u8],
-}
-
-impl Change<'_> {
-    fn puts<'a>(&'a self, puts: &'a [Put]) -> impl Iterator<Item = At<'a>> {
-        let Run { document, actor, first_seq, .. } = *self.run;
-        (0u32..).zip(puts).map(move |(index, put)| At {
-            change: self,
-            reference: EventRef { document, actor, event: put.id },
-            seq: first_seq.saturating_add(self.n as u64),
-            index,
-            hash: hash_of(put.id, &put.value),
-            value: &put.value,
-        })
-    }
-}
-
-/// Runs of one actor as they are read, in order of their first change.
-struct Read<'a>(Vec<(&'a Run, Changes, Vec<Link>)>);
-
-impl<'a> Read<'a> {
-    fn of(runs: impl Iterator<Item = &'a Run>) -> Self {
-        let read = runs.filter_map(|run| Some((run, unpack(&run.bytes).ok()?)));
-        let linked = read.map(|(run, changes)| {
-            let links = links(run, &changes);
-            (run, changes, links)
-        });
-        Self(linked.collect())
-    }
-
-    /// Leaves out all but these changes, which hold what each stands on.
-    fn retain(&mut self, held: &BTreeSet<ChangeHash>) {
-        for (_, changes, links) in &mut self.0 {
-            links.retain(|link| held.contains(&link.hash));
-            changes.truncate(links.len());
-        }
-        self.0.retain(|(_, _, links)| !links.is_empty());
-    }
-
-    fn links(&self) -> Vec<Link> {
-        self.0.iter().flat_map(|(_, _, links)| links.iter().copied()).collect()
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Turned<E> {
     pub conflicts: BTreeSet<EventRef>,
 }
 
+type Changed<'a, E> = (EventRef, Option<&'a Arc<Entry<E>>>);
+
 /// From what state a history is kept up with.
 pub enum Since<E> {
     /// Nothing of it was counted.
@@ -99,10 +101,8 @@ impl<E: Statement> Since<E> {
         before.is_empty() && aside.is_empty() && !is_forked && !has_certificates
     }
 
-    fn each<'a>(
-        &'a self,
-        history: &'a History<E>,
-    ) -> Box<dyn Iterator<Item = (EventRef, Option<&'a Arc<Entry<E>>>)> + 'a> {
+    /// Every event that may count otherwise, as it stood before.
+    fn each<'a>(&'a self, history: &'a History<E>) -> Box<dyn Iterator<Item = Changed<'a, E>> + 'a> {
         match self {
             Self::Ever => Box::new(history.in_order().map(|entry| (entry.reference, None))),
             Self::Then(delta) => {

@@ -208,7 +208,7 @@ impl<K: Clone + Ord, T: Clone + Ord> Groups<K, T> {
     fn settle(&mut self, anomaly: impl Fn(&K, &BTreeSet<T>) -> Anomaly, found: &mut Difference) {
         for (key, before) in std::mem::take(&mut self.before) {
             let shown = |group: &BTreeSet<T>| (!group.is_empty()).then(|| anomaly(&key, group));
-            found.replace(shown(&before), self.groups.get(&key).and_then(|group| shown(group)));
+            found.replace(shown(&before), self.groups.get(&key).and_then(shown));
         }
     }
 }

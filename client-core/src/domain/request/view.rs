@@ -366,10 +366,10 @@ impl View for Requests {
                     round.decided.get_or_insert((decided.seed, entry.claimed));
                 }
             }
-            (RequestKey::Terms, Event::Arbiter(ArbiterEvent::Term(term))) => {
-                if self.term.is_none_or(|(_, number)| number <= term.number) {
-                    self.term = Some((term.epoch, term.number));
-                }
+            (RequestKey::Terms, Event::Arbiter(ArbiterEvent::Term(term)))
+                if self.term.is_none_or(|(_, number)| number <= term.number) =>
+            {
+                self.term = Some((term.epoch, term.number));
             }
             _ => {} // of other keys
         }
