@@ -23,13 +23,13 @@ pub use past::NotHeld;
 pub use rulings::Rulings;
 pub use supersession::Counted;
 
-use self::arrival::{At, Change, Read};
+use self::arrival::{At, Change, Read, greatest_stamp};
 use self::chain::{Chain, First, Forks, Identity, NOTHING};
 use self::entry::{Rank, entry, hash_of, read};
 use self::epochs::Epochs;
 use self::rulings::Concerns;
 use self::standing::{Standing, Verdict};
-use crate::event::{Basis, Envelope, EventRef, KnownLines, Ruling, Scope, Statement};
+use crate::event::{Basis, EventRef, KnownLines, Ruling, Scope, Statement};
 use crate::identity::Certificate;
 use crate::ids::{ChangeHash, DeviceId, EventId, PublicKey};
 use crate::log::{Changes, Link, LogKey, Run, links};
@@ -61,9 +61,17 @@ pub struct History<E> {
 struct Written {
     author: Certificate,
     runs: BTreeMap<(u64, u64, ChangeHash), Run>,
-    /// Where rulings concern it.
+    /// The rulings that it was judged by.
+    judged_by: Vec<Rank>,
+    /// Where there are any.
     standing: Option<Standing>,
     chain: Chain,
+}
+
+impl Written {
+    fn new(author: Certificate, chain: Chain) -> Self {
+        Self { author, runs: BTreeMap::new(), judged_by: Vec::new(), standing: None, chain }
+    }
 }
 
 impl<E> Default for History<E> {
@@ -100,14 +108,14 @@ impl<E: Statement> History<E> {
         }
         let rulings = &self.rulings;
         let written = self.written.entry(key).or_insert_with(|| {
-            if rulings.concern(&key, author) {
+            if !rulings.on(&key, author).is_empty() {
                 self.unsettled.insert(key);
             }
             if let Some(delta) = &mut self.delta {
                 delta.has_certificates = true;
             }
             let chain = Chain::One(NOTHING);
-            Written { author: author.clone(), runs: BTreeMap::new(), standing: None, chain }
+            Written::new(author.clone(), chain)
         });
         written.runs.insert((run.first_seq, run.last_seq, run.last_hash), run.clone());
         if self.unsettled.contains(&key) {
@@ -425,7 +433,7 @@ impl<E: Statement> History<E> {
                 let rulings = &self.rulings;
                 let concerned = self.written.iter().filter(|(key, written)| {
                     let is_forked = matches!(&written.chain, Chain::Forked(forks) if forks.has_any_several());
-                    written.standing.is_some() || is_forked || rulings.concern(key, &written.author)
+                    is_forked || rulings.on(key, &written.author) != written.judged_by
                 });
                 self.unsettled.extend(concerned.map(|(key, _)| *key));
             }
@@ -444,7 +452,8 @@ impl<E: Statement> History<E> {
         let read = Read::of(runs.values());
         let standing = Standing::of(&self.rulings, &key, &author, &read.links());
         let chain = self.place_read(&read, standing.as_ref(), &author);
-        self.written.insert(key, Written { author, runs, standing, chain });
+        let judged_by = self.rulings.on(&key, &author);
+        self.written.insert(key, Written { runs, judged_by, standing, ..Written::new(author, chain) });
     }
 
     fn place_read(&mut self, read: &Read<'_>, standing: Option<&Standing>, author: &Certificate) -> Chain {
@@ -562,9 +571,9 @@ impl<E: Statement> History<E> {
 
     /// Another history of the same events, each as `edit` gives it back, or left out.
     pub fn edited(&self, mut edit: impl FnMut(&Entry<E>) -> Option<Entry<E>>) -> Self {
-        let lines = self.written.iter().map(|(key, Written { author, standing, chain, .. })| {
-            let (author, standing, chain) = (author.clone(), standing.clone(), chain.clone());
-            (*key, Written { author, runs: BTreeMap::new(), standing, chain })
+        let lines = self.written.iter().map(|(key, Written { author, judged_by, standing, chain, .. })| {
+            let (judged_by, standing) = (judged_by.clone(), standing.clone());
+            (*key, Written { judged_by, standing, ..Written::new(author.clone(), chain.clone()) })
         });
         let mut other = Self { kept: self.kept.clone(), written: lines.collect(), ..Self::default() };
         self.ranked().filter_map(&mut edit).for_each(|entry| other.place(entry));
@@ -588,12 +597,6 @@ fn basis_of(event: &impl Statement) -> &[Basis] {
         Some(Ruling::Basis(basis)) => basis,
         _ => &[],
     }
-}
-
-/// The greatest stamp in changes that are judged later.
-fn greatest_stamp(changes: &Changes) -> Stamp {
-    let puts = changes.iter().flatten();
-    puts.filter_map(|put| Envelope::stamp_of(&put.value)).max().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod reference;
 pub mod second;
 pub mod timetable;
+pub mod years;
 
 #[cfg(feature = "node")]
 mod nodes;

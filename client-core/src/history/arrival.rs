@@ -2,10 +2,11 @@
 
 use super::Verdict;
 use super::entry::hash_of;
-use crate::event::EventRef;
+use crate::event::{Envelope, EventRef};
 use crate::identity::Certificate;
 use crate::ids::ChangeHash;
 use crate::log::{Changes, Link, Put, Run, links, unpack};
+use crate::time::Stamp;
 use std::collections::BTreeSet;
 
 /// A change on its way into the history.
@@ -66,4 +67,10 @@ impl<'a> Read<'a> {
     pub fn links(&self) -> Vec<Link> {
         self.0.iter().flat_map(|(_, _, links)| links.iter().copied()).collect()
     }
+}
+
+/// The greatest stamp in changes that are judged later.
+pub fn greatest_stamp(changes: &Changes) -> Stamp {
+    let puts = changes.iter().flatten();
+    puts.filter_map(|put| Envelope::stamp_of(&put.value)).max().unwrap_or_default()
 }

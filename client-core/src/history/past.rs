@@ -58,7 +58,7 @@ impl<E: Statement> History<E> {
         let standing = Standing::of(&self.rulings, &key, &written.author, &read.links());
         let author = written.author.clone();
         let chain = self.place_read(&read, standing.as_ref(), &author);
-        self.written.insert(key, Written { author, runs: BTreeMap::new(), standing, chain });
+        self.written.insert(key, Written { standing, ..Written::new(author, chain) });
         Ok(())
     }
 }

@@ -88,9 +88,12 @@ impl Rulings {
         Concerns::Anybody
     }
 
-    /// Whether any ruling concerns this actor's changes in a document.
-    pub fn concern(&self, key: &LogKey, author: &Certificate) -> bool {
-        self.on_lines.contains_key(key) || self.revocations(key, author).next().is_some()
+    /// The rulings in force that concern this actor's changes in a document.
+    pub(super) fn on(&self, key: &LogKey, author: &Certificate) -> Vec<Rank> {
+        let on_line = self.on_lines.get(key).into_iter().flatten();
+        let on_line =
+            on_line.filter(|(rank, (ruling, _))| self.in_force(rank, ruling)).map(|(rank, _)| *rank);
+        on_line.chain(self.revocations_of(author).map(|(rank, _, _)| rank)).collect()
     }
 
     /// Whether the device of this certificate was revoked, by itself or with the node that issued it.
@@ -147,7 +150,7 @@ impl Rulings {
         key: &'a LogKey,
         author: &'a Certificate,
     ) -> impl Iterator<Item = (EventRef, Vec<ChangeHash>)> + 'a {
-        self.revocations_of(author).map(move |(ruling, revoked)| {
+        self.revocations_of(author).map(move |(_, ruling, revoked)| {
             let own = |accepted: &&Accepted| accepted.document == key.document && accepted.actor == key.actor;
             let heads =
                 revoked.accepted.iter().filter(own).flat_map(|accepted| accepted.heads.iter().copied());
@@ -158,12 +161,12 @@ impl Rulings {
     fn revocations_of<'a>(
         &'a self,
         author: &'a Certificate,
-    ) -> impl Iterator<Item = (EventRef, &'a Revoked)> + 'a {
+    ) -> impl Iterator<Item = (Rank, EventRef, &'a Revoked)> + 'a {
         let all = self.revoked.iter();
         all.filter(|(rank, (ruling, revoked))| {
             self.cover(revoked.named, author) && self.in_force(rank, ruling)
         })
-        .map(|(_, (ruling, revoked))| (*ruling, revoked))
+        .map(|(rank, (ruling, revoked))| (*rank, *ruling, revoked))
     }
 
     fn is_enrolled(&self, key: PublicKey) -> bool {

@@ -49,7 +49,7 @@ struct Closed {
 impl Standing {
     /// Judges these changes; `None` where no ruling concerns the actor.
     pub fn of(rulings: &Rulings, key: &LogKey, author: &Certificate, links: &[Link]) -> Option<Self> {
-        if !rulings.concern(key, author) {
+        if rulings.on(key, author).is_empty() {
             return None;
         }
         let mut standing = Self::default();
