@@ -1,6 +1,7 @@
 //! Plants one bug after another into a copy of the tree: each must be caught, by the simulator or by the
-//! planner's tests. `mutants TEXT` plants those alone whose name holds the text.
+//! core's own tests. `mutants TEXT` plants those alone whose name holds the text.
 
+mod fold;
 mod network;
 mod planner;
 
@@ -27,12 +28,17 @@ pub struct Mutation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Guard {
     Simulator,
-    PlannerTests,
+    /// The core's own tests whose names begin so.
+    CoreTests(&'static [&'static str]),
 }
+
+const FOLD_TESTS: Guard = Guard::CoreTests(&["domain::", "history::"]);
+const PLANNER_TESTS: Guard = Guard::CoreTests(&["plan::"]);
 
 fn mutations() -> impl Iterator<Item = (Guard, &'static Mutation)> {
     let network = network::MUTATIONS.iter().map(|mutation| (Guard::Simulator, mutation));
-    network.chain(planner::MUTATIONS.iter().map(|mutation| (Guard::PlannerTests, mutation)))
+    let fold = fold::MUTATIONS.iter().map(|mutation| (FOLD_TESTS, mutation));
+    network.chain(fold).chain(planner::MUTATIONS.iter().map(|mutation| (PLANNER_TESTS, mutation)))
 }
 
 fn main() -> ExitCode {
@@ -77,7 +83,7 @@ fn shell(command: &mut Command) -> std::io::Result<()> {
 fn run(copy: &Path, only: &str) -> std::io::Result<bool> {
     let mut all_caught = true;
     if only.is_empty() {
-        for guard in [Guard::Simulator, Guard::PlannerTests] {
+        for guard in [Guard::Simulator, FOLD_TESTS, PLANNER_TESTS] {
             let clean = passes(guard, copy)?;
             println!("{} the tree as it is", if clean { "passes" } else { "FAILS " });
             all_caught &= clean;
@@ -112,10 +118,10 @@ fn passes(guard: Guard, copy: &Path) -> std::io::Result<bool> {
             simulate.args(["--seeds", SEEDS, "--first-failure", "yes"]).env("RUST_BACKTRACE", "0");
             Ok(simulate.output()?.status.success())
         }
-        Guard::PlannerTests => {
+        Guard::CoreTests(names) => {
             let tests = ["test", "--package", "client-core", "--lib"];
             shell(cargo(copy, &tests).arg("--no-run"))?;
-            Ok(cargo(copy, &tests).args(["--", "plan::"]).output()?.status.success())
+            Ok(cargo(copy, &tests).arg("--").args(names).output()?.status.success())
         }
     }
 }
