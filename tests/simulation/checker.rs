@@ -6,6 +6,7 @@ mod decode;
 mod holdings;
 mod order;
 mod truth;
+mod words;
 
 pub use decisions::Seen;
 pub use holdings::{Holdings, Readers, readers};

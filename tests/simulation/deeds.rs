@@ -13,11 +13,11 @@ use client_core::ids::{BranchId, ClassId, CourseId, Entropy, LearnerId, TeacherI
 use client_core::replica;
 use client_core::time::{Day, HalfDay, Millis, Slot};
 
-const COURSE: CourseId = CourseId([9; 16]);
-const TEACHERS: u8 = 3;
+pub const COURSE: CourseId = CourseId([9; 16]);
+pub const TEACHERS: u8 = 3;
 
 /// A teacher of the first branch.
-fn teacher(n: u8) -> TeacherId {
+pub fn teacher(n: u8) -> TeacherId {
     TeacherId([0xa0 + n; 16])
 }
 

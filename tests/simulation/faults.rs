@@ -53,16 +53,25 @@ faults! {
     Malice "malice",
     /// A branch node lies to those below it.
     Liar "liar",
+    /// A device of one branch speaks of what others own, back-dated too.
+    Usurp "usurp",
+    /// A device writes the least, the greatest, the longest and the odd into fields of every kind.
+    Extreme "extreme",
+    /// A device writes an id again with other bytes.
+    Rewrite "rewrite",
 }
 
 impl Fault {
+    /// What a device may make a habit of.
+    pub const HABITS: [Self; 3] = [Self::Usurp, Self::Extreme, Self::Rewrite];
+
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|fault| fault.word() == word)
     }
 
     /// Whether it strikes at a moment; the others are there from the start.
     pub fn strikes(self) -> bool {
-        !matches!(self, Self::Old | Self::Malice | Self::Liar)
+        !matches!(self, Self::Old | Self::Malice | Self::Liar) && !Self::HABITS.contains(&self)
     }
 }
 
@@ -196,6 +205,7 @@ pub fn strike(world: &mut World, fault: Fault) -> Option<NodeId> {
             Some(node)
         }
         Fault::Old | Fault::Malice | Fault::Liar => None,
+        Fault::Usurp | Fault::Extreme | Fault::Rewrite => None,
     }
 }
 
@@ -221,6 +231,7 @@ pub fn heal(world: &mut World, fault: Fault, node: NodeId) {
         Fault::Clock => world.nodes[node].clock = 0,
         Fault::Full => world.nodes[node].disk.full = false,
         Fault::Cut | Fault::Clone | Fault::Old | Fault::Malice | Fault::Liar => {}
+        Fault::Usurp | Fault::Extreme | Fault::Rewrite => {}
     }
 }
 

@@ -1,7 +1,10 @@
 //! Those who break the rules: an enrolled device that forges, forks and floods, and a relay that lies.
 
+mod habits;
+
 use crate::cast::{Cast, Identity};
 use crate::dice::Dice;
+use crate::faults::Fault;
 use crate::shell::Act;
 use client_core::domain::{BranchProfile, Event, SessionCancelled, TeacherProposed};
 use client_core::event::{DocumentId, Envelope, Scope, Statement};
@@ -33,18 +36,21 @@ pub struct Rogue {
     made: usize,
     /// Whether it makes more lines than anybody keeps.
     floods: bool,
+    habits: Vec<Fault>,
     loot: Vec<(Option<Vec<u8>>, Run)>,
     acts: VecDeque<Act>,
 }
 
 impl Rogue {
-    pub fn new(cast: &Cast, identity: &Identity, seed: u64) -> Self {
+    pub fn new(cast: &Cast, identity: &Identity, habits: &[Fault], seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         Self {
             city: cast.city,
             identity: identity.clone(),
             nonce: dice.bytes(),
-            floods: dice.chance(30),
+            // One with habits is to be heard: what it writes is kept.
+            floods: dice.chance(30) && habits.is_empty(),
+            habits: habits.to_vec(),
             dice,
             connection: None,
             is_live: false,
@@ -183,6 +189,9 @@ impl Rogue {
             _ => EventId(self.dice.bytes()),
         };
         self.ids.push(id);
+        if let Some(habit) = self.dice.pick(&self.habits).copied() {
+            return self.habitual(habit, id, now);
+        }
         if self.dice.chance(15) {
             return Put { id, value: self.dice.bytes::<24>().to_vec() };
         }
@@ -328,7 +337,10 @@ impl Rogue {
         let document = match self.dice.below(3) {
             0 => DocumentId::new(Scope::Decisions, BranchId::CITY, period),
             1 => DocumentId::new(Scope::Shared, BranchId([0x13; 16]), period),
-            _ => DocumentId::new(Scope::Private, BranchId([0x12; 16]), period),
+            _ if self.identity.certificate().branch == Cast::branch(2) => {
+                DocumentId::new(Scope::Private, Cast::branch(1), period)
+            }
+            _ => DocumentId::new(Scope::Private, Cast::branch(2), period),
         };
         if let Some(run) = self.run(document, &Position::START, now) {
             self.chunk(run);

@@ -2,6 +2,7 @@
 
 use crate::cast::{Cast, Identity, USER};
 use crate::disk::Disk;
+use crate::faults::Fault;
 use crate::malice::{Liar, Rogue};
 use crate::network::Line;
 use crate::shell::{Act, Setup, Shell};
@@ -54,6 +55,8 @@ pub struct Node {
     /// Batches written and not yet synced.
     pub unsynced: Vec<u64>,
     pub liar: Option<Liar>,
+    /// What a rogue makes a habit of.
+    pub habits: Vec<Fault>,
     /// Its disk was put back and nothing tells it so.
     pub put_back_untold: bool,
     /// Taken out of the world.
@@ -91,6 +94,7 @@ impl Node {
             backoff: Backoff::default(),
             unsynced: Vec::new(),
             liar: None,
+            habits: Vec::new(),
             put_back_untold: false,
             gone: false,
             turned_away: Vec::new(),
@@ -134,7 +138,9 @@ impl Node {
                 let opened = Replica::open(enrolment, self.identity.key.clone(), records, now);
                 Program::Replica(Box::new(opened.expect("its certificate holds")))
             }
-            Flavour::Rogue => Program::Rogue(Box::new(Rogue::new(cast, &self.identity, marker))),
+            Flavour::Rogue => {
+                Program::Rogue(Box::new(Rogue::new(cast, &self.identity, &self.habits, marker)))
+            }
         });
     }
 }

@@ -6,6 +6,7 @@ use crate::network::{Line, MILLI, SECOND, Time};
 use crate::node::{Flavour, Kind, Node, Program};
 use crate::world::{What, World};
 use crate::{arbiter, deeds};
+use client_core::domain::SharedViews;
 use client_core::replica::Delivery;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,6 +98,15 @@ fn populate(world: &mut World, allowed: &BTreeSet<Fault>, outcome: &mut Outcome)
         let upstream = Some(world.dice.below(3) as usize);
         world.add(Node::new("rogue".into(), Kind::Device, Flavour::Rogue, identity, upstream));
         count(Fault::Malice);
+    }
+    let mut habits: Vec<Fault> = Fault::HABITS.into_iter().filter(|habit| allowed.contains(habit)).collect();
+    if !habits.is_empty() && world.dice.chance(40) {
+        habits.retain(|_| world.dice.chance(70));
+        habits.iter().for_each(|habit| count(*habit));
+        let identity = world.cast.device(22, None, 2);
+        let mut usurper = Node::new("usurper".into(), Kind::Device, Flavour::Rogue, identity, Some(CITY));
+        usurper.habits = habits;
+        world.add(usurper);
     }
     if allowed.contains(&Fault::Liar) && world.dice.chance(15) {
         let liar = world.dice.between(1, u64::from(branches)) as usize;
@@ -356,6 +366,7 @@ fn finish(world: &mut World, strangers: &[NodeId], outcome: &mut Outcome) {
 fn compare_views(world: &mut World) {
     let mut shared = BTreeMap::new();
     let mut rosters = BTreeMap::new();
+    let home = world.nodes[1].branch;
     for node in honest(world) {
         let branch = world.nodes[node].branch;
         let (views, own) = match &mut world.nodes[node].program {
@@ -369,6 +380,13 @@ fn compare_views(world: &mut World) {
         }
         if node == CITY || shared.len() > 1 {
             world.checker.check_decisions(node, &views);
+            world.checker.check_words(node, &views, home);
+        }
+        if let Some(Program::Shell(shell)) = &world.nodes[node].program
+            && views != SharedViews::fold(&shell.shared).into()
+        {
+            let name = world.nodes[node].name.clone();
+            world.checker.violation(format!("{name}: views kept up are not views folded anew"));
         }
     }
     let branches: BTreeSet<_> = rosters.keys().map(|(branch, _)| *branch).collect();
@@ -382,10 +400,10 @@ fn compare_views(world: &mut World) {
 /// The order in which the city folds, and what counts where a rogue wrote twice.
 fn check_history(world: &mut World) {
     let rogues = world.nodes.iter().filter(|node| node.flavour == Flavour::Rogue);
-    let rogue = rogues.map(|node| node.identity.certificate().clone()).next();
+    let rogues: Vec<_> = rogues.map(|node| node.identity.certificate().clone()).collect();
     if let Some(Program::Shell(shell)) = &world.nodes[CITY].program {
         world.checker.check_order(CITY, &shell.shared);
-        if let Some(rogue) = rogue {
+        for rogue in rogues {
             world.checker.check_doublets(CITY, &shell.shared, &rogue);
         }
     }

@@ -14,6 +14,7 @@ use crate::ids::{ActorId, ChangeHash, CityId, Signature};
 use flate2::{Compression, Decompress, FlushDecompress, Status, write::DeflateEncoder};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::Write;
 
 /// The most bytes a run may expand to.
@@ -279,9 +280,17 @@ pub fn unpack(bytes: &[u8]) -> Result<Changes, RunError> {
 
 /// Takes exactly one deflate stream: none that ends early, nothing after its end.
 fn inflate(packed: &[u8]) -> Result<Vec<u8>, RunError> {
+    // What it needs is far more than most runs hold: it is made once.
+    thread_local!(static DECODER: RefCell<Decompress> = RefCell::new(Decompress::new(false)));
+    DECODER.with_borrow_mut(|decoder| {
+        decoder.reset(false);
+        inflate_with(decoder, packed)
+    })
+}
+
+fn inflate_with(decoder: &mut Decompress, packed: &[u8]) -> Result<Vec<u8>, RunError> {
     const WRONG: RunError = RunError::Malformed("it does not decompress");
     let mut plain = Vec::with_capacity((4 * packed.len()).min(MAX_RUN_BYTES + 1));
-    let mut decoder = Decompress::new(false);
     loop {
         let rest = &packed[decoder.total_in() as usize..];
         let before = (decoder.total_in(), plain.len());
