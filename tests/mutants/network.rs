@@ -108,6 +108,30 @@ pub const MUTATIONS: &[Mutation] = &[
         replace: "",
     },
     Mutation {
+        breaks: "lets every branch speak of others' teachers and rooms",
+        file: "client-core/src/history/owners.rs",
+        find: ".is_some_and(|subject| self.may_speak(history, entry, &subject))",
+        replace: ".is_none_or(|subject| subject.id().is_some() || self.may_speak(history, entry, &subject))",
+    },
+    Mutation {
+        breaks: "lets a branch take others' claims back",
+        file: "client-core/src/history/owners.rs",
+        find: "(_, Subject::Request(event)) => event.document.branch == unit,",
+        replace: "(_, Subject::Request(_)) => true,",
+    },
+    Mutation {
+        breaks: "lets fields hold what nobody means",
+        file: "client-core/src/history/entry.rs",
+        find: ".and_then(|()| event.as_ref().map_or(Ok(()), |event| event.body().bounds()))",
+        replace: ".and_then(|()| Ok(()))",
+    },
+    Mutation {
+        breaks: "applies what comes late as if it came last",
+        file: "client-core/src/domain/fold.rs",
+        find: "let is_last = index.insert(&key, entry) && self.count.is_in_order(entry);",
+        replace: "let is_last = index.insert(&key, entry) || self.count.is_in_order(entry);",
+    },
+    Mutation {
         breaks: "counts an event beside the one that supersedes it",
         file: "client-core/src/history/supersession.rs",
         find: "hidden.by.extend(places.iter().map(|place| (*place, n)));",
