@@ -404,7 +404,7 @@ fn check_history(world: &mut World) {
     if let Some(Program::Shell(shell)) = &world.nodes[CITY].program {
         world.checker.check_order(CITY, &shell.shared);
         for rogue in rogues {
-            world.checker.check_doublets(CITY, &shell.shared, &rogue);
+            world.checker.check_doublets(CITY, (&shell.shared, &shell.private), &rogue);
         }
     }
 }

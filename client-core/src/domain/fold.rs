@@ -194,6 +194,13 @@ impl SharedFold {
         &self.views
     }
 
+    /// Takes in what changed, if anybody ever asked for the views.
+    pub fn keep_up_if_begun(&mut self, history: &mut History) {
+        if self.is_begun {
+            self.views(history);
+        }
+    }
+
     /// Folds a history from its beginning.
     pub fn of(history: &History) -> Self {
         let mut fold = Self { is_begun: true, ..Self::default() };

@@ -284,6 +284,8 @@ impl Core {
                 drop(permit);
                 if is_tick {
                     self.write_waiting(now);
+                    // Who asks next waits for little, and what changed does not pile up.
+                    self.views.keep_up_if_begun(&mut self.shared);
                 }
             }
             Message::Open(input, sender) => {

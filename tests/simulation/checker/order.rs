@@ -46,7 +46,12 @@ impl Checker {
 
     /// Of bytes under one id the first on their line count; of those on parallel lines none, until the city
     /// decided on some or closed the actor.
-    pub fn check_doublets(&mut self, node: NodeId, history: &History, rogue: &Certificate) {
+    pub fn check_doublets(
+        &mut self,
+        node: NodeId,
+        (shared, private): (&History, &History),
+        rogue: &Certificate,
+    ) {
         let held = &self.nodes[node].holdings.durable;
         let mut twice: BTreeMap<EventRef, Vec<Version>> = BTreeMap::new();
         let of_rogue = |change: &&Change| !change.honest && change.device == rogue.device.0;
@@ -66,6 +71,7 @@ impl Checker {
         twice.retain(|_, versions| versions.iter().any(|version| version.hash != versions[0].hash));
         let wrong = twice.iter().find_map(|(event, versions)| {
             let firsts: Vec<&Version> = versions.iter().filter(|it| self.is_first(it, versions)).collect();
+            let history = if event.document.scope.is_open_to_all() { shared } else { private };
             let entry = history.get(event);
             let counts = |it: &&&Version| entry.is_some_and(|entry| Some(entry.action) == it.action);
             let ruled = self.is_ruled(event);
