@@ -25,11 +25,11 @@ pub use supersession::Counted;
 
 use self::arrival::{At, Change, Read, greatest_stamp};
 use self::chain::{Chain, First, Forks, Identity, NOTHING};
-use self::entry::{Rank, entry, hash_of, read};
+use self::entry::{Rank, basis_of, entry, hash_of, read};
 use self::epochs::Epochs;
 use self::rulings::Concerns;
 use self::standing::{Standing, Verdict};
-use crate::event::{Basis, EventRef, KnownLines, Ruling, Scope, Statement};
+use crate::event::{EventRef, KnownLines, Scope, Statement};
 use crate::identity::Certificate;
 use crate::ids::{ChangeHash, DeviceId, EventId, PublicKey};
 use crate::log::{Changes, Link, LogKey, Run, links};
@@ -589,13 +589,6 @@ impl<E: Statement> History<E> {
     /// Whether nothing folds yet.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-}
-
-fn basis_of(event: &impl Statement) -> &[Basis] {
-    match event.body().ruling() {
-        Some(Ruling::Basis(basis)) => basis,
-        _ => &[],
     }
 }
 

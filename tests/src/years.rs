@@ -126,22 +126,17 @@ impl Years {
         years.begin();
         let total: usize = SHARES.iter().map(|(_, share)| share).sum();
         let mut owed: Vec<usize> = vec![0; SHARES.len()];
-        while years.written() < events {
+        while years.runs.len() < events {
             // Each kind in its turn, by what is still owed of its share.
             for (n, (_, share)) in SHARES.iter().enumerate() {
                 owed[n] += share;
             }
             let next = (0..SHARES.len()).max_by_key(|n| owed[*n]).unwrap_or_default();
             owed[next] = owed[next].saturating_sub(total);
-            let day = years.start.plus((years.written() as u64 * 7 * 365 / events as u64) as i32);
+            let day = years.start.plus((years.runs.len() as u64 * 7 * 365 / events as u64) as i32);
             years.say(SHARES[next].0, day, 0);
         }
         years
-    }
-
-    /// How many events there are.
-    pub fn written(&self) -> usize {
-        self.runs.len()
     }
 
     /// The kinds that it writes.
@@ -459,7 +454,7 @@ impl Years {
         let reason = Reason::plain(ReasonCode::Draw);
         let claim = self.one_of(|unit| &unit.claims, n, second);
         let order = self.one_of(|unit| &unit.orders, n, second);
-        let (hash, at, number) = (ChangeHash([3; 32]), day.start(), self.written() as u32);
+        let (hash, at, number) = (ChangeHash([3; 32]), day.start(), self.runs.len() as u32);
         let alternatives = Vec::new();
         let last = self.runs.last().map(|(run, _)| run.clone());
         let event: Option<Event> = match kind {

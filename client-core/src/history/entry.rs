@@ -1,6 +1,6 @@
 //! One event as folds see it, and why one does not fold by its bytes.
 
-use crate::event::{DocumentId, Envelope, EventRef, Statement};
+use crate::event::{Basis, DocumentId, Envelope, EventRef, Ruling, Statement};
 use crate::identity::{Certificate, Role};
 use crate::ids::{ActionId, ActorId, BranchId, ChangeHash, DeviceId, EventId, UserId};
 use crate::time::{Millis, Quarter, Stamp};
@@ -258,5 +258,13 @@ pub(super) fn entry<E>(
         action: envelope.action,
         supersedes: envelope.supersedes,
         event,
+    }
+}
+
+/// The bytes that it says decisions were made on.
+pub(super) fn basis_of(event: &impl Statement) -> &[Basis] {
+    match event.body().ruling() {
+        Some(Ruling::Basis(basis)) => basis,
+        _ => &[],
     }
 }
