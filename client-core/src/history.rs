@@ -442,7 +442,7 @@ impl<E: Statement> History<E> {
 
     /// Places all an actor wrote in a document once more, as the rulings now stand.
     fn judge(&mut self, key: LogKey) {
-        let Some(Written { author, runs, .. }) = self.written.remove(&key) else { return };
+        let Some(Written { author, runs, chain: before, .. }) = self.written.remove(&key) else { return };
         let identity = |event| EventRef { document: key.document, actor: key.actor, event };
         let (first, last) = (identity(EventId([0; 16])), identity(EventId([0xff; 16])));
         let placed: Vec<EventRef> = self.by_identity.range(first..=last).map(|(event, _)| *event).collect();
@@ -452,6 +452,9 @@ impl<E: Statement> History<E> {
         let read = Read::of(runs.values());
         let standing = Standing::of(&self.rulings, &key, &author, &read.links());
         let chain = self.place_read(&read, standing.as_ref(), &author);
+        if let Some(delta) = &mut self.delta {
+            delta.is_forked |= [&before, &chain].iter().any(|it| matches!(it, Chain::Forked(_)));
+        }
         let judged_by = self.rulings.on(&key, &author);
         self.written.insert(key, Written { runs, judged_by, standing, ..Written::new(author, chain) });
     }

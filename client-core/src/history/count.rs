@@ -403,7 +403,7 @@ impl<E: Statement> Count<E> {
 
     /// Finds out anew what hides what, among all that is connected with what changed.
     fn supersede(&mut self, pass: &mut Pass<'_, E>) {
-        if self.named.is_empty() && self.left_out.replaced.is_empty() {
+        if self.named.is_empty() && self.left_out.replaced.is_empty() && self.moved.is_empty() {
             return;
         }
         let mut seeds = BTreeSet::new();

@@ -12,7 +12,7 @@ pub struct Delta<E> {
     pub before: BTreeMap<EventRef, Option<Arc<Entry<E>>>>,
     /// Bytes whose reason for not folding came, went or altered.
     pub aside: BTreeSet<(EventRef, [u8; 32])>,
-    /// The actor of a copied device wrote: what lies before a change of it may be known by now.
+    /// The lines of an actor may lie otherwise: what leads to a change of it may be known by now.
     pub is_forked: bool,
     /// Certificates or enrolments came or went.
     pub has_certificates: bool,

@@ -150,14 +150,18 @@ impl Contradictions {
         touched: &Touched,
         found: &mut Difference,
     ) {
-        for source in &touched.sources {
-            let Source::Own(class, unit) = source else { continue };
-            let said = [before, now].map(|views| views.sessions.of(*class, *unit).map(|it| it.source));
-            if let Some(gone) = said[0].filter(|_| said[0] != said[1]) {
-                self.unconfirmed.put(gone, BTreeSet::new());
-            }
-            if let Some(event) = said[1] {
-                self.unconfirmed.put(event, unconfirmed(now, *class, *unit));
+        let own = |source: &Source| match source {
+            Source::Own(class, unit) => Some((*class, *unit)),
+            Source::Claim(_) | Source::Joint(_) => None,
+        };
+        let own = || touched.sources.iter().filter_map(own);
+        // One event may go from one class to another: all that went comes first.
+        for gone in own().filter_map(|(class, unit)| before.sessions.of(class, unit)) {
+            self.unconfirmed.put(gone.source, BTreeSet::new());
+        }
+        for (class, unit) in own() {
+            if let Some(said) = now.sessions.of(class, unit) {
+                self.unconfirmed.put(said.source, unconfirmed(now, class, unit));
             }
         }
         self.unconfirmed.settle(of_others, found);
