@@ -75,9 +75,9 @@ pub struct Turned<E> {
     pub out: Vec<Arc<Entry<E>>>,
     /// Entries that count and did not, or not where they do.
     pub into: Vec<Arc<Entry<E>>>,
-    /// Things that are another unit's than before.
+    /// Things of which something else is known than before about whose they are.
     pub owners: BTreeSet<Subject>,
-    /// Events that are left out for another reason than before, or no longer.
+    /// Events that may be left out for another reason than before, or no longer.
     pub left_out: BTreeSet<EventRef>,
     /// Events that stand, or stood, in a place that several were written for.
     pub conflicts: BTreeSet<EventRef>,

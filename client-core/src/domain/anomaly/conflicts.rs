@@ -2,12 +2,12 @@
 //! things, edits that only a clock put in order, ids that stand twice.
 
 use super::{Anomaly, AnomalyKind};
-use crate::domain::{BookingKind, Entry, History, SharedViews};
+use crate::domain::{Booking, BookingKind, Entry, History, SharedViews};
 use crate::event::{EventRef, Subject};
 use crate::history::{Aside, Owners, Ownership};
 use crate::ids::{ActorId, AssetId, BranchId, ClassId};
-use crate::time::{CLOCK_WRONG_MINUTES, Millis, Slot, Stamp};
-use std::collections::BTreeSet;
+use crate::time::{CLOCK_WRONG_MINUTES, Day, Millis, Slot, Stamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One author's events that do not fold for one reason.
@@ -79,8 +79,17 @@ pub fn devices_twice(history: &History) -> Vec<Anomaly> {
     twice.collect()
 }
 
+/// What the city decided for a day, read off once for all that is held against it: branches write any
+/// number of their own bookings.
+pub type Decided<'a> = BTreeMap<Day, Vec<&'a Booking>>;
+
 /// What another unit has and a unit's word on a class names without a decision.
-pub fn unconfirmed(views: &SharedViews, class: ClassId, unit: BranchId) -> BTreeSet<(BranchId, Subject)> {
+pub fn unconfirmed<'a>(
+    views: &'a SharedViews,
+    decided: &mut Decided<'a>,
+    class: ClassId,
+    unit: BranchId,
+) -> BTreeSet<(BranchId, Subject)> {
     let Some(session) = views.sessions.of(class, unit).filter(|it| it.is_own_word()) else {
         return BTreeSet::new();
     };
@@ -91,7 +100,8 @@ pub fn unconfirmed(views: &SharedViews, class: ClassId, unit: BranchId) -> BTree
         session.venue.filter(is_others).map(Subject::Asset),
         is_of_others(views, class, unit).then_some(Subject::Class(class)),
     ];
-    let undecided = named.into_iter().flatten().filter(|it| !is_decided(views, unit, it, &session.slot));
+    let undecided =
+        named.into_iter().flatten().filter(|it| !is_decided(views, decided, unit, it, &session.slot));
     undecided.map(|subject| (unit, subject)).collect()
 }
 
@@ -102,9 +112,16 @@ pub fn of_others((_, subject): &(BranchId, Subject), events: &BTreeSet<EventRef>
 }
 
 /// Whether the city gave it to the unit for this time. A ledger gives only the day.
-fn is_decided(views: &SharedViews, unit: BranchId, subject: &Subject, slot: &Slot) -> bool {
-    let of_day = views.bookings_of(slot.day).filter(|booking| booking.kind != BookingKind::Own);
-    of_day.filter(|booking| booking.branches.contains(&unit)).any(|booking| {
+fn is_decided<'a>(
+    views: &'a SharedViews,
+    decided: &mut Decided<'a>,
+    unit: BranchId,
+    subject: &Subject,
+    slot: &Slot,
+) -> bool {
+    let of_city = || views.bookings_of(slot.day).filter(|booking| booking.kind != BookingKind::Own);
+    let of_day = decided.entry(slot.day).or_insert_with(|| of_city().collect());
+    of_day.iter().filter(|booking| booking.branches.contains(&unit)).any(|booking| {
         let holds = match subject {
             Subject::Teacher(teacher) => booking.teacher == Some(*teacher),
             Subject::Asset(asset) => booking.asset == Some(*asset),

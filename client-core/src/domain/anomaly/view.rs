@@ -1,7 +1,7 @@
 //! What does not fit together (对不上的事): shown with its evidence, for a person to rule on.
 
 use super::conflicts::{
-    Alike, alike, contested, decided_by_clock, devices_twice, of_others, unconfirmed, unfolded,
+    Alike, Decided, alike, contested, decided_by_clock, devices_twice, of_others, unconfirmed, unfolded,
 };
 use crate::domain::fold::{Index, News};
 use crate::domain::{Booked, Booking, Event, RequestKey, SharedChanged, SharedViews, Source};
@@ -159,9 +159,10 @@ impl Contradictions {
         for gone in own().filter_map(|(class, unit)| before.sessions.of(class, unit)) {
             self.unconfirmed.put(gone.source, BTreeSet::new());
         }
+        let mut decided = Decided::new();
         for (class, unit) in own() {
             if let Some(said) = now.sessions.of(class, unit) {
-                self.unconfirmed.put(said.source, unconfirmed(now, class, unit));
+                self.unconfirmed.put(said.source, unconfirmed(now, &mut decided, class, unit));
             }
         }
         self.unconfirmed.settle(of_others, found);
