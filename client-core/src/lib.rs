@@ -44,6 +44,8 @@ pub mod plan;
 
 pub mod decide;
 
+pub mod node;
+
 pub mod replica;
 
 #[cfg(test)]

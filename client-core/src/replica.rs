@@ -1,4 +1,5 @@
-//! A device's replica: log, views and upstream connection without IO.
+//! A replica: a node whose log lives in memory and whose store is a map of records. A page is one, and in
+//! the simulator everybody is.
 //!
 //! The shell calls [`Replica::handle`] with what happened and carries out what [`Replica::poll`]
 //! returns, in order. Nothing is shown as saved, sent or acknowledged before the shell reports
@@ -6,27 +7,21 @@
 
 mod records;
 
-use crate::author::{Author, AuthorError, Written};
 use crate::decide::timetable::{self, Previewing, Replay, ReplayError, WhatIf, WhatIfPlanning};
-use crate::domain::{
-    Asker, Command, Context, Entry, History, PrivateFold, PrivateViews, Refusal, SharedFold, SharedViews,
-};
-use crate::door::Admitted;
-use crate::event::{DocumentId, EventRef, Scope};
-use crate::identity::{self, Certificate, Chain, IdentityError, SecretKey};
-use crate::ids::{ActionId, BranchId, Entropy, PublicKey, UserId};
+use crate::domain::{Command, Entry, History, PrivateViews, SharedViews};
+use crate::event::{DocumentId, EventRef};
+use crate::identity::{Certificate, Chain, SecretKey};
+use crate::ids::{PersonId, PublicKey, UserId};
 use crate::log::{LogKey, MemoryShelf};
-use crate::peer::{self, Batch, Peer, Writing};
+use crate::node::{self, Delivery, Node, OpenError, Setup, What, Writer};
+use crate::peer::{self, Batch};
 use crate::plan::{self, Budget, Progress};
-use crate::sealed::SealedRow;
-use crate::sync::{Local, PROTOCOL, Reach, Session};
-use crate::time::{HybridClock, Millis, Stamp};
+use crate::sync::{PROTOCOL, Session};
+use crate::time::Millis;
+use records::Rows;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-/// The one connection of a device: to its upstream.
-const UPSTREAM: peer::Connection = 0;
 
 /// Who the device is; kept by the shell beside the records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +34,20 @@ pub struct Enrolment {
     pub user: UserId,
 }
 
+impl Enrolment {
+    /// What the device's node is opened with; `entropy` is fresh random bytes.
+    pub fn setup(&self, key: SecretKey, entropy: [u8; 32]) -> Setup {
+        Setup {
+            city_key: self.city_key,
+            city_secret: None,
+            writers: vec![(Writer::Node, key, self.chain.clone())],
+            protocol: PROTOCOL,
+            was_put_back: false,
+            entropy,
+        }
+    }
+}
+
 /// One durable record: the store is a map from key to value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -48,87 +57,23 @@ pub struct Record {
     pub value: Vec<u8>,
 }
 
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// A person did something; `entropy` is 32 fresh random bytes.
-    Command {
-        /// Names the answer.
-        id: u32,
-        /// What was done.
-        command: Command,
-        /// Fresh random bytes.
-        entropy: [u8; 32],
-    },
-    /// A connection to the upstream is open, opened with `nonce`.
-    Connected {
-        /// Fresh random bytes; the address of the connection carries them.
-        nonce: [u8; 32],
-    },
-    /// A message came.
-    Received(Vec<u8>),
-    /// The connection is gone.
-    Disconnected,
-    /// The records of this token are durable.
-    Persisted(u64),
-    /// The records of this token could not be stored; nothing of them counts.
-    NotPersisted(u64, String),
-    /// Time passes; about every five seconds.
-    Tick,
-}
-
 /// What the shell has to do.
 #[derive(Debug)]
 pub enum Effect {
     /// Store all records in one transaction, in the order of these effects, then say
-    /// [`Input::Persisted`].
+    /// [`peer::Input::Persisted`].
     Persist {
         /// Names the answer.
         token: u64,
         /// What to store.
         records: Vec<Record>,
-        /// The upstream sends it again if it is lost: the transaction need not wait for the disk.
+        /// The upstream sends it again if it is lost: where nobody connects, the transaction need not wait
+        /// for the disk.
         comes_again: bool,
     },
-    /// Send one message to the upstream.
-    Send(Vec<u8>),
-    /// Close the connection; the text says why.
-    Hangup(String),
-    /// The answer to a command: the identities of its events, durable here, or why not.
-    Answer {
-        /// The command's id.
-        id: u32,
-        /// Its events, or why there are none.
-        result: Result<Vec<EventRef>, NotDone>,
-    },
-    /// Views, delivery or line state changed.
-    Changed,
-}
-
-/// Why a command wrote nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotDone {
-    /// It may not be done, or cannot be meant.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Its events cannot be written.
-    #[error(transparent)]
-    NotWritten(#[from] AuthorError),
-    /// The device could not store them.
-    #[error("this device could not save: {0}")]
-    NotSaved(String),
-}
-
-code_enum! {
-    /// How far an event has come.
-    Delivery {
-        /// Saved on this device (本机已存).
-        Here = 0 "here",
-        /// At the upstream branch node (已到分校).
-        Branch = 1 "branch",
-        /// At the city, which signed for it (已到市校).
-        City = 2 "city",
-    }
+    /// What the node wants; never one that the replica answers itself ([`node::Effect::Persist`],
+    /// [`node::Effect::LoadRows`]).
+    Node(node::Effect),
 }
 
 /// The state of the line to the upstream.
@@ -146,64 +91,34 @@ pub struct LineState {
     pub refused: Vec<(DocumentId, String)>,
 }
 
-/// The replica of one device.
+/// A node over records.
 pub struct Replica {
-    enrolment: Enrolment,
-    author: Author,
-    peer: Peer,
+    node: Node,
+    user: UserId,
     shelf: MemoryShelf,
-    shared: History,
-    private: History,
-    views: SharedFold,
-    rosters: PrivateFold,
-    sealed: BTreeMap<(crate::ids::PersonId, String), SealedRow>,
+    rows: Rows,
     line: LineState,
     storing: BTreeMap<u64, Batch>,
-    writing: Option<(u32, Box<Written>)>,
-    waiting: VecDeque<(u32, Command, [u8; 32])>,
+    /// The number of the run stored last.
+    feed: u64,
     effects: VecDeque<Effect>,
 }
 
 impl Replica {
-    /// Opens a replica over its stored records, in any order.
-    pub fn open(
-        enrolment: Enrolment,
-        key: SecretKey,
-        records: Vec<Record>,
-        now: Millis,
-    ) -> Result<Self, IdentityError> {
-        identity::verify_chain(enrolment.city_key, &enrolment.chain)?;
-        let city = identity::city_id(enrolment.city_key);
-        let branch = enrolment.chain.last().map_or(BranchId::CITY, |last| last.branch);
-        let mut author = Author::new(city, key.clone(), enrolment.chain.clone(), HybridClock::default());
-        records::resume_clock(&records, &mut author, now);
-        let local = Local {
-            city_key: enrolment.city_key,
-            chain: enrolment.chain.clone(),
-            key,
-            epoch: 0,
-            protocol: PROTOCOL,
-        };
-        let mut replica = Self {
-            peer: Peer::open(local.clone(), None, peer::Stored::default()),
-            enrolment,
-            author,
-            shelf: MemoryShelf::default(),
-            shared: History::default(),
-            private: History::default(),
-            views: SharedFold::default(),
-            rosters: PrivateFold::new(branch),
-            sealed: BTreeMap::new(),
+    /// Opens a replica over its stored records, in any order, for a person.
+    pub fn open(setup: Setup, user: UserId, records: Vec<Record>, now: Millis) -> Result<Self, OpenError> {
+        let branch = setup.branch();
+        let records::Read { restored, shelf, rows, feed } = records::read(records, branch);
+        Ok(Self {
+            node: Node::open(setup, restored, now)?,
+            user,
+            shelf,
+            rows,
             line: LineState { since: now, ..LineState::default() },
             storing: BTreeMap::new(),
-            writing: None,
-            waiting: VecDeque::new(),
+            feed,
             effects: VecDeque::new(),
-        };
-        let stored = replica.restore(records, now);
-        replica.peer = Peer::open(local, None, stored);
-        replica.settle();
-        Ok(replica)
+        })
     }
 
     /// What to do next.
@@ -211,52 +126,92 @@ impl Replica {
         self.effects.pop_front()
     }
 
-    /// Takes in what happened.
-    pub fn handle(&mut self, input: Input, now: Millis) {
-        match input {
-            Input::Command { id, command, entropy } => self.waiting.push_back((id, command, entropy)),
-            Input::Connected { nonce } => {
-                self.tell_peer(peer::Input::Connected { connection: UPSTREAM, nonce }, now);
+    /// Takes in what happened. A device has one connection, to its upstream.
+    pub fn handle(&mut self, input: peer::Input, now: Millis) {
+        match &input {
+            peer::Input::Persisted(tokens) => {
+                let batches: Vec<Batch> =
+                    tokens.iter().filter_map(|token| self.storing.remove(token)).collect();
+                batches.into_iter().for_each(|batch| self.keep(batch));
             }
-            Input::Received(bytes) => {
-                self.tell_peer(peer::Input::Received { connection: UPSTREAM, bytes }, now);
-            }
-            Input::Disconnected => {
-                self.tell_peer(peer::Input::Closed { connection: UPSTREAM }, now);
-            }
-            Input::Persisted(token) => {
-                for placed in self.keep(token) {
-                    self.shelf.push(placed.place, placed.run);
-                }
-                self.tell_peer(peer::Input::Persisted(vec![token]), now);
-            }
-            Input::NotPersisted(token, reason) => {
-                self.storing.remove(&token);
-                self.tell_peer(peer::Input::NotPersisted(token, reason), now);
-            }
-            Input::Tick => self.tell_peer(peer::Input::Tick, now),
+            peer::Input::NotPersisted(token, _) => drop(self.storing.remove(token)),
+            _ => {}
         }
-        self.run_next(now);
+        self.act(|node, shelf| node.handle(input, now, shelf), now);
+    }
+
+    /// Does what a person asks; [`node::Effect::Done`] answers with this number.
+    pub fn command(&mut self, id: u32, command: Command, now: Millis) {
+        let (who, what) = ((Writer::Node, self.user), What::Command(Box::new(command)));
+        self.act(|node, shelf| node.write(u64::from(id), who, what, now, shelf), now);
+    }
+
+    /// Does something with the node, and takes over what it wants.
+    pub fn act(&mut self, act: impl FnOnce(&mut Node, &MemoryShelf), now: Millis) {
+        act(&mut self.node, &self.shelf);
+        while let Some(effect) = self.node.poll() {
+            self.take_over(effect, now);
+        }
         self.look_at_line(now);
     }
 
     /// What is durable can be read from now on.
-    fn keep(&mut self, token: u64) -> Vec<peer::Placed> {
-        let batch = self.storing.remove(&token).unwrap_or_default();
+    fn keep(&mut self, batch: Batch) {
         for (document, actor, bytes) in batch.introductions {
             self.shelf.introduce(LogKey { document, actor }, bytes);
         }
-        batch.runs
+        for placed in batch.runs {
+            self.shelf.push(placed.place, placed.run);
+        }
+    }
+
+    fn take_over(&mut self, effect: node::Effect, now: Millis) {
+        match effect {
+            node::Effect::Persist { token, batch } => {
+                let comes_again = batch.comes_again;
+                let records = records::of_batch(&batch, &mut self.feed, &mut self.rows);
+                self.storing.insert(token, *batch);
+                return self.effects.push_back(Effect::Persist { token, records, comes_again });
+            }
+            node::Effect::LoadRows { connection, after } => {
+                let rows = self.rows.after(after);
+                return self.node.rows_loaded(connection, Some(rows), now, &self.shelf);
+            }
+            _ => {}
+        }
+        match &effect {
+            node::Effect::Live { peer: None, .. } => self.line.refused.clear(),
+            node::Effect::Refused { key, reason, here: false, .. } => {
+                self.line.refused.push((key.document, reason.clone()));
+            }
+            _ => {}
+        }
+        self.effects.push_back(Effect::Node(effect));
+    }
+
+    /// Small values to store before anything else.
+    pub fn take_notes(&mut self) -> Vec<Record> {
+        self.node.take_notes().into_iter().map(|(key, value)| Record { key, value }).collect()
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// What it keeps, to be read.
+    pub fn shelf(&self) -> &MemoryShelf {
+        &self.shelf
     }
 
     /// The views of shared and decisions documents.
     pub fn views(&mut self) -> &Arc<SharedViews> {
-        self.views.views(&mut self.shared)
+        self.node.views()
     }
 
     /// What the planner would say to this branch's orders on what this device knows: a preview.
     pub fn preview(&mut self, now: Millis, budget: Budget) -> Result<Previewing, plan::Refusal> {
-        let (branch, city_heard) = (self.certificate().branch, self.line.city_heard);
+        let (branch, city_heard) = (self.certificate().branch, self.node.city_heard());
         Previewing::new(self.views().clone(), branch, city_heard, now, budget)
     }
 
@@ -272,31 +227,31 @@ impl Replica {
 
     /// Makes a decided plan once more from what this device holds.
     pub fn replay(&self, decision: &EventRef, progress: impl FnMut(Progress)) -> Result<Replay, ReplayError> {
-        timetable::replay(&self.shared, decision, progress)
+        timetable::replay(self.node.shared(), decision, progress)
     }
 
     /// The branch's own rosters.
     pub fn rosters(&mut self) -> &PrivateViews {
-        self.rosters.views(&mut self.private)
+        self.node.rosters(&self.shelf).expect("a shelf in memory can be read")
     }
 
     /// One sealed field of a person.
-    pub fn sealed(&self, person: crate::ids::PersonId, field: &str) -> Option<&[u8]> {
-        self.sealed.get(&(person, field.to_owned())).map(|row| row.content.as_slice())
+    pub fn sealed(&self, person: PersonId, field: &str) -> Option<&[u8]> {
+        self.rows.get(person, field).map(|row| row.content.as_slice())
     }
 
     /// How far one event has come; `None` if it is not held here.
     pub fn delivery(&self, event: &EventRef) -> Option<Delivery> {
-        let seq = self.shared.seq(event).or_else(|| self.private.seq(event))?;
-        Some(self.reach(LogKey { document: event.document, actor: event.actor }, seq))
+        self.node.delivery(event)
     }
 
     /// This device's events that the city has not signed for, in writing order.
     pub fn unsent(&self) -> Vec<(EventRef, Delivery)> {
-        let device = self.author.certificate().device;
-        let own = |entry: &&Entry| entry.device == device;
-        let entries = self.shared.ranked().chain(self.private.ranked()).filter(own);
+        let device = self.certificate().device;
+        let entries =
+            self.node.shared().ranked().chain(self.node.own().into_iter().flat_map(History::ranked));
         entries
+            .filter(|entry| entry.device == device)
             .filter_map(|entry| Some((entry.reference, self.delivery(&entry.reference)?)))
             .filter(|(_, delivery)| *delivery != Delivery::City)
             .collect()
@@ -304,7 +259,7 @@ impl Replica {
 
     /// The event itself, as it folds.
     pub fn entry(&self, event: &EventRef) -> Option<&Entry> {
-        self.shared.get(event).or_else(|| self.private.get(event))
+        self.node.shared().get(event).or_else(|| self.node.own()?.get(event))
     }
 
     /// The state of the line to the upstream.
@@ -314,181 +269,25 @@ impl Replica {
 
     /// Whether a connection since the last asking moved anything on: then the next try may come soon.
     pub fn take_carried(&mut self) -> bool {
-        self.peer.take_carried()
+        self.node.take_carried()
     }
 
     /// The device's own certificate.
     pub fn certificate(&self) -> &Certificate {
-        self.author.certificate()
-    }
-
-    /// Where an actor's lines part, the least of them counts: never too much is promised.
-    fn reach(&self, key: LogKey, seq: u64) -> Delivery {
-        let Some(log) = self.peer.ledger().get(&key) else { return Delivery::Here };
-        let lines =
-            log.lines().iter().enumerate().filter(|(_, line)| line.from.seq < seq && seq <= line.head.seq);
-        let reached = |reach: Reach| match reach.upstream {
-            _ if reach.city >= seq => Delivery::City,
-            Some((upstream, _)) if upstream >= seq => Delivery::Branch,
-            _ => Delivery::Here,
-        };
-        let least = lines.map(|(line, _)| reached(self.peer.reach(key, line as u8))).min();
-        least.unwrap_or(Delivery::Here)
-    }
-
-    /// One action at a time: the next one continues the line that is being stored.
-    fn run_next(&mut self, now: Millis) {
-        while self.writing.is_none() {
-            let Some((id, command, entropy)) = self.waiting.pop_front() else { return };
-            self.run(id, &command, Entropy::new(entropy), now);
-        }
-    }
-
-    fn run(&mut self, id: u32, command: &Command, mut entropy: Entropy, now: Millis) {
-        let written = self.write(command, &mut entropy, now);
-        match written {
-            Err(not_done) => self.effects.push_back(Effect::Answer { id, result: Err(not_done) }),
-            Ok(written) => {
-                let writing = Writing {
-                    author: self.certificate().clone(),
-                    runs: self.author.introduced(&written),
-                    rows: Vec::new(),
-                    notes: records::notes_of(&written),
-                };
-                self.writing = Some((id, Box::new(written)));
-                self.peer.write(u64::from(id), writing, now, &self.shelf);
-                self.drain(now);
-            }
-        }
-    }
-
-    fn write(&mut self, command: &Command, entropy: &mut Entropy, now: Millis) -> Result<Written, NotDone> {
-        let Certificate { branch, role, .. } = *self.certificate();
-        let asker = Asker { branch, role, today: now.day(), now };
-        let views = self.views.views(&mut self.shared);
-        let nothing = PrivateViews::default();
-        let own_views = match command.looks_at_own() {
-            true => self.rosters.views(&mut self.private),
-            false => &nothing,
-        };
-        let random = &mut || entropy.next_id();
-        let drafts = command.drafts(&mut Context { asker, views, own_views, random })?;
-        let action = ActionId(entropy.next_id());
-        Ok(self.author.write(&drafts, action, self.enrolment.user, now, entropy)?)
-    }
-
-    fn tell_peer(&mut self, input: peer::Input, now: Millis) {
-        self.peer.handle(input, now, &self.shelf);
-        self.drain(now);
-    }
-
-    fn drain(&mut self, now: Millis) {
-        while let Some(effect) = self.peer.poll() {
-            self.carry_out(effect, now);
-        }
-    }
-
-    fn carry_out(&mut self, effect: peer::Effect, now: Millis) {
-        match effect {
-            peer::Effect::Send { bytes, .. } => self.effects.push_back(Effect::Send(bytes)),
-            peer::Effect::Hangup { reason, .. } => self.effects.push_back(Effect::Hangup(reason)),
-            peer::Effect::Persist { token, batch } => {
-                let (mut records, comes_again) = (records::of_batch(&batch), batch.comes_again);
-                records.push(records::of_clock(&self.clock()));
-                self.storing.insert(token, *batch);
-                self.effects.push_back(Effect::Persist { token, records, comes_again });
-            }
-            peer::Effect::TookIn { admitted, own } => {
-                if !own && admitted.author.key == self.author.key().public() {
-                    // A copy of this device wrote it: leave the line to it.
-                    self.author.leave(&admitted.run.document);
-                    if let Some((_, written)) = &mut self.writing {
-                        written.lines.retain(|(document, _)| *document != admitted.run.document);
-                    }
-                }
-                let seen = self.fold_in(&admitted);
-                self.author.clock_mut().observe(seen, now);
-                self.settle();
-            }
-            peer::Effect::Written(_) => {
-                if let Some((id, written)) = self.writing.take() {
-                    let events = written.events.clone();
-                    self.author.accept(*written);
-                    self.effects.push_back(Effect::Answer { id, result: Ok(events) });
-                }
-            }
-            peer::Effect::NotWritten(_, reason) => {
-                if let Some((id, _)) = self.writing.take() {
-                    let result = Err(NotDone::NotSaved(reason));
-                    self.effects.push_back(Effect::Answer { id, result });
-                }
-            }
-            peer::Effect::UpstreamRenewed | peer::Effect::Reported(_) => {} // of use to nodes alone
-            peer::Effect::RowsKept { rows, .. } => self.keep_rows(rows),
-            peer::Effect::LoadRows { .. } => {} // a device writes no sealed rows yet
-            peer::Effect::Live { .. } => self.line.refused.clear(),
-            peer::Effect::UpstreamTime(time) => self.author.clock_mut().hear_upstream(time, now),
-            peer::Effect::CityHeard(time) => {
-                self.author.clock_mut().hear_city(time, now);
-                self.line.city_heard = self.line.city_heard.max(Some(time));
-            }
-            peer::Effect::Refused { key, reason, here, .. } => {
-                if !here {
-                    self.line.refused.push((key.document, reason));
-                }
-            }
-            peer::Effect::SegmentTaken { .. } => {} // a device starts from its session alone
-            peer::Effect::Changed => self.effects.push_back(Effect::Changed),
-        }
-    }
-
-    /// The clock with what is being stored.
-    fn clock(&mut self) -> HybridClock {
-        let mut clock = *self.author.clock_mut();
-        if let Some((_, written)) = &self.writing {
-            clock.raise(written.clock.last());
-        }
-        clock
+        self.node.certificate()
     }
 
     fn look_at_line(&mut self, now: Millis) {
-        let live = self.peer.upstream().is_some();
-        let caught_up =
-            self.peer.upstream().is_some_and(|session: &Session| session.is_caught_up(&self.shelf));
+        let upstream = self.node.peer().upstream();
+        let live = upstream.is_some();
+        let caught_up = upstream.is_some_and(|session: &Session| session.is_caught_up(&self.shelf));
+        self.line.city_heard = self.node.city_heard();
         if (live, caught_up) != (self.line.live, self.line.caught_up) {
             if live != self.line.live {
                 self.line.since = now;
             }
             (self.line.live, self.line.caught_up) = (live, caught_up);
-            self.effects.push_back(Effect::Changed);
-        }
-    }
-
-    /// Gives back the greatest stamp in it.
-    fn fold_in(&mut self, admitted: &Admitted) -> Stamp {
-        let run = &admitted.run;
-        let private = run.document.scope == Scope::Private;
-        let history = if private { &mut self.private } else { &mut self.shared };
-        history.load(run, &admitted.author, &admitted.changes)
-    }
-
-    /// Brings both histories under the rulings that are here.
-    fn settle(&mut self) {
-        self.shared.settle();
-        self.private.follow(self.shared.rulings());
-        self.peer.follow(self.shared.rulings());
-    }
-
-    fn keep_rows(&mut self, rows: Vec<SealedRow>) {
-        for row in rows {
-            let key = (row.person, row.field.clone());
-            let newer = self.sealed.get(&key).is_none_or(|kept| {
-                (kept.stamp, std::cmp::Reverse(kept.content_hash().0))
-                    < (row.stamp, std::cmp::Reverse(row.content_hash().0))
-            });
-            if newer {
-                self.sealed.insert(key, row);
-            }
+            self.effects.push_back(Effect::Node(node::Effect::Changed));
         }
     }
 }

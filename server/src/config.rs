@@ -2,11 +2,12 @@
 
 use crate::app::App;
 use crate::keys;
-use crate::node::{EnrolAnswer, EnrolRequest, Kind, Node, Setup, Writer};
+use crate::node::{EnrolAnswer, EnrolRequest, Kind, Node, Setup};
 use crate::store::{Store, Synchronous};
 use crate::sync::now;
 use client_core::identity::{self, Certificate, Chain, Role, SecretKey};
 use client_core::ids::{BranchId, CityId, DeviceId, PublicKey};
+use client_core::node::Writer;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -107,7 +108,6 @@ pub async fn open_city(folder: &DataFolder, database: Option<&str>) -> Result<Ap
         generation: folder.generation(),
     };
     let node = Node::open(setup, store).await?;
-    node.begin_term().await?;
     Ok(App::new(node, &folder.token()?))
 }
 

@@ -14,7 +14,7 @@ mod rows;
 mod sheet;
 
 pub use office::{read_dir, read_file};
-pub use plan::{Action, FilePlan, Known, SealedField, plan, unknown_branches};
+pub use plan::{Action, FilePlan, Known, plan, unknown_branches};
 pub use progress::{progress_bar, show};
 pub use records::{Doubt, Office, Refusal, Source};
 pub use report::{Counts, FileCount, counts, report};

@@ -55,7 +55,6 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             let jobs = vec![
                 tokio::spawn(jobs::arbiter::run(app.node.clone())),
                 tokio::spawn(jobs::sealer::run(app.node.clone())),
-                tokio::spawn(jobs::clock_watch::run(app.node.clone())),
             ];
             serve(&folder, app, jobs, listen).await?;
         }

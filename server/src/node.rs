@@ -3,7 +3,6 @@
 //! The log and all connections are the core's (`core`); everybody else leaves it messages (`inbox`). It
 //! takes what has gathered and commits it together.
 
-mod arbitration;
 mod core;
 mod devices;
 mod import;
@@ -14,43 +13,36 @@ mod segments;
 mod timetable;
 mod views;
 mod whereabouts;
-mod writing;
 
-pub use arbitration::{Awaited, Paused};
 pub use devices::{EnrolAnswer, EnrolRequest};
 pub use import::{ImportListed, ImportOutcome, RevertOutcome};
-pub use journal::{Happening, Note};
+pub use journal::Note;
 pub use segments::{ListedSegment, SegmentFile, SegmentList};
-pub use timetable::Basis;
 pub use views::{Digests, Held, Status};
 pub use whereabouts::Whereabouts;
-pub use writing::Actions;
 
-use crate::projection::CourseProjection;
 use crate::store::{Store, StoreError};
 use crate::sync::outbox::Outbox;
-use arbitration::{STANDING, Standing};
-use client_core::author::{Author, AuthorError, OwnLine};
-use client_core::decide;
-use client_core::domain::{Asker, Command, Context, CourseAttendance, Draft, History, Refusal, SharedFold};
-use client_core::event::{DocumentId, EventRef, Scope};
+use client_core::author::AuthorError;
+use client_core::domain::{Command, CourseAttendance, Draft, History, Refusal};
+use client_core::event::{EventRef, Scope};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
-use client_core::ids::{ActionId, BranchId, ChangeHash, CityId, PublicKey, RoundId, UserId};
-use client_core::log::{ActorLog, LogKey};
-use client_core::peer::{Connection, Input, Peer};
-use client_core::sync::{Local, PROTOCOL};
-use client_core::time::{HybridClock, Millis};
+use client_core::ids::{BranchId, CityId, PublicKey, UserId};
+use client_core::log::{ActorLog, LogKey, ShelfError};
+use client_core::node::{self as core_node, Actions, Closed, NotDone, Paused, Restored, What, Writer};
+use client_core::peer::{Connection, Input};
+use client_core::plan::Budget;
+use client_core::sync::PROTOCOL;
 use core::{Core, Message, StoreShelf};
 use inbox::{Inbox, Stopped};
 use joining::Joining;
 use journal::{JOURNAL, Journal};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot, watch};
-use writing::{Drafting, OWN_LINES, WriteRequest};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// What this node is.
 #[derive(Clone, Debug)]
@@ -62,36 +54,16 @@ pub enum Kind {
     Branch,
 }
 
-/// Who writes at this node: every author has a key, a certificate and lines of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Writer {
-    /// The node itself: the arbiter at the city, the branch node at a branch.
-    Node,
-    /// The city's importer, certified for every branch's documents.
-    Importer,
-}
-
 /// How a node is put together.
 pub struct Setup {
     /// City or branch.
     pub kind: Kind,
     /// The city's public key.
     pub city_key: PublicKey,
-    /// Keys and chains of the node's writers.
+    /// Keys and chains of the node's writers, the node itself first.
     pub writers: Vec<(Writer, SecretKey, Chain)>,
     /// A file beside the store that tells whether the store was put back from a copy.
     pub generation: PathBuf,
-}
-
-/// Something others at this node may want to know.
-#[derive(Clone, Debug)]
-pub enum News {
-    /// A document grew.
-    Line(DocumentId),
-    /// The line to the upstream went up or down.
-    Upstream(bool),
-    /// The arbiter may decide again.
-    Arbiter,
 }
 
 /// Why the node could not do what it was asked.
@@ -123,15 +95,37 @@ pub enum NodeError {
     /// The certificate or code is not good.
     #[error("{0}")]
     Refused(String),
+    /// The node cannot be opened over what its store holds.
+    #[error(transparent)]
+    Open(#[from] core_node::OpenError),
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
 }
 
+impl From<NotDone> for NodeError {
+    fn from(why: NotDone) -> Self {
+        match why {
+            NotDone::Refused(refusal) => Self::Command(refusal),
+            NotDone::NotWritten(error) => Self::Author(error),
+            NotDone::NotSaved(reason) => Self::NotSaved(reason),
+            NotDone::NotRead(error) => Self::Damaged(error),
+            NotDone::Paused(paused) => Self::Paused(paused.to_string()),
+            NotDone::FieldTooLarge { .. } | NotDone::Unplannable(_) => Self::Refused(why.to_string()),
+        }
+    }
+}
+
+impl From<ShelfError> for NodeError {
+    fn from(error: ShelfError) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
 /// Lines of actors, to read them outside the core.
 pub type Logs = BTreeMap<LogKey, ActorLog>;
 
-/// The node.
+/// The node: the way to its core, which works one thing off after the other.
 pub struct Node {
     kind: Kind,
     city: CityId,
@@ -142,11 +136,9 @@ pub struct Node {
     was_put_back: bool,
     store: Arc<Store>,
     inbox: Arc<Inbox<Core>>,
-    news: broadcast::Sender<News>,
+    arbiter_due: Arc<Notify>,
     changed: watch::Sender<()>,
     next_connection: AtomicU64,
-    /// Held while decisions are worked out and written: one after the other.
-    deciding: tokio::sync::Mutex<()>,
 }
 
 impl Node {
@@ -155,125 +147,39 @@ impl Node {
         let city = identity::city_id(setup.city_key);
         let generation = store.generation(city, &setup.generation).await?;
         let was_put_back = generation.was_put_back;
-        let now = crate::sync::now();
-        let mut journal = Journal::load(store.meta(city, JOURNAL).await?.as_deref());
-        let is_city = matches!(setup.kind, Kind::City(_));
-        let standing = store.meta(city, STANDING).await?;
-        let standing = Standing::load(standing.as_deref(), was_put_back && is_city, now)?;
-        if was_put_back {
-            journal.note(Happening::StorePutBack, "", "", now);
-        }
-        let epoch = epoch_of(&store, city, was_put_back || standing.waits()).await?;
-        let mut notes = vec![note_of(epoch)];
-        if was_put_back && is_city {
-            journal.note(Happening::ArbiterPaused, "", "this store was put back from a copy", now);
-            notes.push(standing.note());
-        }
-        store.begin_generation(city, &setup.generation, generation, notes).await?;
+        let journal = Journal::load(store.meta(city, JOURNAL).await?.as_deref());
         let store = Arc::new(store);
-        let stored = store.stored(city).await?;
-        let clock = match store.meta(city, "clock").await? {
-            Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|e| NodeError::Damaged(e.to_string()))?,
-            None => HybridClock::default(),
-        };
-        let (writer, key, chain) =
+        let (_, key, chain) =
             setup.writers.first().cloned().ok_or_else(|| NodeError::Damaged("no writer".into()))?;
-        debug_assert_eq!(writer, Writer::Node, "the node itself is the first writer");
-        let mut authors: BTreeMap<Writer, Author> = BTreeMap::new();
-        for (writer, key, chain) in setup.writers {
-            authors.insert(writer, Author::new(city, key, chain, clock));
-        }
-        let is_city = matches!(setup.kind, Kind::City(_));
-        if !is_city {
-            let now = crate::sync::now();
-            for author in authors.values_mut() {
-                let issued = author.certificate().issued;
-                author.clock_mut().enrolled(issued, now);
-            }
-        }
-        if was_put_back {
-            tracing::warn!(
-                "this store was put back from a copy: the node goes on under new actors, in a new epoch"
-            );
-        } else if !is_city {
-            // At the city each start is an actor of its own: decisions of two lives never mix.
-            resume_lines(&store, city, &stored.ledger, &mut authors).await?;
-        }
-        let logs: Logs = stored
-            .ledger
-            .iter()
-            .filter(|(key, _)| matches!(key.document.scope, Scope::Shared | Scope::Decisions))
-            .map(|(key, log)| (*key, log.clone()))
-            .collect();
-        let (shared, now) = (read_history(&store, city, &logs).await?, crate::sync::now());
-        // The clock was kept before it had seen the last runs.
-        for entry in shared.ranked() {
-            authors.values_mut().for_each(|author| author.clock_mut().observe(entry.stamp, now));
-        }
-        let mut chains = BTreeMap::new();
-        for introduction in store.introductions(city).await?.into_values() {
-            let last = introduction.chain.last().map(|last| (last.device, last.key));
-            chains.extend(last.map(|last| (last, introduction.chain.clone())));
-        }
-        for author in authors.values() {
-            let Certificate { device, key, .. } = author.certificate();
-            chains.insert((*device, *key), author.chain().clone());
-        }
-        let branch = chain.last().map_or(BranchId::CITY, |certificate| certificate.branch);
-        let local = match &setup.kind {
-            Kind::City(key) => (Vec::new(), key.clone()),
-            Kind::Branch => (chain.clone(), key.clone()),
-        };
-        let local =
-            Local { city_key: setup.city_key, chain: local.0, key: local.1, epoch, protocol: PROTOCOL };
-        let city_key = match &setup.kind {
+        let city_secret = match &setup.kind {
             Kind::City(key) => Some(key.clone()),
             Kind::Branch => None,
         };
-        tracing::info!(city = %city, logs = stored.ledger.len(), events = shared.len(), "node opened");
-        let (news, _) = broadcast::channel(4096);
-        let changed = watch::Sender::default();
-        let runtime = tokio::runtime::Handle::current();
-        let feed_head = store.feed_head(city).await?;
-        let sealed = store.segments(city).await?.into_iter().map(|segment| (segment.document, segment.upto));
-        let private = stored.ledger.iter().filter(|(key, _)| is_city && key.document.scope == Scope::Private);
-        let forked = private.filter(|(_, log)| log.lines().len() > 1).map(|(key, _)| *key).collect();
-        let mut peer = Peer::open(local, city_key, stored);
-        peer.follow(shared.rulings());
-        let core = Core {
-            kind: setup.kind.clone(),
-            city,
-            epoch,
-            journal,
-            standing,
-            notes: Vec::new(),
-            serves: false,
-            file_written: now,
-            trouble: None,
-            clock_off: None,
-            peer,
-            shelf: StoreShelf::new(store.clone(), city, runtime, feed_head),
-            authors,
-            shared,
-            views: SharedFold::default(),
-            upstream_live: None,
-            city_heard: None,
-            far_ahead: Vec::new(),
-            forked,
-            chains,
-            refused: VecDeque::new(),
-            senders: BTreeMap::new(),
-            storing: Vec::new(),
-            queues: BTreeMap::new(),
-            in_flight: BTreeMap::new(),
-            segments: BTreeMap::new(),
-            courses: CourseProjection::default(),
-            joining: Joining::new(sealed),
-            news: news.clone(),
-            changed: changed.clone(),
+        let opening = core_node::Setup {
+            city_key: setup.city_key,
+            city_secret,
+            writers: setup.writers,
+            protocol: PROTOCOL,
+            was_put_back,
+            entropy: crate::keys::random_bytes(),
         };
+        let branch = opening.branch();
+        let restored = restore(&store, city).await?;
+        let logs = restored.stored.ledger.iter().count();
+        tracing::info!(city = %city, logs, events = restored.shared.len(), "node opened");
+        let mut node = core_node::Node::open(opening, restored, crate::sync::now())?;
+        store.begin_generation(city, &setup.generation, generation, node.take_notes()).await?;
+        let sealed = store.segments(city).await?.into_iter().map(|segment| (segment.document, segment.upto));
+        let feed_head = store.feed_head(city).await?;
+        let shelf = StoreShelf::new(store.clone(), city, Handle::current(), feed_head);
+        let (plans, to_plan) = mpsc::unbounded_channel();
+        let (arbiter_due, changed) = (Arc::new(Notify::new()), watch::Sender::default());
+        let told = (arbiter_due.clone(), changed.clone());
+        let mut core = Core::new(node, (city, shelf), journal, Joining::new(sealed), plans, told);
+        core.drain();
         let inbox = Inbox::new(core)
             .map_err(|error| NodeError::Refused(format!("the node's thread cannot be started: {error}")))?;
+        tokio::spawn(timetable::plan_beside(Arc::downgrade(&inbox), to_plan, Budget::default()));
         Ok(Arc::new(Self {
             kind: setup.kind,
             city,
@@ -284,10 +190,9 @@ impl Node {
             was_put_back,
             store,
             inbox,
-            news,
+            arbiter_due,
             changed,
             next_connection: AtomicU64::new(1),
-            deciding: tokio::sync::Mutex::new(()),
         }))
     }
 
@@ -309,16 +214,6 @@ impl Node {
     /// Whether this is the city's own node.
     pub fn is_city(&self) -> bool {
         matches!(self.kind, Kind::City(_))
-    }
-
-    /// The seed of a round: nobody but the holder of the city's key can tell it before it is opened, and
-    /// it survives a restore.
-    pub fn round_seed(&self, round: RoundId) -> Result<ChangeHash, NodeError> {
-        let Kind::City(key) = &self.kind else {
-            return Err(NodeError::Refused("only the city draws; ask there".into()));
-        };
-        let message = [b"lianxiao-round-seed-1".as_slice(), &self.city.0, &round.0].concat();
-        Ok(ChangeHash(Sha256::digest(key.sign(&message).0).into()))
     }
 
     /// Whether the store was put back from a copy before this start.
@@ -346,9 +241,9 @@ impl Node {
         Ok(self.store.course_attendance(self.city, branch).await?)
     }
 
-    /// News from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<News> {
-        self.news.subscribe()
+    /// Until the arbiter may have something to answer.
+    pub async fn until_arbiter_is_due(&self) {
+        self.arbiter_due.notified().await;
     }
 
     /// Tells when to look again: what the node holds, how far that has come, or whether it is connected
@@ -392,14 +287,14 @@ impl Node {
 
     /// Whether the line to the upstream carried something since this was asked last.
     pub async fn take_carried(&self) -> bool {
-        self.look(|core| core.peer.take_carried()).await.unwrap_or(false)
+        self.look(|core| core.node.take_carried()).await.unwrap_or(false)
     }
 
     /// Ends the connection to the upstream, if there is one.
     pub async fn disconnect(&self) -> Result<(), NodeError> {
         self.look(|core| {
             // The carrier notices that nothing more can come to it and says that the connection is gone.
-            let upstream = core.peer.upstream_connection();
+            let upstream = core.node.peer().upstream_connection();
             upstream.map(|connection| core.senders.remove(&connection))
         })
         .await
@@ -421,50 +316,58 @@ impl Node {
     }
 
     /// Runs a command as the node's own device and answers with the identities of its events, durable.
-    pub async fn command(
-        &self,
-        command: &Command,
-        user: UserId,
-        now: Millis,
-    ) -> Result<Vec<EventRef>, NodeError> {
-        let command = command.clone();
-        let own_views = match command.looks_at_own() {
-            true => self.rosters(self.branch()).await?,
-            false => Default::default(),
-        };
-        let draft: Drafting = Box::new(move |core, entropy| {
-            let certificate = core.authors[&Writer::Node].certificate();
-            let asker = Asker { branch: certificate.branch, role: certificate.role, today: now.day(), now };
-            let views = core.views();
-            let command = command.as_of(core.peer.ledger(), &core.shared)?;
-            let random = &mut || entropy.next_id();
-            let drafts =
-                command.drafts(&mut Context { asker, views: &views, own_views: &own_views, random })?;
-            Ok(Actions { drafts: vec![(ActionId(entropy.next_id()), drafts)], ..Actions::default() })
-        });
-        self.write(Writer::Node, user, draft).await
+    pub async fn command(&self, command: Command, user: UserId) -> Result<Vec<EventRef>, NodeError> {
+        self.write((Writer::Node, user), What::Command(Box::new(command))).await
     }
 
-    /// Appends drafts that were decided elsewhere (the arbiter), as one action with what they are made on.
-    pub async fn append(&self, mut drafts: Vec<Draft>) -> Result<Vec<EventRef>, NodeError> {
-        let action = ActionId(crate::keys::random_id());
-        let draft: Drafting = Box::new(move |core, _| {
-            let basis = decide::basis(&core.shared, &drafts);
-            drafts.extend(basis);
-            Ok(Actions { drafts: vec![(action, drafts)], ..Actions::default() })
-        });
-        self.write(Writer::Node, UserId([0; 16]), draft).await
+    /// Writes decisions that were made elsewhere, as one action with what they are made on.
+    pub async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<EventRef>, NodeError> {
+        self.write((Writer::Node, UserId([0; 16])), What::Decisions(drafts)).await
     }
 
     /// Writes actions in order, one change each and document, in one transaction.
     pub async fn write_actions(&self, writer: Writer, actions: Actions) -> Result<Vec<EventRef>, NodeError> {
-        self.write(writer, UserId([0; 16]), Box::new(move |_, _| Ok(actions))).await
+        self.write((writer, UserId([0; 16])), What::Actions(actions)).await
     }
 
-    async fn write(&self, writer: Writer, user: UserId, draft: Drafting) -> Result<Vec<EventRef>, NodeError> {
+    async fn write(&self, who: (Writer, UserId), what: What) -> Result<Vec<EventRef>, NodeError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Write(Box::new(WriteRequest { writer, user, draft, reply }))).await?;
+        self.look(move |core| core.write(who, what, reply)).await?;
         answer.await.map_err(|_| NodeError::Stopping)?
+    }
+
+    /// Lets the arbiter decide what is due; at the city alone.
+    pub async fn decide(&self) -> Result<(), NodeError> {
+        self.run_arbiter(false).await.map(drop)
+    }
+
+    /// Decides the open round's claims, then plans all open orders around what is confirmed.
+    pub async fn close_round(&self) -> Result<Closed, NodeError> {
+        let closed = self.run_arbiter(true).await?;
+        let Closed { round, decisions, minutes_saved } = &closed;
+        tracing::info!(?round, decisions, minutes_saved, "round closed");
+        Ok(closed)
+    }
+
+    async fn run_arbiter(&self, closes_round: bool) -> Result<Closed, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.look(move |core| core.decide(closes_round, reply)).await?;
+        answer.await.map_err(|_| NodeError::Stopping)?
+    }
+
+    /// What arrived just before the last stop is looked at again; to be called once, after the start.
+    pub async fn look_back(&self) -> Result<(), NodeError> {
+        self.look(|core| core.act(|node, shelf, now| node.look_back(now, shelf))).await
+    }
+
+    /// An administrator lets the arbiter decide although something is unknown; says what.
+    pub async fn release_arbiter(&self) -> Result<Option<Paused>, NodeError> {
+        self.look(|core| {
+            let paused = core.node.release();
+            core.drain();
+            paused
+        })
+        .await
     }
 
     /// Looks at what the node knows.
@@ -483,65 +386,28 @@ impl Node {
     }
 }
 
-/// Random once, kept in the store: cursors into its feeds count within it.
-async fn epoch_of(store: &Store, city: CityId, anew: bool) -> Result<u64, NodeError> {
-    if let Some(bytes) = store.meta(city, EPOCH).await?.filter(|_| !anew) {
-        return rmp_serde::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()));
-    }
-    Ok(new_epoch())
+/// What the store gives back. Private documents stay there.
+async fn restore(store: &Arc<Store>, city: CityId) -> Result<Restored, NodeError> {
+    let stored = store.stored(city).await?;
+    let shared = stored.ledger.iter().filter(|(key, _)| key.document.scope != Scope::Private);
+    let shared: Logs = shared.map(|(key, log)| (*key, log.clone())).collect();
+    let shared = read_history(store, city, shared).await?;
+    let chains = store.introductions(city).await?.into_values().map(|introduction| introduction.chain);
+    let chains = chains.collect();
+    Ok(Restored { stored, shared, own: None, chains, notes: store.notes(city).await? })
 }
 
-/// Where the epoch stands in the store.
-const EPOCH: &str = "epoch";
-
-fn new_epoch() -> u64 {
-    u64::from_be_bytes(crate::keys::random_bytes()[..8].try_into().expect("8 of 32 bytes")) >> 1
+/// Reads logs from the store into a history, beside the core.
+async fn read_history(store: &Arc<Store>, city: CityId, logs: Logs) -> Result<History, NodeError> {
+    with_shelf(store, city, move |shelf| Ok(core_node::read_history(shelf, &logs)?)).await
 }
 
-/// What to store of an epoch.
-fn note_of(epoch: u64) -> (String, Vec<u8>) {
-    (EPOCH.to_owned(), rmp_serde::to_vec(&epoch).expect("a number always encodes"))
-}
-
-/// Goes on with every own line that still ends as this node left it.
-async fn resume_lines(
-    store: &Store,
+/// Long work on what is stored, off the threads that serve.
+async fn with_shelf<T: Send + 'static>(
+    store: &Arc<Store>,
     city: CityId,
-    ledger: &client_core::log::Ledger,
-    authors: &mut BTreeMap<Writer, Author>,
-) -> Result<(), NodeError> {
-    for author in authors.values_mut() {
-        let prefix = format!("{OWN_LINES}{}/", author.certificate().device);
-        for bytes in store.meta_under(city, &prefix).await? {
-            let (document, line): (DocumentId, OwnLine) =
-                rmp_serde::from_slice(&bytes).map_err(|error| NodeError::Damaged(error.to_string()))?;
-            author.resume_if_as_left(ledger, document, line);
-        }
-    }
-    Ok(())
-}
-
-/// Reads logs from the store into a history, run by run.
-async fn read_history(store: &Store, city: CityId, logs: &Logs) -> Result<History, NodeError> {
-    const AT_ONCE: usize = 1024 * 1024;
-    let mut history = History::default();
-    for (key, log) in logs {
-        for (number, line) in log.lines().iter().enumerate() {
-            let mut after = line.from.seq;
-            while after < line.head.seq {
-                let runs = store.runs_after(city, key, number as u8, after, AT_ONCE).await?;
-                let Some(last) = runs.last() else {
-                    return Err(NodeError::Damaged(format!("changes after {after} of {key} are missing")));
-                };
-                after = last.last_seq;
-                for run in &runs {
-                    let changes = client_core::log::unpack(&run.bytes)
-                        .map_err(|error| NodeError::Damaged(format!("{key}: {error}")))?;
-                    history.load(run, &log.author, &changes);
-                }
-            }
-        }
-    }
-    history.settle();
-    Ok(history)
+    work: impl FnOnce(&StoreShelf) -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, NodeError> {
+    let shelf = StoreShelf::new(store.clone(), city, Handle::current(), 0);
+    timetable::beside(move || work(&shelf)).await
 }

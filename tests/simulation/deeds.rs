@@ -1,16 +1,18 @@
 //! What people do: roll calls, claims, profiles, classes, offline or not.
 
+use crate::cast::USER;
 use crate::checker::NodeId;
-use crate::node::{Kind, Program};
+use crate::node::{Flavour, Kind};
 use crate::world::World;
 use client_core::domain::{
     AnnounceSession, AttendanceCheckedIn, BranchAdmitted, BranchProfile, CancelRequest, CheckIn,
-    CheckInLearners, CheckedIn, ClaimLodged, ClaimWish, Command, CourseListed, Draft, RecordTaught,
-    SessionAnnounced, SetProfile, SharedViews, TeacherOffered, TeacherProposed,
+    CheckInLearners, CheckedIn, ClaimLodged, ClaimWish, Command, CourseListed, DeviceEnrolled, Draft,
+    RecordTaught, SessionAnnounced, SetProfile, SharedViews, TeacherOffered, TeacherProposed,
 };
 use client_core::event::EventRef;
-use client_core::ids::{BranchId, ClassId, CourseId, Entropy, LearnerId, TeacherId};
-use client_core::replica;
+use client_core::identity::Certificate;
+use client_core::ids::{ActionId, BranchId, ClassId, CourseId, LearnerId, TeacherId};
+use client_core::node::{Actions, What, Writer};
 use client_core::time::{Day, HalfDay, Millis, Slot};
 
 pub const COURSE: CourseId = CourseId([9; 16]);
@@ -28,6 +30,9 @@ pub fn begin(world: &mut World, city: NodeId, branches: &[NodeId]) {
         let branch = world.nodes[*node].branch;
         let admitted = BranchAdmitted { branch, name: format!("示例镇{}", branch.0[0]) };
         drafts.push(Draft::new(BranchId::CITY, admitted));
+        let Certificate { device, key, branch, role, .. } = *world.nodes[*node].identity.certificate();
+        let enrolled = DeviceEnrolled { device, key, branch, role, label: "节点".into() };
+        drafts.push(Draft::new(BranchId::CITY, enrolled));
     }
     write(world, city, drafts);
     let home = branches[0];
@@ -61,11 +66,12 @@ fn course() -> CourseListed {
     }
 }
 
-/// Writes drafts as a shell's own.
+/// Writes drafts as the node's own.
 pub fn write(world: &mut World, node: NodeId, drafts: Vec<Draft>) {
-    let (now, entropy) = (world.clock(node), Entropy::new(world.dice.bytes()));
-    if let Some(Program::Shell(shell)) = &mut world.nodes[node].program {
-        shell.write(drafts, entropy, now);
+    let (now, action) = (world.clock(node), ActionId(world.dice.bytes()));
+    if let Some(replica) = world.replica(node) {
+        let what = What::Actions(Actions { drafts: vec![(action, drafts)], ..Actions::default() });
+        replica.act(|node, shelf| node.write(0, (Writer::Node, USER), what, now, shelf), now);
     }
     world.carry_out(node);
 }
@@ -91,15 +97,15 @@ pub fn some(world: &mut World) {
 pub fn one(world: &mut World, node: NodeId) {
     let (now, branch) = (world.clock(node), world.nodes[node].branch);
     let deed = world.dice.below(100);
-    let Some(Program::Replica(replica)) = &mut world.nodes[node].program else {
+    if world.nodes[node].flavour != Flavour::Page {
         let drafts = drafts(world, node, deed, now, branch);
         return write(world, node, drafts);
-    };
-    let known = replica.views().clone();
+    }
+    let Some(known) = world.replica(node).map(|replica| replica.views().clone()) else { return };
     let command = command(world, node, deed, now, &known);
-    let (id, entropy) = (world.dice.next() as u32, world.dice.bytes());
-    if let Some(Program::Replica(replica)) = &mut world.nodes[node].program {
-        replica.handle(replica::Input::Command { id, command, entropy }, now);
+    let id = world.dice.next() as u32;
+    if let Some(replica) = world.replica(node) {
+        replica.command(id, command, now);
     }
     world.carry_out(node);
 }
@@ -172,9 +178,8 @@ fn drafts(world: &mut World, node: NodeId, deed: u64, now: Millis, branch: Branc
 
 /// Something the branch has written, by whichever of its devices.
 fn some_event(world: &mut World, node: NodeId, branch: BranchId) -> Option<EventRef> {
-    let Some(Program::Shell(shell)) = &world.nodes[node].program else { return None };
-    let events: Vec<EventRef> =
-        shell.shared.ranked().filter(|entry| entry.branch == branch).map(|entry| entry.reference).collect();
+    let written = world.replica(node)?.node().shared().ranked().filter(|entry| entry.branch == branch);
+    let events: Vec<EventRef> = written.map(|entry| entry.reference).collect();
     world.dice.pick(&events).copied()
 }
 

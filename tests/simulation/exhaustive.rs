@@ -123,11 +123,11 @@ fn world(state: &State, seed: u64, truth: &mut Truth) -> World {
     world.checker.truth = std::mem::take(truth);
     (world.bare, world.healed, world.quiet) = (true, true, true);
     let arbiter = world.cast.arbiter.clone();
-    world.add(Node::new("node".into(), Kind::City, Flavour::Shell, arbiter, None));
+    world.add(Node::new("node".into(), Kind::City, Flavour::Free, arbiter, None));
     for device in DEVICES {
         let number = if state.is_cloned { 1 } else { device as u8 };
         let identity = world.cast.device(number, None, 1);
-        world.add(Node::new(format!("device {device}"), Kind::Device, Flavour::Shell, identity, None));
+        world.add(Node::new(format!("device {device}"), Kind::Device, Flavour::Free, identity, None));
     }
     for (node, disk) in state.disks.iter().enumerate() {
         world.nodes[node].disk = disk.clone();

@@ -4,12 +4,12 @@
 use crate::cast::{Cast, Identity};
 use crate::checker::NodeId;
 use crate::network::{Line, MILLI, SECOND, Time};
-use crate::node::{Flavour, Kind, Node, Program};
-use crate::shell::Shell;
+use crate::node::{Flavour, Kind, Node};
 use crate::world::{What, World};
 use client_core::domain::{AttendanceCheckedIn, CheckIn, Draft, SessionTaught};
 use client_core::identity::Role;
 use client_core::ids::{BranchId, ClassId, LearnerId};
+use client_core::replica::Replica;
 use client_core::time::{Day, Slot};
 
 const CITY: NodeId = 0;
@@ -19,13 +19,13 @@ fn city(seed: u64) -> World {
     let mut world = World::new(seed);
     (world.bare, world.healed) = (true, true);
     let arbiter = world.cast.arbiter.clone();
-    world.add(Node::new("city".into(), Kind::City, Flavour::Shell, arbiter, None));
+    world.add(Node::new("city".into(), Kind::City, Flavour::Free, arbiter, None));
     world.start(CITY);
     world
 }
 
 fn device(world: &mut World, identity: Identity, line: Line) -> NodeId {
-    let mut node = Node::new("device".into(), Kind::Device, Flavour::Shell, identity, None);
+    let mut node = Node::new("device".into(), Kind::Device, Flavour::Free, identity, None);
     node.line = line;
     let node = world.add(node);
     world.start(node);
@@ -69,18 +69,15 @@ fn run_for(world: &mut World, time: Time) {
     run(world, until, |_| false);
 }
 
-fn shell(world: &mut World, node: NodeId) -> &mut Shell {
-    match &mut world.nodes[node].program {
-        Some(Program::Shell(shell)) => shell,
-        _ => unreachable!("every node here runs a shell"),
-    }
+fn replica(world: &mut World, node: NodeId) -> &mut Replica {
+    world.replica(node).expect("every node here keeps the rules")
 }
 
 /// Writes offline, a change each.
 fn write_offline(world: &mut World, node: NodeId, drafts: Vec<Vec<Draft>>) {
     for drafts in drafts {
         crate::deeds::write(world, node, drafts);
-        while shell(world, node).is_writing() {
+        while replica(world, node).node().is_writing() {
             run_for(world, 2 * MILLI);
         }
     }
@@ -94,10 +91,10 @@ fn connect(world: &mut World, node: NodeId) {
 
 /// Everything the device wrote is durable at its upstream, and it was told so.
 fn is_durable(world: &mut World, node: NodeId) -> bool {
-    let shell = shell(world, node);
-    let own = shell.author.certificate().device;
-    let reached = shell.peer.reached();
-    let mut logs = shell.peer.ledger().iter().filter(|(_, log)| log.author.device == own);
+    let own = replica(world, node).certificate().device;
+    let peer = replica(world, node).node().peer();
+    let reached = peer.reached();
+    let mut logs = peer.ledger().iter().filter(|(_, log)| log.author.device == own);
     logs.all(|(key, log)| {
         let upstream = reached.get(*key, 0).upstream.map_or(0, |(seq, _)| seq);
         upstream >= log.lines()[0].head.seq
@@ -226,7 +223,7 @@ fn nothing_new() -> [Figure; 2] {
         nodes.push(node);
     }
     run_for(&mut world, 60 * SECOND);
-    let documents = shell(&mut world, nodes[0]).peer.ledger().len();
+    let documents = replica(&mut world, nodes[0]).node().peer().ledger().len();
     assert!(documents >= 8 * 24, "{documents} documents came");
     world.quiet = true;
     let all: Vec<u64> = world.connections.keys().copied().collect();
@@ -235,10 +232,7 @@ fn nothing_new() -> [Figure; 2] {
     let (bytes, frames) = (world.bytes, world.frames);
     let begin = world.now;
     connect(&mut world, nodes[0]);
-    run(&mut world, begin + SECOND, |world| {
-        let shell = shell(world, nodes[0]);
-        shell.peer.upstream().is_some_and(|session| session.is_caught_up(&shell.shelf))
-    });
+    run(&mut world, begin + SECOND, |world| replica(world, nodes[0]).line().caught_up);
     let trips = (world.now - begin).div_ceil(Line::GOOD.round_trip) - 1;
     run_for(&mut world, 5 * SECOND);
     assert!(world.frames - frames <= 6, "{} frames", world.frames - frames);
@@ -295,10 +289,10 @@ fn little_new(history: usize) -> [Figure; 2] {
 /// The bytes of the last 50 changes as one run.
 fn compressed_size(world: &mut World, node: NodeId) -> usize {
     use client_core::log::{Run, Shelf};
-    let shell = shell(world, node);
-    let (key, log) = shell.peer.ledger().iter().next().expect("there is one log");
+    let replica = replica(world, node);
+    let (key, log) = replica.node().peer().ledger().iter().next().expect("there is one log");
     let after = log.lines()[0].head.seq - 50;
-    let runs = shell.shelf.runs_after(key, 0, after, usize::MAX).expect("a shelf in memory can be read");
+    let runs = replica.shelf().runs_after(key, 0, after, usize::MAX).expect("a shelf in memory can be read");
     Run::join(&runs).expect("its runs can be joined").map_or(0, |run| run.bytes.len())
 }
 
@@ -309,7 +303,7 @@ fn all_at_once(count: usize) -> [Figure; 2] {
     let line = Line { rate: 125_000, round_trip: 100 * MILLI, loss_permille: 10 };
     let mut nodes = Vec::new();
     for n in 0..count {
-        let identity = replica(&world.cast, n as u16);
+        let identity = newcomer(&world.cast, n as u16);
         let branch = identity.certificate().branch;
         let node = device(&mut world, identity, line);
         let drafts = vec![(0..20).map(|_| check_in(&mut world, branch)).collect()];
@@ -342,7 +336,7 @@ fn all_at_once(count: usize) -> [Figure; 2] {
 }
 
 /// A device of a branch of its own.
-fn replica(cast: &Cast, n: u16) -> Identity {
+fn newcomer(cast: &Cast, n: u16) -> Identity {
     let mut seed = [0xe0; 32];
     seed[..2].copy_from_slice(&n.to_be_bytes());
     let mut branch = [0xe1; 16];

@@ -16,7 +16,6 @@ mod node;
 #[cfg(test)]
 mod regressions;
 mod scenario;
-mod shell;
 mod world;
 
 use faults::Fault;

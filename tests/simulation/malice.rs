@@ -5,7 +5,7 @@ mod habits;
 use crate::cast::{Cast, Identity};
 use crate::dice::Dice;
 use crate::faults::Fault;
-use crate::shell::Act;
+use crate::node::Act;
 use client_core::domain::{BranchProfile, Event, SessionCancelled, TeacherProposed};
 use client_core::event::{DocumentId, Envelope, Scope, Statement};
 use client_core::identity::{self, Introduction, SecretKey, actor_id};
@@ -107,7 +107,6 @@ impl Rogue {
             }
             Frame::Welcome { .. } => {
                 self.is_live = true;
-                self.acts.push_back(Act::Live);
             }
             Frame::Chunk { introduction, run, .. } => {
                 if self.dice.chance(90) {

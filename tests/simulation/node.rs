@@ -5,13 +5,17 @@ use crate::disk::Disk;
 use crate::faults::Fault;
 use crate::malice::{Liar, Rogue};
 use crate::network::Line;
-use crate::shell::{Act, Setup, Shell};
 use client_core::event::EventRef;
 use client_core::ids::BranchId;
+use client_core::log::Run;
+use client_core::node::{self, NotDone, Setup, Writer};
 use client_core::peer::{Connection, Input};
-use client_core::replica::{self, Enrolment, NotDone, Replica};
+use client_core::plan::Budget;
+use client_core::replica::{self, Record, Replica};
 use client_core::sync::{Backoff, PROTOCOL};
 use client_core::time::Millis;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,10 +27,11 @@ pub enum Kind {
 /// What runs at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
-    /// Peer, author and history under the simulator's shell.
-    Shell,
-    /// The product's whole replica.
-    Replica,
+    /// The product's node, told apart from an older copy by a marker beside its disk; it writes drafts, which
+    /// no command checks.
+    Free,
+    /// The product's node as a page runs it: it writes commands.
+    Page,
     /// An enrolled device that keeps no rule.
     Rogue,
 }
@@ -115,39 +120,83 @@ impl Node {
     }
 
     /// Starts its program over what is on its disk.
-    pub fn start(&mut self, cast: &Cast, marker: u64, now: Millis) {
+    pub fn start(&mut self, cast: &Cast, (marker, entropy): (u64, [u8; 32]), now: Millis) {
         self.life += 1;
         self.link = None;
         self.unsynced.clear();
         self.program = Some(match self.flavour {
-            Flavour::Shell => {
+            Flavour::Free | Flavour::Page => {
                 let setup = Setup {
-                    cast,
-                    identity: &self.identity,
-                    city_key: (self.kind == Kind::City).then(|| cast.city_key.clone()),
+                    city_key: cast.city_public,
+                    city_secret: (self.kind == Kind::City).then(|| cast.city_key.clone()),
+                    writers: vec![(Writer::Node, self.identity.key.clone(), self.identity.chain.clone())],
                     protocol: self.protocol,
-                    marker,
+                    was_put_back: self.flavour == Flavour::Free && self.was_put_back(),
+                    entropy,
                 };
-                Program::Shell(Box::new(Shell::open(setup, &mut self.disk)))
-            }
-            Flavour::Replica => {
                 let records = self.disk.records().into_iter();
-                let records = records.map(|(key, value)| replica::Record { key, value }).collect();
-                let enrolment =
-                    Enrolment { city_key: cast.city_public, chain: self.identity.chain.clone(), user: USER };
-                let opened = Replica::open(enrolment, self.identity.key.clone(), records, now);
-                Program::Replica(Box::new(opened.expect("its certificate holds")))
+                let records = records.map(|(key, value)| Record { key, value }).collect();
+                let mut replica =
+                    Replica::open(setup, USER, records, now).expect("what a node kept can be read");
+                if self.flavour == Flavour::Free {
+                    self.begin_generation(marker, replica.take_notes());
+                }
+                Program::Replica(Box::new(replica))
             }
             Flavour::Rogue => {
                 Program::Rogue(Box::new(Rogue::new(cast, &self.identity, &self.habits, marker)))
             }
         });
     }
+
+    /// Whether the disk is not the one it left: the marker on it is neither the last nor the one before.
+    fn was_put_back(&self) -> bool {
+        let records = self.disk.records();
+        let known = |key: &str| records.get(key).and_then(|bytes| read::<u64>(bytes));
+        let (current, previous) = (known("marker"), known("marker_before"));
+        let is_new = current.is_none() && self.disk.marker.is_none();
+        let is_same = self.disk.marker.is_some() && [current, previous].contains(&self.disk.marker);
+        !is_new && !is_same
+    }
+
+    /// What follows from the comparison of the markers is stored with the new ones.
+    fn begin_generation(&mut self, marker: u64, mut notes: Vec<Record>) {
+        notes.push(record("marker_before", &self.disk.marker));
+        notes.push(record("marker", &marker));
+        self.disk.write(&notes);
+        self.disk.sync();
+        self.disk.marker = Some(marker);
+    }
+}
+
+/// What the world has to do for a program.
+pub enum Act {
+    Send {
+        connection: Connection,
+        bytes: Vec<u8>,
+    },
+    Hangup {
+        connection: Connection,
+        reason: String,
+    },
+    Persist {
+        token: u64,
+        records: Vec<Record>,
+        /// Power may take it: nothing waits for the disk.
+        comes_again: bool,
+    },
+    /// These events are durable.
+    Wrote(Vec<EventRef>),
+    /// The arbiter has something to look at.
+    ArbiterDue,
+    /// The arbiter could not store what it decided.
+    ArbiterFailed,
+    /// A device that keeps no rule made a change that anybody may take.
+    Made(Box<Run>),
 }
 
 /// What runs.
 pub enum Program {
-    Shell(Box<Shell>),
     Replica(Box<Replica>),
     Rogue(Box<Rogue>),
 }
@@ -155,55 +204,61 @@ pub enum Program {
 impl Program {
     pub fn handle(&mut self, input: Input, now: Millis) {
         match self {
-            Self::Shell(shell) => shell.handle(input, now),
+            Self::Replica(replica) => replica.handle(input, now),
             Self::Rogue(rogue) => rogue.handle(input, now),
-            Self::Replica(replica) => {
-                let input = match input {
-                    Input::Persisted(tokens) => {
-                        let each = tokens.into_iter().map(replica::Input::Persisted);
-                        return each.for_each(|input| replica.handle(input, now));
-                    }
-                    Input::Connected { nonce, .. } => replica::Input::Connected { nonce },
-                    Input::Received { bytes, .. } => replica::Input::Received(bytes),
-                    Input::Closed { .. } => replica::Input::Disconnected,
-                    Input::NotPersisted(token, reason) => replica::Input::NotPersisted(token, reason),
-                    Input::Tick => replica::Input::Tick,
-                    Input::Accepted { .. }
-                    | Input::RowsLoaded { .. }
-                    | Input::RowsNotLoaded { .. }
-                    | Input::Segment { .. } => return,
-                };
-                replica.handle(input, now);
-            }
         }
     }
 
-    /// What to do next. A replica has one connection, which the world numbers for it.
-    pub fn poll(&mut self, link: Option<Connection>) -> Option<Act> {
+    /// What to do next.
+    pub fn poll(&mut self, now: Millis) -> Option<Act> {
         match self {
-            Self::Shell(shell) => shell.poll(),
             Self::Rogue(rogue) => rogue.poll(),
             Self::Replica(replica) => loop {
-                let act = match replica.poll()? {
+                let effect = match replica.poll()? {
                     replica::Effect::Persist { token, records, comes_again } => {
-                        Act::Persist { token, records, comes_again }
+                        return Some(Act::Persist { token, records, comes_again });
                     }
-                    replica::Effect::Send(bytes) => Act::Send { connection: link.unwrap_or(0), bytes },
-                    replica::Effect::Hangup(reason) => Act::Hangup { connection: link.unwrap_or(0), reason },
-                    replica::Effect::Answer { result: Ok(events), .. } => Act::Wrote(events),
-                    replica::Effect::Answer { result: Err(NotDone::NotSaved(_)), .. } => Act::NotWritten,
-                    replica::Effect::Answer { .. } => Act::Refused,
-                    replica::Effect::Changed => continue,
+                    replica::Effect::Node(effect) => effect,
                 };
-                return Some(act);
+                match effect {
+                    node::Effect::Send { connection, bytes } => return Some(Act::Send { connection, bytes }),
+                    node::Effect::Hangup { connection, reason } => {
+                        return Some(Act::Hangup { connection, reason });
+                    }
+                    node::Effect::Done { result: Ok(events), .. } => return Some(Act::Wrote(events)),
+                    node::Effect::ArbiterDue => return Some(Act::ArbiterDue),
+                    node::Effect::Decided { result: Err(NotDone::NotSaved(_)), .. } => {
+                        return Some(Act::ArbiterFailed);
+                    }
+                    node::Effect::Plan(to_plan) => {
+                        let planned = to_plan.plan(Budget { steps: Some(1_000) }, |_| {}).map_err(|it| it.to_string());
+                        replica.act(|node, shelf| node.planned(planned, now, shelf), now);
+                    }
+                    _ => {}
+                }
             },
         }
     }
 
-    pub fn shell(&mut self) -> Option<&mut Shell> {
+    pub fn replica(&mut self) -> Option<&mut Replica> {
         match self {
-            Self::Shell(shell) => Some(shell),
-            _ => None,
+            Self::Replica(replica) => Some(replica),
+            Self::Rogue(_) => None,
         }
     }
+}
+
+/// Whether a batch is the device's own writing: it says where its lines end.
+pub fn is_own_writing(records: &[Record]) -> bool {
+    records.iter().any(|record| record.key.starts_with("own/"))
+}
+
+/// Reads what a record holds.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    rmp_serde::from_slice(bytes).ok()
+}
+
+fn record(key: &str, value: &impl Serialize) -> Record {
+    let value = rmp_serde::to_vec(value).expect("what the simulator keeps can be encoded");
+    Record { key: key.to_owned(), value }
 }

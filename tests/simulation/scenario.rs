@@ -7,8 +7,10 @@ use crate::node::{Flavour, Kind, Node, Program};
 use crate::world::{What, World};
 use crate::{arbiter, deeds};
 use client_core::domain::SharedViews;
-use client_core::replica::Delivery;
+use client_core::event::{EventRef, Scope};
+use client_core::node::{Delivery, read_history};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What came of a seed.
 #[derive(Default)]
@@ -64,11 +66,11 @@ pub fn run(seed: u64, allowed: &BTreeSet<Fault>) -> Outcome {
 fn populate(world: &mut World, allowed: &BTreeSet<Fault>, outcome: &mut Outcome) -> Vec<NodeId> {
     let mut count = |fault: Fault| *outcome.faults.entry(fault.word()).or_default() += 1;
     let arbiter = world.cast.arbiter.clone();
-    world.add(Node::new("city".into(), Kind::City, Flavour::Shell, arbiter, None));
+    world.add(Node::new("city".into(), Kind::City, Flavour::Free, arbiter, None));
     let branches = world.dice.between(3, 4) as u8;
     for n in 1..=branches {
         let identity = world.cast.branch_node(n);
-        world.add(Node::new(format!("branch {n}"), Kind::Branch, Flavour::Shell, identity, Some(CITY)));
+        world.add(Node::new(format!("branch {n}"), Kind::Branch, Flavour::Free, identity, Some(CITY)));
     }
     let devices = world.dice.between(6, 8) as u8;
     for n in 1..=devices {
@@ -77,9 +79,9 @@ fn populate(world: &mut World, allowed: &BTreeSet<Fault>, outcome: &mut Outcome)
         let node = world.nodes[usize::from(branch)].identity.clone();
         let identity = world.cast.device(n, (!at_city).then_some(&node), branch);
         let upstream = if at_city { CITY } else { usize::from(branch) };
-        let flavour = if world.dice.chance(60) { Flavour::Replica } else { Flavour::Shell };
+        let flavour = if world.dice.chance(60) { Flavour::Page } else { Flavour::Free };
         let mut device = Node::new(format!("device {n}"), Kind::Device, flavour, identity, Some(upstream));
-        if flavour == Flavour::Shell && allowed.contains(&Fault::Old) && world.dice.chance(40) {
+        if flavour == Flavour::Free && allowed.contains(&Fault::Old) && world.dice.chance(40) {
             device.protocol -= 1;
             count(Fault::Old);
         }
@@ -88,7 +90,7 @@ fn populate(world: &mut World, allowed: &BTreeSet<Fault>, outcome: &mut Outcome)
     let mut strangers = Vec::new();
     if allowed.contains(&Fault::Old) && world.dice.chance(10) {
         let identity = world.cast.device(20, None, 1);
-        let mut stranger = Node::new("stranger".into(), Kind::Device, Flavour::Shell, identity, Some(CITY));
+        let mut stranger = Node::new("stranger".into(), Kind::Device, Flavour::Free, identity, Some(CITY));
         stranger.protocol = 0;
         strangers.push(world.add(stranger));
         count(Fault::Old);
@@ -278,31 +280,12 @@ fn what_is_missing(world: &mut World, over_the_cap: bool) -> Option<String> {
         if !over_the_cap && !world.checker.same_malice(node, CITY, &readable) {
             return Some(format!("{name} does not hold what the city holds of a rogue"));
         }
-        let device = world.nodes[node].identity.certificate().device;
-        match &mut world.nodes[node].program {
-            Some(Program::Shell(shell)) => {
-                if shell.is_writing() {
-                    return Some(format!("{name} is writing"));
-                }
-                let reached = shell.peer.reached();
-                let unknown = shell.peer.ledger().iter().find(|(key, log)| {
-                    log.author.device == device
-                        && log
-                            .lines()
-                            .iter()
-                            .enumerate()
-                            .any(|(n, line)| reached.get(**key, n as u8).city < line.head.seq)
-                });
-                if let (Some((key, _)), true) = (unknown, node != CITY) {
-                    return Some(format!("{name} does not know that the city holds {key}"));
-                }
-            }
-            Some(Program::Replica(replica)) => {
-                if let Some((event, delivery)) = replica.unsent().first() {
-                    return Some(format!("{name} shows {event} as {delivery}"));
-                }
-            }
-            _ => {}
+        let Some(replica) = world.replica(node) else { continue };
+        if replica.node().is_writing() {
+            return Some(format!("{name} is writing"));
+        }
+        if let Some((event, delivery)) = replica.unsent().first().filter(|_| node != CITY) {
+            return Some(format!("{name} shows {event} as {delivery}"));
         }
     }
     None
@@ -313,26 +296,19 @@ fn audit(world: &mut World) {
     for node in honest(world) {
         let own = world.nodes[node].own_events.clone();
         let device = world.nodes[node].identity.certificate().device;
-        match &world.nodes[node].program {
-            Some(Program::Replica(replica)) => {
-                for event in own {
-                    if replica.delivery(&event) == Some(Delivery::City) {
-                        world.checker.shown_at_city(node, &event);
-                    }
-                }
+        let Some(replica) = world.replica(node) else { continue };
+        let shown = |event: &EventRef| replica.delivery(event) == Some(Delivery::City);
+        let shown: Vec<EventRef> = own.into_iter().filter(shown).collect();
+        let peer = replica.node().peer();
+        let mut counted = Vec::new();
+        for (key, log) in peer.ledger().iter().filter(|(_, log)| log.author.device == device) {
+            for (n, line) in log.lines().iter().enumerate() {
+                counted.push((line.head.hash, peer.reach(*key, n as u8).city));
             }
-            Some(Program::Shell(shell)) => {
-                let logs = shell.peer.ledger().iter().filter(|(_, log)| log.author.device == device);
-                for (key, log) in logs {
-                    for (n, line) in log.lines().iter().enumerate() {
-                        let seq = shell.peer.reach(*key, n as u8).city;
-                        if seq > 0 {
-                            world.checker.counted_at_city(node, line.head.hash, seq);
-                        }
-                    }
-                }
-            }
-            _ => {}
+        }
+        shown.iter().for_each(|event| world.checker.shown_at_city(node, event));
+        for (head, seq) in counted.into_iter().filter(|(_, seq)| *seq > 0) {
+            world.checker.counted_at_city(node, head, seq);
         }
     }
 }
@@ -369,11 +345,9 @@ fn compare_views(world: &mut World) {
     let home = world.nodes[1].branch;
     for node in honest(world) {
         let branch = world.nodes[node].branch;
-        let (views, own) = match &mut world.nodes[node].program {
-            Some(Program::Shell(shell)) => (shell.views().clone(), shell.rosters(branch).digest()),
-            Some(Program::Replica(replica)) => (replica.views().clone(), replica.rosters().digest()),
-            _ => continue,
-        };
+        let Some(replica) = world.replica(node) else { continue };
+        let (views, own) = (replica.views().clone(), replica.rosters().digest());
+        let anew: Arc<SharedViews> = SharedViews::fold(replica.node().shared()).into();
         shared.entry(views.digest()).or_insert(node);
         if node != CITY {
             rosters.entry((branch, own)).or_insert(node);
@@ -382,9 +356,7 @@ fn compare_views(world: &mut World) {
             world.checker.check_decisions(node, &views);
             world.checker.check_words(node, &views, home);
         }
-        if let Some(Program::Shell(shell)) = &world.nodes[node].program
-            && views != SharedViews::fold(&shell.shared).into()
-        {
+        if views != anew {
             let name = world.nodes[node].name.clone();
             world.checker.violation(format!("{name}: views kept up are not views folded anew"));
         }
@@ -401,11 +373,15 @@ fn compare_views(world: &mut World) {
 fn check_history(world: &mut World) {
     let rogues = world.nodes.iter().filter(|node| node.flavour == Flavour::Rogue);
     let rogues: Vec<_> = rogues.map(|node| node.identity.certificate().clone()).collect();
-    if let Some(Program::Shell(shell)) = &world.nodes[CITY].program {
-        world.checker.check_order(CITY, &shell.shared);
-        for rogue in rogues {
-            world.checker.check_doublets(CITY, (&shell.shared, &shell.private), &rogue);
-        }
+    let Some(Program::Replica(replica)) = &world.nodes[CITY].program else { return };
+    let (node, ledger) = (replica.node(), replica.node().peer().ledger());
+    let private = ledger.iter().filter(|(key, _)| key.document.scope == Scope::Private);
+    let logs = private.map(|(key, log)| (*key, log.clone())).collect();
+    let mut private = read_history(replica.shelf(), &logs).expect("a shelf in memory can be read");
+    private.follow(node.shared().rulings());
+    world.checker.check_order(CITY, node.shared());
+    for rogue in rogues {
+        world.checker.check_doublets(CITY, (node.shared(), &private), &rogue);
     }
 }
 

@@ -4,13 +4,11 @@ use crate::cast::Cast;
 use crate::checker::{Checker, Delivery, Holdings, NodeId, Readers, Watched};
 use crate::dice::Dice;
 use crate::network::{Line, MILLI, Pipe, SECOND, Time};
-use crate::node::{Flavour, Kind, Node, Program};
-use crate::shell::{Act, is_own_writing, read};
-use client_core::event::Scope;
+use crate::node::{Act, Flavour, Kind, Node, is_own_writing, read};
 use client_core::ids::BranchId;
 use client_core::log::{LogKey, Place, Run};
 use client_core::peer::Input;
-use client_core::replica::Record;
+use client_core::replica::{Record, Replica};
 use client_core::sync::Frame;
 use client_core::time::Millis;
 use std::collections::BTreeMap;
@@ -200,6 +198,11 @@ impl World {
         None
     }
 
+    /// What runs at a node, if it keeps the rules.
+    pub fn replica(&mut self, node: NodeId) -> Option<&mut Replica> {
+        self.nodes[node].program.as_mut()?.replica()
+    }
+
     pub fn lives(&self, node: NodeId, life: u32) -> bool {
         self.nodes[node].life == life && self.nodes[node].is_running()
     }
@@ -210,12 +213,12 @@ impl World {
             return;
         }
         self.note(|| format!("{} starts", self.nodes[node].name));
-        let (marker, now) = (self.dice.next() >> 1, self.clock(node));
-        self.nodes[node].start(&self.cast, marker, now);
+        let (marker, entropy, now) = (self.dice.next() >> 1, self.dice.bytes(), self.clock(node));
+        self.nodes[node].start(&self.cast, (marker, entropy), now);
         let batches = self.nodes[node].disk.batches();
         self.checker.changed(node, &batches);
-        let epoch = self.nodes[node].program.as_mut().and_then(|p| p.shell()).map(|shell| shell.epoch);
-        if let Some(epoch) = epoch {
+        let serves = self.nodes[node].flavour == Flavour::Free;
+        if let Some(epoch) = self.replica(node).filter(|_| serves).map(|replica| replica.node().epoch()) {
             let told = !self.nodes[node].put_back_untold;
             self.checker.started(node, epoch, told);
         }
@@ -263,8 +266,8 @@ impl World {
     /// Carries out what a program wants done.
     pub fn carry_out(&mut self, node: NodeId) {
         loop {
-            let link = self.nodes[node].link;
-            let Some(act) = self.nodes[node].program.as_mut().and_then(|program| program.poll(link)) else {
+            let now = self.clock(node);
+            let Some(act) = self.nodes[node].program.as_mut().and_then(|program| program.poll(now)) else {
                 return;
             };
             match act {
@@ -279,15 +282,12 @@ impl World {
                     self.persist(node, token, &records, comes_again);
                 }
                 Act::Wrote(events) => self.nodes[node].own_events.extend(events),
-                Act::TookIn { scope, own } => {
-                    // Decisions of others are its own, which come back after a restore.
-                    let news = scope == Scope::Shared || (scope == Scope::Decisions && !own);
-                    if self.nodes[node].kind == Kind::City && news && !self.bare {
-                        crate::arbiter::wake(self, node, 50);
-                    }
+                Act::ArbiterDue if self.nodes[node].kind == Kind::City && !self.bare => {
+                    crate::arbiter::wake(self, node, 50);
                 }
+                Act::ArbiterFailed => crate::arbiter::wake(self, node, 5_000),
                 Act::Made(run) => self.checker.wrote(node, &run),
-                Act::Live | Act::NotWritten | Act::Refused => {}
+                Act::ArbiterDue => {}
             }
         }
     }
@@ -307,6 +307,8 @@ impl World {
         }
         self.nodes[node].disk.write(records);
         self.checker.written(node, records);
+        // Others count on what a node once told them.
+        let comes_again = comes_again && self.nodes[node].kind == Kind::Device;
         if comes_again && self.nodes[node].unsynced.is_empty() {
             self.after(1, What::Written(node, life, token));
             return;
@@ -468,14 +470,12 @@ impl World {
             return;
         }
         let is_link = !server && self.nodes[node].link == Some(id);
-        if is_link || self.nodes[node].flavour == Flavour::Shell {
+        if is_link || self.nodes[node].flavour == Flavour::Free {
             self.tell(node, Input::Closed { connection: id });
         }
         if is_link {
             self.nodes[node].link = None;
-            if let Some(Program::Shell(shell)) = &mut self.nodes[node].program
-                && shell.peer.take_carried()
-            {
+            if self.replica(node).is_some_and(Replica::take_carried) {
                 self.nodes[node].backoff.reset();
             }
             if self.nodes[node].is_running() && !self.quiet {

@@ -123,7 +123,7 @@ async fn a_branch_node_replaced_by_an_empty_one_is_filled_and_its_devices_know_w
     let device = Device::on(&folder, town.client(ONE).address()).await;
     device
         .wait_for("the branch is told", |status| {
-            status.journal.iter().any(|note| note.what == lianxiao::node::Happening::UpstreamRenewed)
+            status.journal.iter().any(|note| note.what == client_core::node::Happening::UpstreamRenewed)
         })
         .await;
     device.wait_for("the branch is supplied again", |status| status.not_at_upstream == 0).await;

@@ -6,10 +6,11 @@ use client_core::event::EventRef;
 use client_core::history::Unfolded;
 use client_core::identity::{Role, SecretKey};
 use client_core::ids::{DeviceId, UserId};
-use client_core::replica::{Effect, Enrolment, Input, Replica};
+use client_core::node;
+use client_core::peer::Input;
+use client_core::replica::{Effect, Enrolment, Replica};
 use client_core::time::Millis;
 use lianxiao::config::{self, DataFolder};
-use lianxiao::jobs::clock_watch;
 use lianxiao::node::{EnrolRequest, Node, Whereabouts};
 use lianxiao::sync::now;
 use lianxiao::sync::outbox::{Outgoing, outbox};
@@ -33,10 +34,11 @@ impl Device {
         let code = node.make_code(Some("新埭镇"), Role::Office, "前台", now()).await.unwrap();
         let answer = node.enrol(&EnrolRequest { code, key: key.public() }, now()).await.unwrap();
         let enrolment = Enrolment { city_key: answer.city_key, chain: answer.chain, user: answer.user };
-        let mut replica = Replica::open(enrolment, key, Vec::new(), now()).unwrap();
+        let mut replica =
+            Replica::open(enrolment.setup(key, [n; 32]), enrolment.user, Vec::new(), now()).unwrap();
         let (sender, frames) = outbox();
         let connection = node.accepted([n; 32], sender).await.unwrap();
-        replica.handle(Input::Connected { nonce: [n; 32] }, now());
+        replica.handle(Input::Connected { connection, nonce: [n; 32] }, now());
         let node = node.clone();
         Self { node, replica, connection, frames, clock_off_millis: 0, answers: Vec::new() }
     }
@@ -45,13 +47,17 @@ impl Device {
         self.replica.certificate().device
     }
 
+    fn clock(&self) -> Millis {
+        Millis(now().0 + self.clock_off_millis)
+    }
+
     fn tell(&mut self, input: Input) {
-        self.replica.handle(input, Millis(now().0 + self.clock_off_millis));
+        self.replica.handle(input, self.clock());
     }
 
     async fn register(&mut self, registered: u32) -> EventRef {
         let command = Command::from(SetProfile { registered });
-        self.tell(Input::Command { id: registered, command, entropy: [registered as u8; 32] });
+        self.replica.command(registered, command, self.clock());
         self.carry_out().await;
         *self.answers.last().unwrap()
     }
@@ -59,15 +65,14 @@ impl Device {
     async fn carry_out(&mut self) {
         while let Some(effect) = self.replica.poll() {
             match effect {
-                Effect::Persist { token, .. } => self.tell(Input::Persisted(token)),
-                Effect::Send(bytes) => {
-                    let connection = self.connection;
-                    let received = client_core::peer::Input::Received { connection, bytes };
+                Effect::Persist { token, .. } => self.tell(Input::Persisted(vec![token])),
+                Effect::Node(node::Effect::Send { connection, bytes }) => {
+                    let received = Input::Received { connection, bytes };
                     self.node.input(received, None).await.unwrap();
                 }
-                Effect::Answer { result, .. } => self.answers.extend(result.unwrap()),
-                Effect::Hangup(reason) => panic!("{reason}"),
-                Effect::Changed => {}
+                Effect::Node(node::Effect::Done { result, .. }) => self.answers.extend(result.unwrap()),
+                Effect::Node(node::Effect::Hangup { reason, .. }) => panic!("{reason}"),
+                Effect::Node(_) => {}
             }
         }
     }
@@ -81,7 +86,8 @@ impl Device {
             }
             let pause = std::time::Duration::from_millis(20);
             while let Ok(Some(bytes)) = tokio::time::timeout(pause, self.frames.recv()).await {
-                self.tell(Input::Received(bytes));
+                let connection = self.connection;
+                self.tell(Input::Received { connection, bytes });
                 self.carry_out().await;
             }
         }
@@ -98,7 +104,6 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
     let folder = tempfile::tempdir().unwrap();
     let data = DataFolder::open(folder.path()).unwrap();
     let node = config::open_city(&data, None).await.unwrap().node;
-    let watch = tokio::spawn(clock_watch::run(node.clone()));
 
     let mut device = Device::enrol(&node, 1).await;
     device.clock_off_millis = TEN_YEARS;
@@ -116,9 +121,9 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
         Command::from(RevokeDevice {
             device: device.id(), key: None, reason: "被盗".into(), accepted: None
         });
-    let ruling = node.command(&revoke, UserId([0; 16]), now()).await.unwrap()[0];
+    let ruling = node.command(revoke, UserId([0; 16])).await.unwrap()[0];
     let admit = Command::from(AdmitBranch { name: "广陈镇".into() });
-    node.command(&admit, UserId([0; 16]), now()).await.unwrap();
+    node.command(admit, UserId([0; 16])).await.unwrap();
     let stolen = device.register(900).await;
     let kept = device.until(stolen, |it| it.kept_aside.is_some()).await;
     assert_eq!((kept.kept_aside, kept.ruling), (Some(Unfolded::Quarantine), Some(ruling)));
@@ -127,10 +132,9 @@ async fn a_wrong_clock_is_corrected_and_a_stolen_device_is_kept_out() {
 
     let (document, actor, change) = (stolen.document, stolen.actor, kept.change);
     let release = Command::from(ReleaseQuarantine { document, actor, from: change, to: change });
-    node.command(&release, UserId([0; 16]), now()).await.unwrap();
+    node.command(release, UserId([0; 16])).await.unwrap();
     device.until(stolen, |it| it.kept_aside.is_none()).await;
     assert_eq!(registered(&node).await, 900);
-    watch.abort();
     node.close().await;
 }
 
@@ -165,8 +169,8 @@ async fn an_enrolment_cut_short_is_told_of_by_the_next_try() {
     let answer = node.enrol(&EnrolRequest { code, key }, now()).await.unwrap();
     assert_eq!(answer.chain[0].device, device);
     assert!(node.shared_views().await.unwrap().devices.enrolled.contains_key(&device));
-    let told = node.frontier().await.unwrap();
+    let told = node.status().await.unwrap().frontiers;
     let code = node.make_code(Some("新埭镇"), Role::Office, "前台", now()).await.unwrap();
     node.enrol(&EnrolRequest { code, key }, now()).await.unwrap();
-    assert_eq!(node.frontier().await.unwrap(), told, "once");
+    assert_eq!(node.status().await.unwrap().frontiers, told, "once");
 }

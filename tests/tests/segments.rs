@@ -6,13 +6,14 @@ use client_core::domain::{BenchRecorded, Command, Draft, Event, RevokeDevice, Se
 use client_core::identity::{Chain, Role, SecretKey};
 use client_core::ids::{ActionId, BranchId, ClassId, Entropy, UserId};
 use client_core::log::segment_id;
+use client_core::node::{Actions, Writer};
 use client_core::sync::proof_message;
 use client_core::time::Day;
 use lianxiao::app::{self, App};
 use lianxiao::client::Client;
 use lianxiao::config::{self, DataFolder};
 use lianxiao::jobs::sealer::Sealer;
-use lianxiao::node::{Actions, EnrolRequest, Node, SegmentFile, SegmentList, Writer};
+use lianxiao::node::{EnrolRequest, Node, SegmentFile, SegmentList};
 use lianxiao::store::Synchronous;
 use lianxiao::sync::segments::Fetcher;
 use lianxiao::sync::{now, upstream};
@@ -297,7 +298,7 @@ async fn segments_are_given_to_whoever_may_read_them_whole_or_in_parts() {
         reason: "被盗".into(),
         accepted: None,
     });
-    city.node.command(&revoke, UserId([0; 16]), now()).await.unwrap();
+    city.node.command(revoke, UserId([0; 16])).await.unwrap();
     for refused in [own.get("segments", "segments", &[]).await, own.file(&private, &[]).await] {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
         assert!(refused.text().await.unwrap().contains("revoked"));

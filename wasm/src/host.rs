@@ -13,8 +13,9 @@ pub use tab::hold_the_store;
 
 use client_core::domain::Command;
 use client_core::event::EventRef;
-use client_core::identity::IdentityError;
-use client_core::replica::{Effect, Input, NotDone, Record, Replica};
+use client_core::node::{self, NotDone};
+use client_core::peer::{Connection, Input};
+use client_core::replica::{Effect, Record, Replica};
 use client_core::time::Millis;
 use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
@@ -46,6 +47,9 @@ const TICK_MILLIS: u32 = 5_000;
 /// How long changes are gathered before the page is told.
 const GATHER_MILLIS: u32 = 60;
 
+/// The one connection of a page: to its upstream.
+const UPSTREAM: Connection = 0;
+
 /// What waits for the store.
 struct Storing {
     token: u64,
@@ -61,7 +65,7 @@ pub struct Host {
     store: Store,
     storing: mpsc::UnboundedSender<Storing>,
     line: RefCell<Option<line::Line>>,
-    answers: RefCell<BTreeMap<u32, oneshot::Sender<Answer>>>,
+    answers: RefCell<BTreeMap<u64, oneshot::Sender<Answer>>>,
     next_command: Cell<u32>,
     is_overtaken: Cell<bool>,
     is_cleared: Cell<bool>,
@@ -78,7 +82,10 @@ impl Host {
         on_change: impl Fn() + 'static,
     ) -> Result<Rc<Self>, OpenError> {
         let records = store.records().await?;
-        let replica = Replica::open(identity.enrolment, identity.key, records, now())?;
+        let replica = {
+            let Identity { enrolment, key, .. } = identity;
+            Replica::open(enrolment.setup(key, random()), enrolment.user, records, now())?
+        };
         let (storing, waiting) = mpsc::unbounded();
         let host = Rc::new(Self {
             branch_name: identity.branch_name,
@@ -110,8 +117,8 @@ impl Host {
         let id = self.next_command.get();
         self.next_command.set(id + 1);
         let (sender, receiver) = oneshot::channel();
-        self.answers.borrow_mut().insert(id, sender);
-        self.input(Input::Command { id, command, entropy: random() });
+        self.answers.borrow_mut().insert(u64::from(id), sender);
+        self.tell(|replica| replica.command(id, command, now()));
         receiver.await.unwrap_or(Err(Failure::Closing))
     }
 
@@ -131,14 +138,18 @@ impl Host {
                 self.is_cleared.set(true);
             }
             self.input(match stored {
-                Ok(()) => Input::Persisted(token),
+                Ok(()) => Input::Persisted(vec![token]),
                 Err(error) => Input::NotPersisted(token, error.to_string()),
             });
         }
     }
 
     fn input(self: &Rc<Self>, input: Input) {
-        self.replica.borrow_mut().handle(input, now());
+        self.tell(|replica| replica.handle(input, now()));
+    }
+
+    fn tell(self: &Rc<Self>, what: impl FnOnce(&mut Replica)) {
+        what(&mut self.replica.borrow_mut());
         loop {
             let Some(effect) = self.replica.borrow_mut().poll() else { return };
             self.carry_out(effect);
@@ -151,28 +162,36 @@ impl Host {
                 // Whoever stores lives as long as the host.
                 let _ = self.storing.unbounded_send(Storing { token, records, comes_again });
             }
-            Effect::Send(bytes) => {
+            Effect::Node(effect) => self.carry_out_for_node(effect),
+        }
+    }
+
+    fn carry_out_for_node(self: &Rc<Self>, effect: node::Effect) {
+        match effect {
+            node::Effect::Send { bytes, .. } => {
                 if let Some(line) = self.line.borrow().as_ref() {
                     line.send(&bytes);
                 }
             }
-            Effect::Hangup(_) => {
+            node::Effect::Hangup { .. } => {
                 if let Some(line) = self.line.take() {
                     line.hang_up();
                 }
             }
-            Effect::Answer { id, result } => {
+            node::Effect::Done { ticket, result } => {
                 let result = result.map_err(|not_done| match not_done {
                     NotDone::NotSaved(_) if self.is_cleared.get() => Failure::Cleared,
                     NotDone::NotSaved(_) if self.is_overtaken.get() => Failure::OtherTab,
                     not_done => Failure::NotDone(not_done),
                 });
-                if let Some(sender) = self.answers.borrow_mut().remove(&id) {
+                if let Some(sender) = self.answers.borrow_mut().remove(&ticket) {
                     // Whoever asked may have gone to another room.
                     let _ = sender.send(result);
                 }
             }
-            Effect::Changed => self.tell_change(),
+            node::Effect::Changed => self.tell_change(),
+            // Of use to others than a page.
+            _ => {}
         }
     }
 
@@ -193,8 +212,8 @@ impl Host {
 pub enum OpenError {
     /// The browser's storage fails.
     Store(StoreError),
-    /// The device's certificate does not hold.
-    Identity(IdentityError),
+    /// The device's certificate does not hold, or what it kept cannot be read.
+    Node(node::OpenError),
 }
 
 impl From<StoreError> for OpenError {
@@ -203,9 +222,9 @@ impl From<StoreError> for OpenError {
     }
 }
 
-impl From<IdentityError> for OpenError {
-    fn from(error: IdentityError) -> Self {
-        Self::Identity(error)
+impl From<node::OpenError> for OpenError {
+    fn from(error: node::OpenError) -> Self {
+        Self::Node(error)
     }
 }
 
@@ -213,7 +232,7 @@ impl std::fmt::Display for OpenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
-            Self::Identity(error) => error.fmt(f),
+            Self::Node(error) => error.fmt(f),
         }
     }
 }

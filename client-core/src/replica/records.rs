@@ -1,69 +1,80 @@
 //! What a replica keeps: its records by key, and how it comes back from them.
 
-use super::{Record, Replica};
-use crate::author::{Author, OwnLine, Written};
-use crate::door::Admitted;
-use crate::event::DocumentId;
+use super::Record;
+use crate::domain::History;
+use crate::event::{DocumentId, Scope};
 use crate::identity::Introduction;
-use crate::ids::ActorId;
-use crate::log::{self, LogKey, Place, Run, Shelf};
-use crate::peer::{Batch, Stored};
+use crate::ids::{ActorId, BranchId, PersonId};
+use crate::log::{self, LogKey, MemoryShelf, Place, Run, Shelf};
+use crate::node::Restored;
+use crate::peer::Batch;
 use crate::sealed::SealedRow;
-use crate::sync::{Cursor, Reach};
-use crate::time::{HybridClock, Millis};
+use crate::sync::{CityStatement, Cursor, Reach};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// Runs by actor, line and place on it.
-type Runs = BTreeMap<(LogKey, u8, u64), (Place, Run)>;
+/// What records come to.
+pub(super) struct Read {
+    pub restored: Restored,
+    pub shelf: MemoryShelf,
+    pub rows: Rows,
+    /// The number of the run stored last.
+    pub feed: u64,
+}
 
-impl Replica {
-    /// Takes in what the store holds, in any order. What does not hold together (a torn store) is
-    /// left out: the upstream has it, or it was never shown as saved.
-    pub(super) fn restore(&mut self, records: Vec<Record>, now: Millis) -> Stored {
-        let mut stored = Stored::default();
-        let mut runs = Runs::new();
-        let mut own: BTreeMap<DocumentId, OwnLine> = BTreeMap::new();
-        let mut introductions: BTreeMap<LogKey, Vec<u8>> = BTreeMap::new();
-        for Record { key, value } in records {
-            match key.split_once('/').map_or(key.as_str(), |(kind, _)| kind) {
-                "run" => read(&value, |(place, run): (Place, Run)| {
-                    runs.insert((run.key(), place.line(), run.first_seq), (place, run));
-                }),
-                "line" => {
-                    read(&value, |(document, actor, bytes): (DocumentId, ActorId, serde_bytes::ByteBuf)| {
-                        introductions.insert(LogKey { document, actor }, bytes.into_vec());
-                    });
-                }
-                "own" => read(&value, |(document, line): (DocumentId, OwnLine)| {
-                    own.insert(document, line);
-                }),
-                "reach" => read(&value, |(key, line, reach): (LogKey, u8, Reach)| {
-                    stored.reached.0.insert((key, line), reach);
-                }),
-                "row" => read(&value, |row: SealedRow| self.keep_rows(vec![row])),
-                "cursor" => read(&value, |cursor: Cursor| stored.cursor = cursor),
-                _ => {}
+/// Runs in the order they were stored. Older programs kept no number: theirs come first, by actor, line and
+/// place on it.
+type Runs = BTreeMap<(u64, LogKey, u8, u64), (Place, Run)>;
+
+/// Takes in what the store holds, in any order. What does not hold together (a torn store) is
+/// left out: the upstream has it, or it was never shown as saved.
+pub(super) fn read(records: Vec<Record>, branch: BranchId) -> Read {
+    let restored = Restored { own: Some(History::default()), ..Restored::default() };
+    let mut all = Read { restored, shelf: MemoryShelf::default(), rows: Rows::default(), feed: 0 };
+    let mut runs = Runs::new();
+    for Record { key, value } in records {
+        let (kind, rest) = key.split_once('/').unwrap_or((&key, ""));
+        let stored = &mut all.restored.stored;
+        match kind {
+            "run" => take(&value, |(place, run): (Place, Run)| {
+                let number = rest.parse().unwrap_or(0);
+                runs.insert((number, run.key(), place.line(), run.first_seq), (place, run));
+            }),
+            "line" => {
+                take(&value, |(document, actor, bytes): (DocumentId, ActorId, serde_bytes::ByteBuf)| {
+                    all.shelf.introduce(LogKey { document, actor }, bytes.into_vec());
+                });
             }
+            "reach" => take(&value, |(key, line, reach): (LogKey, u8, Reach)| {
+                stored.reached.0.insert((key, line), reach);
+            }),
+            "statement" => take(&value, |statement: CityStatement| {
+                stored.statements.insert(statement.document, statement);
+            }),
+            "row" => take(&value, |row: SealedRow| {
+                all.rows.keep(&row);
+            }),
+            "sealed" => take(&value, |(number, row): (u64, SealedRow)| all.rows.put(number, row)),
+            "cursor" => take(&value, |cursor: Cursor| stored.cursor = cursor),
+            _ => drop(all.restored.notes.insert(key, value)),
         }
-        for (key, introduction) in introductions {
-            self.shelf.introduce(key, introduction);
-        }
-        for (place, run) in runs.into_values() {
-            self.restore_run(place, run, &mut stored, now);
-        }
-        for (document, line) in own {
-            self.author.resume_if_as_left(&stored.ledger, document, line);
-        }
-        stored
     }
+    for ((number, ..), (place, run)) in runs {
+        all.restore_run(place, run, branch);
+        all.feed = number.max(all.shelf.feed_head());
+    }
+    all
+}
 
-    fn restore_run(&mut self, place: Place, run: Run, stored: &mut Stored, now: Millis) {
+impl Read {
+    fn restore_run(&mut self, place: Place, run: Run, branch: BranchId) {
         let key = run.key();
         let introduction = self.shelf.introduction(&key).ok().flatten();
         let read = introduction.and_then(|bytes| rmp_serde::from_slice::<Introduction>(&bytes).ok());
-        let Some(author) = read.and_then(|introduction| introduction.chain.last().cloned()) else { return };
+        let Some(Introduction { chain, .. }) = read else { return };
+        let Some(author) = chain.last().cloned() else { return };
+        let stored = &mut self.restored.stored;
         let start = run.start();
         let fits = match (stored.ledger.get(&key), place) {
             (None, place) => place == Place::On(0) && run.first_seq == 1,
@@ -76,44 +87,46 @@ impl Replica {
                         .is_ok_and(|found| found.is_some())
             }
         };
-        let Ok(changes) = log::unpack(&run.bytes).map(Arc::new) else { return };
-        if fits {
-            stored.ledger.push(key, &author, place, start, run.end());
-            self.shelf.push(place, run.clone());
-            // The clock was kept before it had seen the last runs.
-            let seen = self.fold_in(&Admitted { place, run, changes, author, introduction: None });
-            self.author.clock_mut().observe(seen, now);
+        let Ok(changes) = log::unpack(&run.bytes) else { return };
+        if !fits {
+            return;
         }
+        if run.first_seq == 1 {
+            self.restored.chains.push(chain);
+        }
+        let history = match (run.document.scope, &mut self.restored.own) {
+            (Scope::Private, own) => own.as_mut().filter(|_| run.document.branch == branch),
+            _ => Some(&mut self.restored.shared),
+        };
+        if let Some(history) = history {
+            history.load(&run, &author, &changes);
+        }
+        stored.ledger.push(key, &author, place, start, run.end());
+        self.shelf.push(place, run);
     }
-}
-
-/// The clock goes on where it stood, or from the certificate's issue where it never stood.
-pub(super) fn resume_clock(records: &[Record], author: &mut Author, now: Millis) {
-    let kept = records.iter().rfind(|record| record.key == "clock");
-    if let Some(record) = kept {
-        read(&record.value, |clock: HybridClock| *author.clock_mut() = clock);
-    }
-    let issued = author.certificate().issued;
-    author.clock_mut().enrolled(issued, now);
 }
 
 /// The records of one durable transaction.
-pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
+pub(super) fn of_batch(batch: &Batch, feed: &mut u64, rows: &mut Rows) -> Vec<Record> {
     let mut records = Vec::new();
     for (document, actor, introduction) in &batch.introductions {
         let value = (document, actor, serde_bytes::Bytes::new(introduction));
         records.push(record(format!("line/{document}/{actor}"), &value));
     }
     for placed in &batch.runs {
-        let (place, run) = (placed.place, &placed.run);
-        let key = format!("run/{}/{}/{}/{:020}", run.document, run.actor, place.line(), run.first_seq);
-        records.push(record(key, &(place, run)));
+        *feed += 1;
+        records.push(record(format!("run/{feed:020}"), &(placed.place, &placed.run)));
     }
     for (key, line, reach) in &batch.reach {
         records.push(record(format!("reach/{key}/{line}"), &(key, line, reach)));
     }
+    for statement in &batch.statements {
+        records.push(record(format!("statement/{}", statement.document), statement));
+    }
     for row in &batch.rows {
-        records.push(record(format!("row/{}/{}", row.person, row.field), row));
+        if let Some(number) = rows.keep(row) {
+            records.push(record(format!("sealed/{}/{}", row.person, row.field), &(number, row)));
+        }
     }
     records.extend(batch.cursor.map(|cursor| record("cursor", &cursor)));
     for (key, value) in &batch.notes {
@@ -122,18 +135,44 @@ pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
     records
 }
 
-/// What is kept with own writing: where own lines end.
-pub(super) fn notes_of(written: &Written) -> Vec<(String, Vec<u8>)> {
-    let own = |(document, line): &(DocumentId, OwnLine)| record(format!("own/{document}"), &(document, line));
-    written.lines.iter().map(own).map(|record| (record.key, record.value)).collect()
+/// Sealed rows, the one that counts of each field, numbered as they came.
+#[derive(Default)]
+pub(super) struct Rows {
+    rows: BTreeMap<(PersonId, String), (u64, SealedRow)>,
+    last: u64,
 }
 
-/// What is kept with every transaction: what was heard of the time counts offline too.
-pub(super) fn of_clock(clock: &HybridClock) -> Record {
-    record("clock", clock)
+impl Rows {
+    pub fn get(&self, person: PersonId, field: &str) -> Option<&SealedRow> {
+        self.rows.get(&(person, field.to_owned())).map(|(_, row)| row)
+    }
+
+    /// Keeps a row if it counts; gives back its number.
+    fn keep(&mut self, row: &SealedRow) -> Option<u64> {
+        let kept = self.rows.get(&(row.person, row.field.clone()));
+        let rank = |row: &SealedRow| (row.stamp, std::cmp::Reverse(row.content_hash().0));
+        if kept.is_some_and(|(_, kept)| rank(kept) >= rank(row)) {
+            return None;
+        }
+        let number = self.last + 1;
+        self.put(number, row.clone());
+        Some(number)
+    }
+
+    fn put(&mut self, number: u64, row: SealedRow) {
+        self.last = self.last.max(number);
+        self.rows.insert((row.person, row.field.clone()), (number, row));
+    }
+
+    /// All rows after a number in the order of their numbers, and up to which that goes.
+    pub fn after(&self, after: u64) -> (Vec<SealedRow>, u64) {
+        let mut rows: Vec<&(u64, SealedRow)> = self.rows.values().filter(|row| row.0 > after).collect();
+        rows.sort_by_key(|(number, _)| *number);
+        (rows.into_iter().map(|(_, row)| row.clone()).collect(), self.last.max(after))
+    }
 }
 
-fn read<T: serde::de::DeserializeOwned>(value: &[u8], mut take: impl FnMut(T)) {
+fn take<T: DeserializeOwned>(value: &[u8], mut take: impl FnMut(T)) {
     if let Ok(value) = rmp_serde::from_slice(value) {
         take(value);
     }

@@ -1,13 +1,23 @@
 use super::*;
+use crate::domain::Refusal;
 use crate::domain::{AnnounceSession, ClaimWish, Draft, SetProfile};
 use crate::given::{Given, TEACHER, USER, branch, claim, course, slot};
 use crate::ids::BranchId;
-use crate::peer::tests::node::{NOW, Node};
+use crate::node::NotDone;
+use crate::peer::Input;
+use crate::peer::tests::node::{NOW, Node as City};
 
-fn office() -> (Enrolment, SecretKey, Given) {
+type Disk = Vec<Record>;
+
+/// Opens an office's replica over what is on its disk.
+fn open((enrolment, key): &(Enrolment, SecretKey), disk: Disk, now: Millis) -> Replica {
+    Replica::open(enrolment.setup(key.clone(), [disk.len() as u8; 32]), enrolment.user, disk, now).unwrap()
+}
+
+fn office() -> ((Enrolment, SecretKey), Given) {
     let given = Given::a_shared_teacher();
     let (key, certificate) = given.certificate(branch(1));
-    (Enrolment { city_key: given.city_key.public(), chain: vec![certificate], user: USER }, key, given)
+    ((Enrolment { city_key: given.city_key.public(), chain: vec![certificate], user: USER }, key), given)
 }
 
 fn order() -> Command {
@@ -24,30 +34,30 @@ fn settle(replica: &mut Replica, disk: &mut Vec<Record>, now: Millis) -> (Vec<An
         match effect {
             Effect::Persist { token, records, .. } => {
                 disk.extend(records);
-                replica.handle(Input::Persisted(token), now);
+                replica.handle(Input::Persisted(vec![token]), now);
             }
-            Effect::Answer { result, .. } => answers.push(result),
-            Effect::Send(bytes) => said.push(bytes),
-            Effect::Hangup(reason) => panic!("{reason}"),
-            Effect::Changed => {}
+            Effect::Node(node::Effect::Done { result, .. }) => answers.push(result),
+            Effect::Node(node::Effect::Send { bytes, .. }) => said.push(bytes),
+            Effect::Node(node::Effect::Hangup { reason, .. }) => panic!("{reason}"),
+            Effect::Node(_) => {}
         }
     }
     (answers, said)
 }
 
 /// Carries frames between it and a city until both are silent.
-fn meet(replica: &mut Replica, disk: &mut Vec<Record>, city: &mut Node) {
+fn meet(replica: &mut Replica, disk: &mut Vec<Record>, city: &mut City) {
     let connection = 1;
-    replica.handle(Input::Connected { nonce: [1; 32] }, NOW);
-    city.handle(peer::Input::Accepted { connection, nonce: [2; 32], peer_nonce: [1; 32] });
+    replica.handle(Input::Connected { connection, nonce: [1; 32] }, NOW);
+    city.handle(Input::Accepted { connection, nonce: [2; 32], peer_nonce: [1; 32] });
     loop {
         let up = settle(replica, disk, NOW).1;
         if up.is_empty() && city.wire.is_empty() {
             break;
         }
-        up.into_iter().for_each(|bytes| city.handle(peer::Input::Received { connection, bytes }));
+        up.into_iter().for_each(|bytes| city.handle(Input::Received { connection, bytes }));
         for bytes in std::mem::take(&mut city.wire) {
-            replica.handle(Input::Received(bytes), NOW);
+            replica.handle(Input::Received { connection, bytes }, NOW);
         }
     }
     replica.handle(Input::Tick, NOW);
@@ -56,61 +66,61 @@ fn meet(replica: &mut Replica, disk: &mut Vec<Record>, city: &mut Node) {
 
 #[test]
 fn an_event_is_answered_only_when_it_is_durable_and_survives_a_restart() {
-    let (enrolment, key, given) = office();
+    let (office, given) = office();
     let (now, mut disk) = (given.now, Vec::new());
-    let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), now).unwrap();
+    let mut replica = open(&office, Vec::new(), now);
     let profile = SetProfile { registered: 600 }.into();
-    replica.handle(Input::Command { id: 1, command: profile, entropy: [1; 32] }, now);
+    replica.command(1, profile, now);
     assert_eq!(replica.unsent().len(), 0, "nothing counts before it is durable");
     let (answers, _) = settle(&mut replica, &mut disk, now);
     let event = answers[0].as_ref().unwrap()[0];
     assert_eq!(replica.delivery(&event), Some(Delivery::Here));
-    let mut again = Replica::open(enrolment, key, disk, now).unwrap();
+    let mut again = open(&office, disk, now);
     assert_eq!(again.views().digest(), replica.views().digest());
     assert_eq!(again.unsent(), [(event, Delivery::Here)]);
 }
 
 #[test]
 fn what_a_full_disk_refused_never_happened() {
-    let (enrolment, key, given) = office();
+    let (office, given) = office();
     let (now, mut disk) = (given.now, Vec::new());
-    let mut replica = Replica::open(enrolment, key, Vec::new(), now).unwrap();
+    let mut replica = open(&office, Vec::new(), now);
     let profile = |registered| SetProfile { registered }.into();
-    replica.handle(Input::Command { id: 1, command: profile(600), entropy: [1; 32] }, now);
+    replica.command(1, profile(600), now);
     let Some(Effect::Persist { token, .. }) = replica.poll() else { panic!("nothing to persist") };
     replica.handle(Input::NotPersisted(token, "quota".into()), now);
     let (answers, _) = settle(&mut replica, &mut disk, now);
     assert_eq!(answers[0], Err(NotDone::NotSaved("quota".into())));
     assert!(replica.unsent().is_empty() && replica.views().branches.branches.is_empty());
     // The line goes on where it stood: the next change is its first.
-    replica.handle(Input::Command { id: 2, command: profile(601), entropy: [2; 32] }, now);
+    replica.command(2, profile(601), now);
     let event = settle(&mut replica, &mut disk, now).0[0].as_ref().unwrap()[0];
-    assert_eq!(replica.shared.seq(&event), Some(1));
+    assert_eq!(replica.node().shared().seq(&event), Some(1));
 }
 
 #[test]
 fn a_record_torn_from_the_end_loses_only_itself() {
-    let (enrolment, key, given) = office();
+    let (office, given) = office();
     let (now, mut disk) = (given.now, Vec::new());
-    let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), now).unwrap();
+    let mut replica = open(&office, Vec::new(), now);
     for (id, registered) in [(1, 600), (2, 601)] {
         let command = SetProfile { registered }.into();
-        replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, now);
+        replica.command(id, command, now);
         settle(&mut replica, &mut disk, now);
     }
     let last = disk.iter().rposition(|record| record.key.starts_with("run/")).unwrap();
     disk[last].value.truncate(9);
-    let again = Replica::open(enrolment, key, disk, now).unwrap();
+    let again = open(&office, disk, now);
     assert_eq!(again.unsent().len(), 1);
 }
 
 #[test]
 fn a_command_that_cannot_be_meant_is_refused_with_its_code() {
-    let (enrolment, key, given) = office();
-    let mut replica = Replica::open(enrolment, key, Vec::new(), given.now).unwrap();
+    let (office, given) = office();
+    let mut replica = open(&office, Vec::new(), given.now);
     let unknown = ClaimWish::from(claim(TEACHER, slot("2026-12-14", 540))).into();
     for (id, command) in [(1, unknown), (2, order())] {
-        replica.handle(Input::Command { id, command, entropy: [id as u8; 32] }, given.now);
+        replica.command(id, command, given.now);
     }
     let (answers, _) = settle(&mut replica, &mut Vec::new(), given.now);
     let is_unknown = |answer: &Answer| matches!(answer, Err(NotDone::Refused(Refusal::Unknown { .. })));
@@ -119,17 +129,17 @@ fn a_command_that_cannot_be_meant_is_refused_with_its_code() {
 
 #[test]
 fn a_device_that_only_listened_writes_above_what_it_heard_also_offline_after_a_restart() {
-    let (enrolment, key, given) = office();
-    let mut city = Node::new(&given, BranchId::CITY, PROTOCOL);
+    let (office, given) = office();
+    let mut city = City::new(&given, BranchId::CITY, PROTOCOL);
     city.draft(Draft::new(BranchId::CITY, course()));
     let mut disk = Vec::new();
-    let mut replica = Replica::open(enrolment.clone(), key.clone(), Vec::new(), NOW).unwrap();
+    let mut replica = open(&office, Vec::new(), NOW);
     meet(&mut replica, &mut disk, &mut city);
-    let decision = replica.shared.ranked().next().unwrap().stamp;
+    let decision = replica.node().shared().ranked().next().unwrap().stamp;
     let later = Millis(NOW.0 + 3 * Millis::DAY);
-    let mut again = Replica::open(enrolment, key, disk, later).unwrap();
+    let mut again = open(&office, disk, later);
     let command = SetProfile { registered: 600 }.into();
-    again.handle(Input::Command { id: 1, command, entropy: [1; 32] }, later);
+    again.command(1, command, later);
     let event = settle(&mut again, &mut Vec::new(), later).0[0].as_ref().unwrap()[0];
     let stamp = again.entry(&event).unwrap().stamp;
     assert!(stamp > decision, "{stamp:?} folds before {decision:?}");

@@ -2,7 +2,6 @@
 
 use crate::app::App;
 use crate::error::Problem;
-use crate::sync::now;
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -11,5 +10,5 @@ pub async fn release(State(app): State<App>) -> Result<Json<Value>, Problem> {
     if !app.node.is_city() {
         return Err(Problem::bad_request("not_the_city", "only the city node has an arbiter; ask there"));
     }
-    Ok(Json(json!({ "was_paused": app.node.release_arbiter(now()).await? })))
+    Ok(Json(json!({ "was_paused": app.node.release_arbiter().await? })))
 }

@@ -2,7 +2,6 @@
 
 use crate::app::App;
 use crate::error::Problem;
-use crate::sync::now;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -22,6 +21,6 @@ pub async fn run(
     command: Result<Json<Command>, JsonRejection>,
 ) -> Result<Json<Done>, Problem> {
     let Json(command) = command.map_err(|error| Problem::bad_request("not_a_command", error.body_text()))?;
-    let events = app.node.command(&command, UserId([0; 16]), now()).await?;
+    let events = app.node.command(command, UserId([0; 16])).await?;
     Ok(Json(Done { events }))
 }

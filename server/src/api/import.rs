@@ -64,5 +64,5 @@ pub async fn revert(
 ) -> Result<Json<RevertOutcome>, Problem> {
     let action =
         action.parse().map_err(|error: IdError| Problem::bad_request("not_an_import", error.to_string()))?;
-    Ok(Json(app.node.revert_import(action, &revert.reason, now()).await?))
+    Ok(Json(app.node.revert_import(action, &revert.reason).await?))
 }

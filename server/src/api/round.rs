@@ -3,17 +3,16 @@
 
 use crate::app::App;
 use crate::error::Problem;
-use crate::jobs::arbiter;
-use crate::sync::now;
 use axum::Json;
 use axum::extract::State;
 use client_core::decide::Recheck;
+use client_core::node::Closed;
 
-pub async fn close(State(app): State<App>) -> Result<Json<arbiter::Closed>, Problem> {
+pub async fn close(State(app): State<App>) -> Result<Json<Closed>, Problem> {
     if !app.node.is_city() {
         return Err(Problem::bad_request("not_the_city", "only the city node decides; ask there"));
     }
-    Ok(Json(arbiter::close_round(&app.node, now()).await?))
+    Ok(Json(app.node.close_round().await?))
 }
 
 pub async fn recheck(State(app): State<App>) -> Result<Json<Recheck>, Problem> {

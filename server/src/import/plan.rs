@@ -5,6 +5,7 @@ use super::records::*;
 use client_core::domain::*;
 use client_core::event::Statement;
 use client_core::ids::{AssetId, BranchId, ClassId, CourseId, LearnerId, PersonId, TeacherId, id_of_unit};
+use client_core::node::SealedField;
 use client_core::time::{Day, HalfDay, Millis, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,19 +26,6 @@ pub struct Known {
     pub classes: BTreeMap<(BranchId, String), ClassId>,
     /// Who was at which class.
     pub attendances: BTreeSet<(ClassId, LearnerId)>,
-}
-
-/// One sealed field to be written.
-#[derive(Clone)]
-pub struct SealedField {
-    /// The branch that holds it.
-    pub branch: BranchId,
-    /// The person it is about.
-    pub person: PersonId,
-    /// Which field.
-    pub field: String,
-    /// What is sealed.
-    pub value: String,
 }
 
 /// One change's worth of events, with the sealed fields they announce.

@@ -1,31 +1,26 @@
-//! What changes the node: it takes messages one after the other, lets the peer work them out, and makes
-//! what came of them durable in as few transactions as possible.
+//! The shell around the node: it takes messages one after the other, lets the node work them out, and makes
+//! what came of them durable in as few transactions as possible. It decides nothing.
 
-use super::arbitration::Standing;
+use super::NodeError;
 use super::inbox::Worker;
 use super::joining::Joining;
-use super::journal::{Happening, Journal};
-use super::writing::{InFlight, WriteRequest};
-use super::{Kind, News, NodeError, Writer};
+use super::journal::{self, Journal};
 use crate::projection::{CourseCount, CourseProjection};
 use crate::store::{Store, StoreError};
 use crate::sync::now;
 use crate::sync::outbox::{Outbox, TooMuch};
-use client_core::author::Author;
-use client_core::decide::{self, FarAhead};
-use client_core::domain::{History, SharedFold, SharedViews};
-use client_core::door::Admitted;
-use client_core::event::{DocumentId, Scope};
-use client_core::identity::{Certificate, Chain, Introduction};
-use client_core::ids::{CityId, DeviceId, PublicKey};
-use client_core::log::{FeedItem, LogKey, Place, Run, SegmentRun, Shelf, ShelfError};
-use client_core::peer::{Batch, Connection, Effect, Input, Peer};
-use client_core::sealed::{SealedBatch, SealedRow};
+use client_core::domain::SharedViews;
+use client_core::event::{DocumentId, EventRef};
+use client_core::identity::Certificate;
+use client_core::ids::{CityId, UserId};
+use client_core::log::{ActorLog, FeedItem, LogKey, Run, SegmentRun, Shelf, ShelfError};
+use client_core::node::{Closed, Effect, Happening, Node, NotDone, Planned, ToPlan, What, Writer};
+use client_core::peer::{Batch, Connection, Input};
 use client_core::time::Millis;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// The most messages whose outcome is made durable together.
 const MOST_AT_ONCE: usize = 512;
@@ -36,11 +31,11 @@ pub enum Message {
     Input(Input, Option<OwnedSemaphorePermit>),
     /// A connection was made; frames to it go here.
     Open(Input, Outbox),
-    /// Somebody wants to write.
-    Write(Box<WriteRequest>),
     /// Runs of a segment; the answer says how many of them were new.
     Segment(Vec<SegmentRun>, oneshot::Sender<Result<usize, NodeError>>),
-    /// Somebody wants to look.
+    /// A plan was made.
+    Planned(Box<Planned>),
+    /// Somebody wants to look, or to do something.
     Look(Box<dyn FnOnce(&mut Core) + Send>),
     /// The node is closing.
     Stop,
@@ -182,64 +177,53 @@ fn feed_stretch<'a>(
     (found, upto)
 }
 
-/// Everything the node knows.
+/// Who waits for what was written.
+type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
+
+/// The node, its store and who waits for it.
 pub struct Core {
-    pub kind: Kind,
+    pub node: Node,
     pub city: CityId,
-    pub epoch: u64,
     pub journal: Journal,
-    pub standing: Standing,
-    /// Small values to store with the next batch.
-    pub notes: Vec<(String, Vec<u8>)>,
     /// Whether anybody connected to it since it started: they count on what it told them.
-    pub serves: bool,
+    serves: bool,
+    /// That it does, to be stored with the next batch.
+    notes: Vec<(String, Vec<u8>)>,
     /// When what waited was last written to SQLite's file.
-    pub file_written: Millis,
+    file_written: Millis,
     /// Why the store took nothing the last time.
     pub trouble: Option<Trouble>,
-    /// Upstream time minus this machine's, in milliseconds, at the last contact.
-    pub clock_off: Option<i64>,
-    pub peer: Peer,
     pub shelf: StoreShelf,
-    pub authors: BTreeMap<Writer, Author>,
-    pub shared: History,
-    pub views: SharedFold,
-    pub upstream_live: Option<(bool, Millis)>,
-    pub city_heard: Option<Millis>,
-    pub far_ahead: Vec<FarAhead>,
-    /// Private lines of copied devices that nobody has looked at yet, at the city.
-    pub forked: BTreeSet<LogKey>,
-    pub chains: BTreeMap<(DeviceId, PublicKey), Chain>,
     pub refused: VecDeque<(LogKey, String)>,
     pub senders: BTreeMap<Connection, Outbox>,
-    pub storing: Vec<(u64, Batch)>,
-    pub queues: BTreeMap<Writer, VecDeque<WriteRequest>>,
-    pub in_flight: BTreeMap<Writer, InFlight>,
-    pub segments: BTreeMap<u64, oneshot::Sender<Result<usize, NodeError>>>,
-    pub courses: CourseProjection,
+    storing: Vec<(u64, Batch)>,
+    next_ticket: u64,
+    writing: BTreeMap<u64, Answer<Vec<EventRef>>>,
+    deciding: BTreeMap<u64, Answer<Closed>>,
+    segments: BTreeMap<u64, Answer<usize>>,
+    courses: CourseProjection,
     pub joining: Joining,
-    pub news: broadcast::Sender<News>,
-    pub changed: watch::Sender<()>,
+    /// Plans to be made beside the core.
+    plans: mpsc::UnboundedSender<ToPlan>,
+    arbiter_due: Arc<Notify>,
+    changed: watch::Sender<()>,
 }
 
 /// Why the store takes nothing.
 #[derive(Clone, Debug)]
 pub struct Trouble {
-    pub is_full: bool,
+    is_full: bool,
     pub text: String,
 }
-
-/// Of a reason that a peer may have worded so much is kept.
-const REASON_CHARS: usize = 300;
-
-/// A clock this far from the upstream's is noted, in milliseconds.
-const CLOCK_FAR_OFF: u64 = 10 * Millis::MINUTE.unsigned_abs();
 
 /// What waits is written to SQLite's file this often, in milliseconds: a write waits for the disk.
 const WRITTEN_EVERY: i64 = 5_000;
 
 /// How many refusals are remembered for whoever asks.
 const REFUSALS_KEPT: usize = 100;
+
+/// The most sealed rows that are read at once.
+const ROWS_AT_ONCE: usize = 2_000;
 
 impl Worker for Core {
     type Message = Message;
@@ -263,7 +247,7 @@ impl Worker for Core {
         }
         if stop {
             // What was only heard (how far lines have come) is kept before the end.
-            self.handle(Input::Tick, now());
+            self.act(|node, shelf, now| node.handle(Input::Tick, now, shelf));
         }
         self.settle();
         (!stop).then_some(done)
@@ -271,21 +255,51 @@ impl Worker for Core {
 }
 
 impl Core {
+    /// Around a node that was just opened.
+    pub fn new(
+        node: Node,
+        (city, shelf): (CityId, StoreShelf),
+        journal: Journal,
+        joining: Joining,
+        plans: mpsc::UnboundedSender<ToPlan>,
+        (arbiter_due, changed): (Arc<Notify>, watch::Sender<()>),
+    ) -> Self {
+        Self {
+            node,
+            city,
+            journal,
+            serves: false,
+            notes: Vec::new(),
+            file_written: now(),
+            trouble: None,
+            shelf,
+            refused: VecDeque::new(),
+            senders: BTreeMap::new(),
+            storing: Vec::new(),
+            next_ticket: 0,
+            writing: BTreeMap::new(),
+            deciding: BTreeMap::new(),
+            segments: BTreeMap::new(),
+            courses: CourseProjection::default(),
+            joining,
+            plans,
+            arbiter_due,
+            changed,
+        }
+    }
+
     /// Says whether to stop.
     fn take(&mut self, message: Message) -> bool {
-        let now = now();
         match message {
             Message::Input(input, permit) => {
                 if let Input::Closed { connection } = &input {
                     self.senders.remove(connection);
                 }
                 let is_tick = matches!(input, Input::Tick);
-                self.handle(input, now);
+                self.act(|node, shelf, now| node.handle(input, now, shelf));
                 drop(permit);
                 if is_tick {
-                    self.write_waiting(now);
-                    // Who asks next waits for little, and what changed does not pile up.
-                    self.views.keep_up_if_begun(&mut self.shared);
+                    self.write_waiting(now());
                 }
             }
             Message::Open(input, sender) => {
@@ -305,44 +319,58 @@ impl Core {
                 if let Input::Connected { connection, .. } | Input::Accepted { connection, .. } = &input {
                     self.senders.insert(*connection, sender);
                 }
-                self.handle(input, now);
+                self.act(|node, shelf, now| node.handle(input, now, shelf));
             }
-            Message::Write(request) => self.queues.entry(request.writer).or_default().push_back(*request),
             Message::Segment(runs, reply) => {
-                let ticket = self.segments.last_key_value().map_or(0, |(last, _)| last + 1);
+                let ticket = self.ticket();
                 self.segments.insert(ticket, reply);
-                self.handle(Input::Segment { ticket, runs }, now);
+                self.act(|node, shelf, now| node.handle(Input::Segment { ticket, runs }, now, shelf));
             }
+            Message::Planned(planned) => self.act(|node, shelf, now| node.planned(*planned, now, shelf)),
             Message::Look(look) => look(self),
             Message::Stop => return true,
         }
         false
     }
 
-    fn handle(&mut self, input: Input, now: Millis) {
-        self.peer.handle(input, now, &self.shelf);
-        self.drain(now);
+    /// Does something with the node and carries out what it wants.
+    pub fn act(&mut self, act: impl FnOnce(&mut Node, &StoreShelf, Millis)) {
+        act(&mut self.node, &self.shelf, now());
+        self.drain();
     }
 
-    /// Carries out what the peer wants done.
-    pub fn drain(&mut self, now: Millis) {
-        while let Some(effect) = self.peer.poll() {
-            self.carry_out(effect, now);
-        }
-        let live = self.peer.upstream().is_some();
-        if matches!(self.kind, Kind::Branch) && self.upstream_live.is_none_or(|(was, _)| was != live) {
-            self.upstream_live = Some((live, now));
-            let _ = self.news.send(News::Upstream(live));
-            self.changed.send_replace(());
+    /// Writes as one of the node's authors.
+    pub fn write(&mut self, who: (Writer, UserId), what: What, reply: Answer<Vec<EventRef>>) {
+        let ticket = self.ticket();
+        self.writing.insert(ticket, reply);
+        self.act(|node, shelf, now| node.write(ticket, who, what, now, shelf));
+    }
+
+    /// Lets the arbiter decide what is due, and close the open round if that is asked for.
+    pub fn decide(&mut self, closes_round: bool, reply: Answer<Closed>) {
+        let ticket = self.ticket();
+        self.deciding.insert(ticket, reply);
+        self.act(|node, shelf, now| match closes_round {
+            true => node.close_round(ticket, now, shelf),
+            false => node.decide(ticket, now, shelf),
+        });
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    /// Carries out what the node wants done.
+    pub fn drain(&mut self) {
+        while let Some(effect) = self.node.poll() {
+            self.carry_out(effect);
         }
     }
 
-    /// Starts what waits to be written, and stores everything that waits for it.
+    /// Stores everything that waits for it.
     fn settle(&mut self) {
         loop {
-            let now = now();
-            self.start_writing(now);
-            self.look_for_forgotten_lines(now);
             let notes = self.unsaved_notes();
             if self.storing.is_empty() && notes.is_empty() {
                 return;
@@ -354,21 +382,24 @@ impl Core {
                 tokens.push(token);
                 whole.append(batch);
             }
-            whole.notes.extend(self.clock_note());
+            // The clock comes with every batch.
+            let last: BTreeMap<String, Vec<u8>> = whole.notes.drain(..).collect();
+            whole.notes.extend(last);
             match self.commit(&whole) {
                 Ok(()) => {
                     if !comes_again {
-                        self.store_works(now);
+                        self.store_works(now());
                     }
-                    self.handle(Input::Persisted(tokens), now);
+                    self.act(|node, shelf, now| node.handle(Input::Persisted(tokens), now, shelf));
                     self.join_grown(&whole);
                 }
                 Err(error) => {
                     self.courses.forget(&whole);
-                    self.in_trouble(notes, &error, now);
+                    self.in_trouble(notes, &error, now());
                     let alone = tokens.is_empty();
                     for token in tokens {
-                        self.handle(Input::NotPersisted(token, error.to_string()), now);
+                        let input = Input::NotPersisted(token, error.to_string());
+                        self.act(|node, shelf, now| node.handle(input, now, shelf));
                     }
                     if alone {
                         return; // tried again with the next second
@@ -379,12 +410,12 @@ impl Core {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let Self { courses, peer, shelf, .. } = self;
+        let Self { courses, node, shelf, .. } = self;
         let greatest = |key: &LogKey| {
             let read = shelf.store.greatest_id(shelf.city, key);
             shelf.runtime.block_on(read)
         };
-        let counts = courses.of(batch, peer.ledger(), shelf, greatest).or_else(|error| {
+        let counts = courses.of(batch, node.peer().ledger(), shelf, greatest).or_else(|error| {
             // What is not found may wait for room on the disk, which then says more.
             shelf.write_waiting().and(Err(error))
         })?;
@@ -432,12 +463,7 @@ impl Core {
         self.journal.not_saved();
     }
 
-    /// Whether this is the city's own node.
-    pub fn is_city(&self) -> bool {
-        matches!(self.kind, Kind::City(_))
-    }
-
-    fn carry_out(&mut self, effect: Effect, now: Millis) {
+    fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Send { connection, bytes } => {
                 // A connection that is gone says so itself.
@@ -447,152 +473,69 @@ impl Core {
                 }
             }
             Effect::Hangup { connection, reason } => {
-                // The peer may have worded it.
-                let reason: String = reason.chars().take(REASON_CHARS).collect();
                 tracing::info!(connection, reason, "connection ended");
                 self.senders.remove(&connection);
             }
             Effect::Persist { token, batch } => self.storing.push((token, *batch)),
-            Effect::TookIn { admitted, own } => {
-                if !own {
-                    self.look_for_copies(&admitted, now);
-                }
-                if let Some(bytes) = &admitted.introduction
-                    && let Ok(introduction) = rmp_serde::from_slice::<Introduction>(bytes)
-                {
-                    let Certificate { device, key, .. } = admitted.author;
-                    self.chains.insert((device, key), introduction.chain);
-                }
-                let document = admitted.run.document;
-                if document.scope != Scope::Private {
-                    let seen = self.shared.insert(&admitted.run, &admitted.author, &admitted.changes);
-                    self.authors_mut().for_each(|author| author.clock_mut().observe(seen, now));
-                }
-                let key = admitted.run.key();
-                let parts = matches!(admitted.place, Place::Parts { .. });
-                if self.is_city() && document.scope == Scope::Private && parts {
-                    self.forked.insert(key);
-                    let _ = self.news.send(News::Arbiter);
-                }
-                if document.scope == Scope::Decisions {
-                    self.peer.follow(self.shared.rulings());
-                } else if matches!(self.kind, Kind::City(_)) && !own {
-                    self.far_ahead.extend(decide::far_ahead(&admitted.run, &admitted.changes, now));
-                }
-                tracing::debug!(%document, actor = %admitted.run.actor, seq = admitted.run.last_seq, events = admitted.run.events, "stored");
-                let _ = self.news.send(News::Line(document));
+            // Whoever asked may be gone.
+            Effect::Done { ticket, result } => {
+                let reply = self.writing.remove(&ticket);
+                drop(reply.map(|reply| reply.send(result.map_err(|why| self.why_not(why)))));
             }
-            Effect::Written(ticket) => self.written(ticket),
-            Effect::NotWritten(ticket, reason) => self.not_written(ticket, reason),
+            Effect::Decided { ticket, result } => {
+                let reply = self.deciding.remove(&ticket);
+                drop(reply.map(|reply| reply.send(result.map_err(|why| self.why_not(why)))));
+            }
             Effect::SegmentTaken { ticket, outcome } => {
-                if let Some(reply) = self.segments.remove(&ticket) {
-                    // Whoever asked may be gone.
-                    let _ = reply.send(outcome.map_err(NodeError::NotSaved));
-                }
+                let reply = self.segments.remove(&ticket);
+                drop(reply.map(|reply| reply.send(outcome.map_err(NodeError::NotSaved))));
             }
-            Effect::LoadRows { connection, peer, after } => {
-                let batch = self.rows_after(peer.as_ref(), after);
-                match batch {
-                    Ok(batch) => self.handle(Input::RowsLoaded { connection, batch }, now),
-                    Err(error) => {
-                        tracing::debug!(%error, "sealed rows cannot be read yet");
-                        self.handle(Input::RowsNotLoaded { connection }, now);
-                    }
-                }
+            Effect::Grew { document, .. } => tracing::debug!(%document, "grew"),
+            Effect::LoadRows { connection, after } => {
+                let read = self.shelf.store.sealed_after(self.city, after, ROWS_AT_ONCE);
+                let rows = self.shelf.runtime.block_on(read);
+                let rows =
+                    rows.inspect_err(|error| tracing::debug!(%error, "sealed rows cannot be read yet"));
+                self.node.rows_loaded(connection, rows.ok(), now(), &self.shelf);
             }
             Effect::Live { connection, peer } => {
                 let device = peer.map_or_else(|| "upstream".into(), |peer| peer.device.to_hex());
                 tracing::info!(connection, device, "connected");
             }
-            Effect::UpstreamTime(time) => {
-                for author in self.authors_mut() {
-                    author.clock_mut().hear_upstream(time, now);
-                }
-                let off = time.0.saturating_sub(now.0);
-                self.clock_off = Some(off);
-                if off.unsigned_abs() > CLOCK_FAR_OFF {
-                    let minutes = off / Millis::MINUTE;
-                    tracing::warn!(
-                        minutes,
-                        "this machine's clock is far from the upstream's; stamps follow the upstream"
-                    );
-                    self.journal.note(Happening::ClockOff, "", minutes.to_string(), now);
-                }
+            Effect::ArbiterDue => self.arbiter_due.notify_one(),
+            // Whoever plans lives as long as the core.
+            Effect::Plan(to_plan) => drop(self.plans.send(to_plan)),
+            Effect::Happened { what, about, detail } => {
+                journal::trace(what, &about, &detail);
+                self.journal.note(what, about, detail, now());
             }
-            Effect::CityHeard(time) => {
-                self.authors_mut().for_each(|author| author.clock_mut().hear_city(time, now));
-                self.city_heard = self.city_heard.max(Some(time));
-            }
-            Effect::UpstreamRenewed => {
-                tracing::warn!(
-                    "the upstream's store was put back or begun anew: it is supplied with what it lacks"
-                );
-                self.journal.note(Happening::UpstreamRenewed, "", "", now);
-            }
-            Effect::Reported(client) => self.reported(&client, now),
-            Effect::Refused { key, seq, mut reason, here } => {
-                reason = reason.chars().take(REASON_CHARS).collect();
-                tracing::warn!(document = %key.document, actor = %key.actor, seq, reason, here, "changes refused");
-                self.journal.note(Happening::ChangesRefused, key.to_string(), reason.as_str(), now);
+            Effect::Refused { key, reason, .. } => {
                 self.refused.push_back((key, reason));
                 if self.refused.len() > REFUSALS_KEPT {
                     self.refused.pop_front();
                 }
             }
-            Effect::Changed => self.changed.send_replace(()),
-            Effect::RowsKept { authors, .. } => {
-                for chain in authors {
-                    if let Some(last) = chain.last() {
-                        self.chains.entry((last.device, last.key)).or_insert(chain);
-                    }
-                }
-            }
+            Effect::RowsKept(_) => {}
+            Effect::Changed => drop(self.changed.send_replace(())),
         }
     }
 
-    /// A line that parts from another, or that this node wrote and does not know, tells of a copy.
-    fn look_for_copies(&mut self, admitted: &Admitted, now: Millis) {
-        let (document, actor, author) = (admitted.run.document, admitted.run.actor, &admitted.author);
-        if matches!(admitted.place, Place::Parts { .. }) {
-            tracing::warn!(%document, %actor, device = %author.device, "a device wrote a second line: it was restored or copied");
-            self.journal.note(Happening::Forked, author.device.to_hex(), document.to_string(), now);
+    fn why_not(&self, why: NotDone) -> NodeError {
+        let is_full = self.trouble.as_ref().is_some_and(|trouble| trouble.is_full);
+        match why {
+            NotDone::NotSaved(reason) if is_full => NodeError::DiskFull(reason),
+            why => why.into(),
         }
-        let mut own = false;
-        for writer in self.authors_mut().filter(|writer| writer.key().public() == author.key) {
-            writer.leave(&document);
-            own = true;
-        }
-        if own && !self.is_city() {
-            tracing::warn!(%document, %actor, "a copy of this node's store wrote on; going on as a new actor");
-            self.journal.note(Happening::StoreCopied, "", document.to_string(), now);
-        }
-    }
-
-    /// Sealed rows for a peer after an offset of this store.
-    fn rows_after(&self, peer: Option<&Certificate>, after: u64) -> Result<SealedBatch, NodeError> {
-        const ROWS: usize = 2_000;
-        let read = self.shelf.store.sealed_after(self.city, after, ROWS);
-        let (rows, upto) = self.shelf.runtime.block_on(read)?;
-        let visible = |row: &SealedRow| peer.is_none_or(|peer| peer.may_read_rows_of(row.branch, row.author));
-        let rows: Vec<SealedRow> = rows.into_iter().filter(visible).collect();
-        let devices: BTreeSet<_> = rows.iter().map(|row| row.author).collect();
-        let authors = self
-            .chains
-            .iter()
-            .filter(|((device, _), _)| devices.contains(device))
-            .map(|(_, chain)| chain.clone())
-            .collect();
-        Ok(SealedBatch { rows, authors, upto })
     }
 
     /// The views of shared and decisions documents.
     pub fn views(&mut self) -> Arc<SharedViews> {
-        self.views.views(&mut self.shared).clone()
+        self.node.views().clone()
     }
 
     /// The lines of the documents wanted, to read them elsewhere.
-    pub fn logs(&self, wanted: impl Fn(&DocumentId) -> bool) -> super::Logs {
-        let logs = self.peer.ledger().iter().filter(|(key, _)| wanted(&key.document));
+    pub fn logs(&self, wanted: impl Fn(&DocumentId) -> bool) -> BTreeMap<LogKey, ActorLog> {
+        let logs = self.node.peer().ledger().iter().filter(|(key, _)| wanted(&key.document));
         logs.map(|(key, log)| (*key, log.clone())).collect()
     }
 }

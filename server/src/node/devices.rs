@@ -43,7 +43,7 @@ impl Node {
         now: Millis,
     ) -> Result<String, NodeError> {
         let branch = match (self.is_city(), role, branch_name) {
-            (true, Role::BranchNode | Role::Office, Some(name)) => self.branch_named(name, now).await?,
+            (true, Role::BranchNode | Role::Office, Some(name)) => self.branch_named(name).await?,
             (true, Role::CityAdmin, None) => BranchId::CITY,
             (false, Role::Office, _) => self.branch(),
             _ => {
@@ -58,12 +58,12 @@ impl Node {
         Ok(code)
     }
 
-    async fn branch_named(&self, name: &str, now: Millis) -> Result<BranchId, NodeError> {
+    async fn branch_named(&self, name: &str) -> Result<BranchId, NodeError> {
         if let Some(branch) = self.shared_views().await?.branches.by_name(name) {
             return Ok(branch);
         }
         let admit = Command::from(AdmitBranch { name: name.to_owned() });
-        self.command(&admit, UserId([0; 16]), now).await?;
+        self.command(admit, UserId([0; 16])).await?;
         let views = self.shared_views().await?;
         views.branches.by_name(name).ok_or_else(|| NodeError::Refused(format!("{name} could not be opened")))
     }

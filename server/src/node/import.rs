@@ -1,6 +1,6 @@
 //! Applying an import: what office files say becomes events of the branches, through the running node.
 
-use super::{Actions, Node, NodeError, Writer};
+use super::{Node, NodeError};
 use crate::import::{self, Known, Office};
 use client_core::domain::{
     CourseListed, DelistCourse, Draft, Event, History, ImportApplied, ImportReverted, ImportShared,
@@ -11,6 +11,7 @@ use client_core::identity::Role;
 use client_core::ids::{
     ActionId, BranchId, CourseId, EventId, LearnerId, TeacherId, UserId, id_of_import, is_import,
 };
+use client_core::node::{Actions, Writer};
 use client_core::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,7 +141,7 @@ impl Node {
                 import.reverted = import.reverted.take().or(part.reverted);
             }
         }
-        for (action, courses) in self.look(|core| courses_by_import(&core.shared)).await? {
+        for (action, courses) in self.look(|core| courses_by_import(core.node.shared())).await? {
             let on_list = courses.iter().filter(|course| views.courses.on_list(**course).is_some()).count();
             let known = listed.contains_key(&action);
             if known || on_list > 0 {
@@ -152,12 +153,7 @@ impl Node {
 
     /// Takes back what an import brought to every branch, and the courses that it put on the list. What
     /// people wrote since stays.
-    pub async fn revert_import(
-        &self,
-        action: ActionId,
-        reason: &str,
-        now: Millis,
-    ) -> Result<RevertOutcome, NodeError> {
+    pub async fn revert_import(&self, action: ActionId, reason: &str) -> Result<RevertOutcome, NodeError> {
         let reason = reason.trim().to_owned();
         if !self.is_city() || reason.is_empty() {
             let what = "an import is reverted at the city node, with a reason";
@@ -165,7 +161,8 @@ impl Node {
         }
         self.keep_up_to_release().await?;
         let views = self.shared_views().await?;
-        let (mut brought, mut courses) = self.look(move |core| brought_by(&core.shared, action)).await?;
+        let (mut brought, mut courses) =
+            self.look(move |core| brought_by(core.node.shared(), action)).await?;
         courses.retain(|course| views.courses.on_list(*course).is_some());
         brought.retain(|_, events| !events.iter().any(|event| views.left_out.reverted.contains_key(event)));
         for branch in views.branches.branches.keys() {
@@ -199,7 +196,7 @@ impl Node {
         self.write_actions(Writer::Importer, Actions { drafts, ..Actions::default() }).await?;
         for course in courses {
             let delist = DelistCourse { course, reason: reason.clone() };
-            outcome.courses += self.command(&delist.into(), UserId([0; 16]), now).await?.len();
+            outcome.courses += self.command(delist.into(), UserId([0; 16])).await?.len();
         }
         Ok(outcome)
     }
@@ -207,8 +204,11 @@ impl Node {
     /// Kinds of this release may be written once it was announced; at a city that just began, that is now.
     async fn keep_up_to_release(&self) -> Result<(), NodeError> {
         if self.shared_views().await?.releases.number < Event::release() {
-            let _deciding = self.deciding().await;
-            self.keep_up().await?;
+            match self.decide().await {
+                // What is not announced yet is refused where it is written.
+                Ok(()) | Err(NodeError::Paused(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Node {
         let views = self.shared_views().await?;
         let mut known = known_shared(&views);
         // A course that a reverted import put on the list comes back with it; one that a person took off does not.
-        let courses = self.look(|core| courses_by_import(&core.shared)).await?;
+        let courses = self.look(|core| courses_by_import(core.node.shared())).await?;
         let off_list = |course: &CourseId| views.courses.on_list(*course).is_none();
         // A file of courses alone has no closing: it is taken for reverted when none of them is on the list.
         let all_off = courses.iter().filter(|(_, courses)| courses.iter().all(off_list));

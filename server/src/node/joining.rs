@@ -57,7 +57,7 @@ impl Core {
     /// in the feed, and a joined run moves to where its last part was.
     fn join_runs(&mut self, key: LogKey, after: u64) -> Result<(usize, Option<u64>), NodeError> {
         self.joining.small.insert(key, (0, after));
-        if self.peer.ledger().get(&key).is_none_or(|log| log.lines().len() > 1) {
+        if self.node.peer().ledger().get(&key).is_none_or(|log| log.lines().len() > 1) {
             return Ok((0, None));
         }
         let sealed = self.joining.sealed.get(&key.document).copied().unwrap_or_default();
@@ -82,8 +82,9 @@ impl Core {
 impl Node {
     /// Joins the small runs of a document. Says how many fewer there are.
     pub async fn join_runs(&self, document: DocumentId) -> Result<usize, NodeError> {
-        let actors: Vec<LogKey> =
-            self.look(move |core| core.peer.ledger().of(document).map(|(key, _)| *key).collect()).await?;
+        let actors: Vec<LogKey> = self
+            .look(move |core| core.node.peer().ledger().of(document).map(|(key, _)| *key).collect())
+            .await?;
         let mut fewer = 0;
         for key in actors {
             let mut after = Some(0);

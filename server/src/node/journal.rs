@@ -1,5 +1,6 @@
 //! What went wrong at this node and healed, or waits for a person: a short list, kept in the store.
 
+use client_core::node::Happening;
 use client_core::time::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -9,32 +10,36 @@ pub const JOURNAL: &str = "journal";
 /// The most notes kept; the one that was last true longest ago goes first.
 const MOST: usize = 50;
 
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Happening {
-    /// This store was put back from a copy; the node goes on under new actors, in a new epoch.
-    StorePutBack,
-    /// A copy of this node's store wrote on; this node goes on as a new actor.
-    StoreCopied,
-    /// A device was restored or copied and wrote a second line; both are kept.
-    Forked,
-    /// The upstream's store was put back or begun anew; it is supplied with what it lacks.
-    UpstreamRenewed,
-    /// Changes were refused, for their actor alone.
-    ChangesRefused,
-    /// The disk is full; nothing that was acknowledged is lost.
-    DiskFull,
-    /// The store failed otherwise.
-    StoreFailed,
-    /// The store takes writes again.
-    StoreWorks,
-    /// This machine's clock is far from the upstream's; stamps follow the upstream.
-    ClockOff,
-    /// The arbiter decides nothing until it knows what it may have forgotten.
-    ArbiterPaused,
-    /// The arbiter decides again.
-    ArbiterReleased,
+/// Tells whoever reads the program's output.
+pub fn trace(what: Happening, about: &str, detail: &str) {
+    let said = match what {
+        Happening::StorePutBack => {
+            "this store was put back from a copy: the node goes on under new actors, in a new epoch"
+        }
+        Happening::StoreCopied => "a copy of this node's store wrote on; going on as a new actor",
+        Happening::Forked => "a device wrote a second line: it was restored or copied",
+        Happening::UpstreamRenewed => {
+            "the upstream's store was put back or begun anew: it is supplied with what it lacks"
+        }
+        Happening::ChangesRefused => "changes refused",
+        Happening::DiskFull | Happening::StoreFailed => "nothing of this could be saved",
+        Happening::StoreWorks => "the store takes writes again",
+        Happening::ClockOff => {
+            "this machine's clock is far from the upstream's, in minutes; stamps follow the upstream"
+        }
+        Happening::LineUnreadable => "a line cannot be read; it is left until it can",
+        Happening::ArbiterPaused => {
+            "the arbiter is paused until every branch has reported; lianxiao release-arbiter ends it"
+        }
+        Happening::ArbiterReleased => "the arbiter decides again",
+    };
+    match what {
+        Happening::StoreWorks | Happening::ArbiterReleased => tracing::info!(about, detail, "{said}"),
+        Happening::DiskFull | Happening::StoreFailed | Happening::LineUnreadable => {
+            tracing::error!(about, detail, "{said}");
+        }
+        _ => tracing::warn!(about, detail, "{said}"),
+    }
 }
 
 /// One thing that happened, once or again and again.

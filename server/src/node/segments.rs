@@ -55,7 +55,7 @@ impl Node {
 
     /// Whether this node has a place in its upstream's feed: then the session alone brings what is new.
     pub async fn follows_upstream(&self) -> Result<bool, NodeError> {
-        self.look(|core| core.peer.cursor().since.is_some()).await
+        self.look(|core| core.node.peer().cursor().since.is_some()).await
     }
 
     /// Whether a segment is worth fetching: it continues what is held here, and nothing of it is; or,
@@ -63,7 +63,7 @@ impl Node {
     pub async fn wants_segment(&self, listed: &ListedSegment, is_begun: bool) -> Result<bool, NodeError> {
         let listed = listed.clone();
         self.look(move |core| {
-            let ledger = core.peer.ledger();
+            let ledger = core.node.peer().ledger();
             let holds = |head: &Head| reached(ledger, listed.document, head) >= head.seq;
             let news = || listed.to.iter().filter(|head| !listed.from.contains(head));
             let untouched = |head: &Head| {

@@ -1,73 +1,24 @@
-//! The timetable at a node: what a decision is taken on, the preview, what if, and a decided plan made once
-//! more. The planner works beside the core.
+//! The timetable at a node: the arbiter's plans, the preview, what if, and a decided plan made once more.
+//! The planner works beside the core.
 
-use super::{Logs, Node, NodeError, Scope, read_history};
+use super::core::{Core, Message};
+use super::inbox::Inbox;
+use super::{Node, NodeError, Scope, read_history};
 use client_core::decide::timetable::{
-    self, Planning, Preview, Previewing, Proposal, Replay, ReplayError, WhatIf, WhatIfAnswer, WhatIfPlanning,
+    self, Preview, Previewing, Replay, ReplayError, WhatIf, WhatIfAnswer, WhatIfPlanning,
 };
-use client_core::domain::SharedViews;
-use client_core::event::{EventRef, KnownHead, KnownLines};
-use client_core::ids::ChangeHash;
-use client_core::plan::{Budget, Refusal};
+use client_core::event::EventRef;
+use client_core::node::ToPlan;
+use client_core::plan::{Budget, Progress, Refusal};
 use client_core::time::Millis;
-use std::sync::Arc;
-
-/// What a decision is taken on, all of one moment.
-pub struct Basis {
-    /// The views.
-    pub views: Arc<SharedViews>,
-    /// The heads of shared and decisions documents.
-    pub known: Vec<KnownLines>,
-    /// A hash over them.
-    pub frontier: ChangeHash,
-}
+use std::sync::Weak;
+use tokio::sync::mpsc;
 
 impl Node {
-    /// The views and the frontier they are made from.
-    pub async fn basis(&self) -> Result<Basis, NodeError> {
-        let city = self.city;
-        self.look(move |core| {
-            let ledger = core.peer.ledger();
-            let frontier = ledger.heads(|document| document.scope != Scope::Private).digest(city);
-            let known =
-                ledger.iter().filter(|(key, _)| is_open_to_all(key.document.scope)).map(|(key, log)| {
-                    let heads =
-                        log.lines().iter().map(|line| KnownHead { seq: line.head.seq, hash: line.head.hash });
-                    KnownLines { document: key.document, actor: key.actor, heads: heads.collect() }
-                });
-            let known = known.collect();
-            Basis { views: core.views(), known, frontier }
-        })
-        .await
-    }
-
-    /// All open orders planned, on this basis.
-    pub async fn propose(&self, views: Arc<SharedViews>, at: Millis) -> Result<Proposal, NodeError> {
-        beside(move || {
-            let planning = Planning::new(views, at, Budget::default()).map_err(unplannable)?;
-            let said = planning.progress().budget / 10;
-            let mut next = said;
-            let proposal = planning.complete(|now| {
-                if now.steps >= next {
-                    tracing::info!(
-                        steps = now.steps,
-                        of = now.budget,
-                        a = now.best.a,
-                        b = now.best.b,
-                        "planning"
-                    );
-                    next += said;
-                }
-            });
-            Ok(proposal)
-        })
-        .await
-    }
-
     /// What the planner would say to this branch's orders, at the city to all.
     pub async fn preview(&self, now: Millis) -> Result<Preview, NodeError> {
         let (views, branch) = (self.shared_views().await?, self.branch());
-        let heard = self.look(|core| core.city_heard).await?;
+        let heard = self.look(|core| core.node.city_heard()).await?;
         let heard = if self.is_city() { Some(now) } else { heard };
         beside(move || {
             let mut preview =
@@ -96,14 +47,37 @@ impl Node {
 
     /// A decided plan made once more, from this node's own store.
     pub async fn replay(&self, decision: EventRef) -> Result<Result<Replay, ReplayError>, NodeError> {
-        let logs: Logs = self.look(|core| core.logs(|document| is_open_to_all(document.scope))).await?;
-        let history = read_history(&self.store, self.city, &logs).await?;
+        let logs = self.look(|core| core.logs(|document| document.scope != Scope::Private)).await?;
+        let history = read_history(&self.store, self.city, logs).await?;
         beside(move || Ok(timetable::replay(&history, &decision, |_| {}))).await
     }
 }
 
-fn is_open_to_all(scope: Scope) -> bool {
-    matches!(scope, Scope::Shared | Scope::Decisions)
+/// Makes the arbiter's plans, as long as the node lives.
+pub async fn plan_beside(
+    inbox: Weak<Inbox<Core>>,
+    mut plans: mpsc::UnboundedReceiver<ToPlan>,
+    budget: Budget,
+) {
+    while let Some(to_plan) = plans.recv().await {
+        let planned = beside(move || Ok(to_plan.plan(budget, log_progress()))).await;
+        let planned = planned.unwrap_or_else(|error| Err(error.to_string()));
+        let Some(inbox) = inbox.upgrade() else { return };
+        if inbox.send(Message::Planned(Box::new(planned))).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells the log every tenth.
+fn log_progress() -> impl FnMut(Progress) {
+    let mut next = 0;
+    move |now: Progress| {
+        if now.steps >= next {
+            tracing::info!(steps = now.steps, of = now.budget, a = now.best.a, b = now.best.b, "planning");
+            next += now.budget / 10;
+        }
+    }
 }
 
 fn unplannable(refusal: Refusal) -> NodeError {
@@ -111,7 +85,7 @@ fn unplannable(refusal: Refusal) -> NodeError {
 }
 
 /// Long work, off the threads that serve.
-async fn beside<T: Send + 'static>(
+pub async fn beside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, NodeError> + Send + 'static,
 ) -> Result<T, NodeError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(NodeError::Refused(error.to_string())))

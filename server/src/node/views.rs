@@ -1,7 +1,7 @@
 //! What the node can tell: shared views, rosters of one branch, digests, figures.
 
-use super::{Node, NodeError, Note, Paused, Scope, read_history};
-use client_core::decide::{self, FarAhead, Recheck};
+use super::{Node, NodeError, Note, Paused, Scope, core_node, with_shelf};
+use client_core::decide::{self, Recheck};
 use client_core::domain::{History, PrivateViews, SharedViews};
 use client_core::history::Rulings;
 use client_core::identity::Certificate;
@@ -92,62 +92,41 @@ impl Node {
         self.look(super::core::Core::views).await
     }
 
-    /// The rosters of one branch, read from the store: nothing private stays in memory.
+    /// The rosters of one branch: of the node's own kept up in memory once somebody asked, of another read
+    /// from the store.
     pub async fn rosters(&self, branch: BranchId) -> Result<PrivateViews, NodeError> {
-        Ok(self.private_of(branch).await?.1)
+        if branch != self.branch() {
+            return Ok(self.private_of(branch).await?.1);
+        }
+        let own = self.look(|core| Ok::<_, NodeError>(core.node.rosters(&core.shelf)?.clone())).await?;
+        own
     }
 
     /// A branch's private documents, and what they come to.
     pub async fn private_of(&self, branch: BranchId) -> Result<(History, PrivateViews), NodeError> {
-        let logs = self
-            .look(move |core| {
-                core.logs(|document| document.scope == Scope::Private && document.branch == branch)
-            })
+        let (logs, rulings) = self
+            .look(move |core| (core.node.private_logs(branch), core.node.shared().rulings().clone()))
             .await?;
-        let mut history = read_history(&self.store, self.city, &logs).await?;
-        history.follow(&self.rulings().await?);
-        let views = PrivateViews::fold(&history, branch);
-        Ok((history, views))
+        let read =
+            move |shelf: &super::core::StoreShelf| Ok(core_node::private_of(shelf, &logs, branch, &rulings)?);
+        with_shelf(&self.store, self.city, read).await
     }
 
     /// The rulings in force, as far as they have come here.
     pub async fn rulings(&self) -> Result<Rulings, NodeError> {
-        self.look(|core| core.shared.rulings().clone()).await
-    }
-
-    /// What arrived far ahead of this node's clock since this was asked last.
-    pub async fn take_far_ahead(&self) -> Result<Vec<FarAhead>, NodeError> {
-        self.look(|core| std::mem::take(&mut core.far_ahead)).await
-    }
-
-    /// What stands far ahead of the clock in the last run of each line.
-    pub async fn far_ahead_at_heads(&self, now: Millis) -> Result<Vec<FarAhead>, NodeError> {
-        let logs = self.look(|core| core.logs(|document| document.scope != Scope::Decisions)).await?;
-        let mut found = Vec::new();
-        for (key, log) in &logs {
-            for (number, line) in log.lines().iter().enumerate() {
-                let after = line.head.seq.saturating_sub(1).max(line.from.seq);
-                for run in self.store.runs_after(self.city, key, number as u8, after, 1).await? {
-                    match client_core::log::unpack(&run.bytes) {
-                        Ok(changes) => found.extend(decide::far_ahead(&run, &changes, now)),
-                        // It keeps no other line from being corrected.
-                        Err(error) => tracing::error!(%key, %error, "the end of a line cannot be read"),
-                    }
-                }
-            }
-        }
-        Ok(found)
+        self.look(|core| core.node.shared().rulings().clone()).await
     }
 
     /// The round closed last, decided once more from this node's own history.
     pub async fn recheck(&self) -> Result<Option<Recheck>, NodeError> {
-        self.look(|core| decide::recheck(&core.shared)).await
+        self.look(|core| decide::recheck(core.node.shared())).await
     }
 
     /// Branches whose private documents this node holds.
     pub async fn private_branches(&self) -> Result<BTreeSet<BranchId>, NodeError> {
         self.look(|core| {
-            let private = core.peer.ledger().iter().filter(|(key, _)| key.document.scope == Scope::Private);
+            let private =
+                core.node.peer().ledger().iter().filter(|(key, _)| key.document.scope == Scope::Private);
             private.map(|(key, _)| key.document.branch).collect()
         })
         .await
@@ -180,19 +159,19 @@ impl Node {
                 bytes,
                 not_at_upstream: 0,
                 not_at_city: 0,
-                upstream: core.upstream_live,
-                city_heard: core.city_heard,
+                upstream: core.node.upstream_live(),
+                city_heard: core.node.city_heard(),
                 connections: core.senders.len(),
                 refused: core.refused.iter().map(|(key, why)| (key.to_string(), why.clone())).collect(),
                 was_put_back,
                 trouble: core.trouble.as_ref().map(|trouble| trouble.text.clone()),
-                clock_off: core.clock_off,
-                arbiter_paused: core.paused(),
+                clock_off: core.node.clock_off(),
+                arbiter_paused: core.node.paused(),
                 journal: core.journal.notes().to_vec(),
                 frontiers,
             };
             let mut last_document = None;
-            for (key, log) in core.peer.ledger().iter() {
+            for (key, log) in core.node.peer().ledger().iter() {
                 status.documents += usize::from(last_document != Some(key.document));
                 last_document = Some(key.document);
                 status.forked += usize::from(log.lines().len() > 1);
@@ -201,7 +180,7 @@ impl Node {
                     status.changes += line.head.seq - line.from.seq;
                     status.events += line.head.next_op - line.from.next_op;
                     if !is_city {
-                        let reach = core.peer.reach(*key, number as u8);
+                        let reach = core.node.peer().reach(*key, number as u8);
                         let upstream = reach.upstream.map_or(0, |(seq, _)| seq);
                         let missing =
                             |reached: u64| line.head.seq - reached.clamp(line.from.seq, line.head.seq);
@@ -218,12 +197,13 @@ impl Node {
     /// What the node holds and how much of it still has to go up.
     pub async fn held(&self) -> Result<Held, NodeError> {
         self.look(|core| {
-            let is_connected = core.peer.upstream().is_some();
+            let is_connected = core.node.peer().upstream().is_some();
             let mut held = Held { events: 0, not_at_upstream: 0, is_connected };
-            for (key, log) in core.peer.ledger().iter() {
+            for (key, log) in core.node.peer().ledger().iter() {
                 for (number, line) in log.lines().iter().enumerate() {
                     held.events += line.head.next_op - line.from.next_op;
-                    let upstream = core.peer.reach(*key, number as u8).upstream.map_or(0, |(seq, _)| seq);
+                    let upstream =
+                        core.node.peer().reach(*key, number as u8).upstream.map_or(0, |(seq, _)| seq);
                     held.not_at_upstream += line.head.seq - upstream.clamp(line.from.seq, line.head.seq);
                 }
             }
@@ -244,21 +224,16 @@ impl Node {
         read.map_err(|error| NodeError::Damaged(error.to_string()))
     }
 
-    /// A hash over the heads of shared and decisions documents.
-    pub async fn frontier(&self) -> Result<ChangeHash, NodeError> {
-        Ok(self.frontiers().await?.shared)
-    }
-
     async fn frontiers(&self) -> Result<Frontiers, NodeError> {
         let city = self.city;
         self.look(move |core| {
-            let ledger = core.peer.ledger();
+            let ledger = core.node.peer().ledger();
             let mut private: BTreeMap<BranchId, Frontier> = BTreeMap::new();
             for (document, heads) in ledger.heads(|document| document.scope == Scope::Private).0 {
                 private.entry(document.branch).or_default().0.insert(document, heads);
             }
             Frontiers {
-                shared: ledger.heads(|document| document.scope != Scope::Private).digest(city),
+                shared: core.node.frontier(),
                 private: private.into_iter().map(|(branch, heads)| (branch, heads.digest(city))).collect(),
             }
         })

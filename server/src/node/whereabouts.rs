@@ -79,14 +79,14 @@ impl Node {
         let seq = item.run.first_seq + index as u64;
         let change = log::position_in(&item.run, seq).map_err(damaged)?.hash;
         let event = EventRef { document: key.document, actor: key.actor, event: id };
-        let log = self.look(move |core| core.peer.ledger().get(&key).cloned()).await?;
+        let log = self.look(move |core| core.node.peer().ledger().get(&key).cloned()).await?;
         let Some(log) = log else { return Ok(None) };
         let device = log.author.device;
         let folded = self.folded(key, log, event, put.value.clone()).await?;
         let read = Envelope::decode(&put.value).ok();
         let is_city = self.is_city();
         self.look(move |core| {
-            let reach = core.peer.reach(key, line);
+            let reach = core.node.peer().reach(key, line);
             Some(Whereabouts {
                 event,
                 stamp: read.as_ref().map(|envelope| envelope.stamp),
@@ -118,12 +118,12 @@ impl Node {
         if key.document.scope != Scope::Private {
             return self
                 .look(move |core| {
-                    let folded = Folded::of(&core.shared, &event, &value);
+                    let folded = Folded::of(core.node.shared(), &event, &value);
                     folded.unless(core.views().left_out.why(&event))
                 })
                 .await;
         }
-        let mut history = read_history(&self.store, self.city, &Logs::from([(key, log)])).await?;
+        let mut history = read_history(&self.store, self.city, Logs::from([(key, log)])).await?;
         history.follow(&self.rulings().await?);
         let folded = Folded::of(&history, &event, &value);
         Ok(folded.unless(self.rosters(key.document.branch).await?.left_out.why(&event)))

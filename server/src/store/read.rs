@@ -239,15 +239,13 @@ impl Store {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
-    /// All small values whose name begins so.
-    pub async fn meta_under(&self, city: CityId, prefix: &str) -> Result<Vec<Vec<u8>>, StoreError> {
-        let rows = sqlx::query("SELECT bytes FROM meta WHERE city = $1 AND name >= $2 AND name < $3")
+    /// All small values by name.
+    pub async fn notes(&self, city: CityId) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        let rows = sqlx::query("SELECT name, bytes FROM meta WHERE city = $1")
             .bind(city.0.as_slice())
-            .bind(prefix)
-            .bind(format!("{prefix}\u{7f}"))
             .fetch_all(self.written().await?)
             .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     /// Records by course in one branch's private documents.

@@ -2,7 +2,7 @@
 
 use super::decode::{self, NOTHING};
 use super::truth::Truth;
-use crate::shell::{is_own_writing, read};
+use crate::node::{is_own_writing, read};
 use client_core::event::{DocumentId, Scope};
 use client_core::ids::{BranchId, ChangeHash};
 use client_core::log::{LogKey, Place, Run};

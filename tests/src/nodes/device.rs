@@ -5,11 +5,12 @@ use client_core::event::{DocumentId, Envelope, EventRef, Scope};
 use client_core::identity::{self, Introduction, SecretKey};
 use client_core::ids::{ActionId, EventId, UserId};
 use client_core::log::{Place, Position, Put, Run};
+use client_core::node::Writer;
 use client_core::peer::{Batch, Input, Placed};
 use client_core::sync::opening_query;
 use client_core::time::{HybridClock, Quarter};
 use lianxiao::client::Client;
-use lianxiao::node::{EnrolAnswer, Kind, Node, Setup, Status, Writer};
+use lianxiao::node::{EnrolAnswer, Kind, Node, Setup, Status};
 use lianxiao::store::Store;
 use lianxiao::sync::exchange::{EXCHANGE, frames_of, put_frame};
 use lianxiao::sync::outbox::outbox;
@@ -96,7 +97,7 @@ impl Device {
 
     /// Does something; answers with the events once they are durable on the device.
     pub async fn act(&self, command: &Command) -> Vec<EventRef> {
-        self.node.command(command, UserId([1; 16]), now()).await.expect("an action")
+        self.node.command(command.clone(), UserId([1; 16])).await.expect("an action")
     }
 
     /// How it is.

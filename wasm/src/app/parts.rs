@@ -3,7 +3,7 @@
 use super::ui::{Lang, Ui};
 use super::words;
 use client_core::event::EventRef;
-use client_core::replica::Delivery;
+use client_core::node::Delivery;
 use client_core::time::HalfDay;
 use leptos::prelude::*;
 

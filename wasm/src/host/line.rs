@@ -1,7 +1,8 @@
 //! The wire to the node that served the page: one WebSocket, tried again with a growing, jittered wait.
 
-use super::{Host, now, random};
-use client_core::replica::{Input, Replica};
+use super::{Host, UPSTREAM, now, random};
+use client_core::peer::Input;
+use client_core::replica::Replica;
 use client_core::sync::{Backoff, opening_query};
 use client_core::time::Millis;
 use futures_channel::{mpsc, oneshot};
@@ -109,11 +110,11 @@ async fn carry(host: &Rc<Host>) -> Option<Millis> {
     let since = matches!(first, Some(Wire::Open)).then(now);
     if since.is_some() {
         host.line.replace(Some(Line { socket: socket.clone(), end: sender }));
-        host.input(Input::Connected { nonce });
+        host.input(Input::Connected { connection: UPSTREAM, nonce });
         while let Some(Wire::Bytes(bytes)) = wire.next().await
             && host.line.borrow().is_some()
         {
-            host.input(Input::Received(bytes));
+            host.input(Input::Received { connection: UPSTREAM, bytes });
         }
     }
     socket.set_onopen(None);
@@ -121,7 +122,7 @@ async fn carry(host: &Rc<Host>) -> Option<Millis> {
     socket.set_onclose(None);
     let _ = socket.close();
     host.line.replace(None);
-    host.input(Input::Disconnected);
+    host.input(Input::Closed { connection: UPSTREAM });
     since
 }
 

@@ -3,8 +3,9 @@
 use crate::{monotonic, place, rows};
 use client_core::domain::Draft;
 use client_core::ids::{ActionId, BranchId, EventId};
+use client_core::node::{Actions, Writer};
 use client_core::time::Millis;
-use lianxiao::node::{Actions, Held, Node, Writer};
+use lianxiao::node::{Held, Node};
 use lianxiao::store::Synchronous;
 use serde_json::{Map, Value, json};
 use std::error::Error;
@@ -114,11 +115,11 @@ impl Client {
     /// From now on notes how far the feed has come whenever the node tells of something stored.
     pub async fn watch(&self) -> Result<(), Failure> {
         let (node, watched) = (self.node.clone(), self.watched.clone());
-        let mut news = node.subscribe();
+        let mut changes = node.changes();
         let after = node.store().feed_head(node.city()).await?;
         *watched.lock().expect("nobody panics holding it") = Watched { after, grew: Vec::new() };
         tokio::spawn(async move {
-            while news.recv().await.is_ok() {
+            while changes.changed().await.is_ok() {
                 let Ok(head) = node.store().feed_head(node.city()).await else { return };
                 watched.lock().expect("nobody panics holding it").grew.push((head, monotonic()));
             }

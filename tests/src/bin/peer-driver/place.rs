@@ -2,9 +2,10 @@
 
 use client_core::identity::{self, Certificate, Role, SecretKey};
 use client_core::ids::{BranchId, DeviceId};
+use client_core::node::Writer;
 use client_core::time::Millis;
 use lianxiao::keys;
-use lianxiao::node::{Kind, Node, Setup, Writer};
+use lianxiao::node::{Kind, Node, Setup};
 use lianxiao::store::{Store, Synchronous};
 use sha2::{Digest, Sha256};
 use std::error::Error;

@@ -5,15 +5,19 @@ use crate::app::ui::Lang;
 use crate::host::Failure;
 use client_core::domain::{Done, Offer, Problem, Refusal, SessionState, Sort, Who};
 use client_core::event::Limit;
-use client_core::replica::NotDone;
+use client_core::node::NotDone;
 
 /// In the reader's language.
 pub fn failure(lang: Lang, failure: &Failure) -> String {
     match failure {
         Failure::NotDone(NotDone::Refused(refused)) => refusal(lang, refused),
-        Failure::NotDone(NotDone::NotWritten(error)) => {
-            lang.say(format!("没有办成：{error}"), format!("Not done: {error}"))
-        }
+        Failure::NotDone(
+            error @ (NotDone::NotWritten(_)
+            | NotDone::NotRead(_)
+            | NotDone::FieldTooLarge { .. }
+            | NotDone::Paused(_)
+            | NotDone::Unplannable(_)),
+        ) => lang.say(format!("没有办成：{error}"), format!("Not done: {error}")),
         Failure::NotDone(NotDone::NotSaved(why)) => lang.say(
             format!("本机没能存下，请看看存储空间，再存一次（{why}）"),
             format!("This device could not save. Look at its storage, then save again. ({why})"),

@@ -1,0 +1,451 @@
+//! The arbiter at the city: what it writes, step by step, from events alone.
+//!
+//! Whatever the city writes in a life is written in a term of that life. A pass writes what has to stand before anything is decided, takes back
+//! what others need more, opens a round, receives claims and decides what cannot wait. Closing a round goes
+//! on from there: it decides the round's claims and plans the open orders. A step is worked out when nothing
+//! of the node's own is on its way to the disk, so on all that was decided before it.
+
+use super::standing::Standing;
+use super::{Effect, Happening, Node, NotDone, OpenError};
+use crate::decide::timetable::{Planning, Proposal};
+use crate::decide::{self, Decision, FarAhead};
+use crate::domain::{ArbiterTerm, Draft, SharedViews};
+use crate::door::Admitted;
+use crate::event::{EventRef, KnownHead, KnownLines, Scope};
+use crate::ids::{BranchId, ChangeHash, RoundId};
+use crate::log::{self, Changes, LogKey, Place, Run, Shelf, ShelfError};
+use crate::plan::{Budget, Progress};
+use crate::time::{Millis, Stamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Records and closings in one action, which is one run in the log.
+const UPKEEP_AT_ONCE: usize = 500;
+
+/// What closing a round brought; nothing where none was closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Closed {
+    /// The round that was closed, if one was open.
+    pub round: Option<RoundId>,
+    /// How many decisions were written.
+    pub decisions: usize,
+    /// Teaching minutes that joining orders saved, against a class for each.
+    pub minutes_saved: u32,
+}
+
+/// All open orders, to be planned.
+pub struct ToPlan {
+    views: Arc<SharedViews>,
+    at: Millis,
+}
+
+/// What planning came to, or why nothing can be planned.
+pub type Planned = Result<Proposal, String>;
+
+impl std::fmt::Debug for ToPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ToPlan(at {})", self.at.0)
+    }
+}
+
+impl ToPlan {
+    /// Plans. `progress` is told a hundred times.
+    pub fn plan(self, budget: Budget, progress: impl FnMut(Progress)) -> Planned {
+        let planning = Planning::new(self.views, self.at, budget);
+        Ok(planning.map_err(|refusal| refusal.to_string())?.complete(progress))
+    }
+}
+
+/// Something the arbiter is to do.
+struct Errand {
+    ticket: u64,
+    closes_round: bool,
+}
+
+/// Steps of an errand, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Begin,
+    Upkeep,
+    Displace,
+    OpenRound,
+    Receive,
+    DecideNow,
+    DecideRound,
+    Plan,
+    End,
+}
+
+impl Step {
+    fn next(self) -> Self {
+        match self {
+            Self::Begin => Self::Upkeep,
+            Self::Upkeep => Self::Displace,
+            Self::Displace => Self::OpenRound,
+            Self::OpenRound => Self::Receive,
+            Self::Receive => Self::DecideNow,
+            Self::DecideNow => Self::DecideRound,
+            Self::DecideRound => Self::Plan,
+            Self::Plan | Self::End => Self::End,
+        }
+    }
+}
+
+/// What is on its way to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Term,
+    Step,
+    Corrections,
+}
+
+/// The plan that is being made, with what it is made on.
+struct InPlan {
+    round: Option<RoundId>,
+    known: Vec<KnownLines>,
+    frontier: ChangeHash,
+    planned: Option<Planned>,
+}
+
+pub(super) struct Arbiter {
+    pub standing: Standing,
+    /// What is written next is preceded by a new term.
+    term_due: bool,
+    errands: VecDeque<Errand>,
+    step: Step,
+    closed: Closed,
+    in_plan: Option<InPlan>,
+    writing: Option<Writing>,
+    /// Lines stamped far ahead that are not corrected yet.
+    far_ahead: Vec<FarAhead>,
+    /// What could not be written waits for the next tick.
+    waits_for_tick: bool,
+    /// Private lines of copied devices that nobody has looked at yet.
+    forked: BTreeSet<LogKey>,
+    /// Those of them that the step at hand looks at.
+    looked_at: Vec<LogKey>,
+}
+
+impl Arbiter {
+    pub fn open(
+        notes: &BTreeMap<String, Vec<u8>>,
+        was_put_back: bool,
+        now: Millis,
+    ) -> Result<Self, OpenError> {
+        Ok(Self {
+            standing: Standing::open(notes, was_put_back, now)?,
+            term_due: true,
+            errands: VecDeque::new(),
+            step: Step::Begin,
+            closed: Closed::default(),
+            in_plan: None,
+            writing: None,
+            far_ahead: Vec::new(),
+            waits_for_tick: false,
+            forked: BTreeSet::new(),
+            looked_at: Vec::new(),
+        })
+    }
+
+    /// What could not be written is tried again.
+    pub fn tries_again(&mut self) {
+        self.waits_for_tick = false;
+    }
+
+    /// The next decision begins a new term.
+    pub fn begins_term(&mut self) {
+        self.term_due = true;
+    }
+}
+
+impl Node {
+    /// Decides what cannot wait for a round, from what is known; [`Effect::Decided`] follows. At the city
+    /// alone.
+    pub fn decide(&mut self, ticket: u64, now: Millis, shelf: &dyn Shelf) {
+        self.run(Errand { ticket, closes_round: false }, now, shelf);
+    }
+
+    /// The same, then decides the open round's claims and plans all open orders around what is confirmed.
+    pub fn close_round(&mut self, ticket: u64, now: Millis, shelf: &dyn Shelf) {
+        self.run(Errand { ticket, closes_round: true }, now, shelf);
+    }
+
+    /// The answer to [`Effect::Plan`].
+    pub fn planned(&mut self, planned: Planned, now: Millis, shelf: &dyn Shelf) {
+        if let Some(in_plan) = &mut self.arbiter.in_plan {
+            in_plan.planned = Some(planned);
+        }
+        self.go_on(now, shelf);
+    }
+
+    fn run(&mut self, errand: Errand, now: Millis, shelf: &dyn Shelf) {
+        self.arbiter.errands.push_back(errand);
+        self.go_on(now, shelf);
+    }
+
+    /// What the arbiter writes next; `None` if it has nothing to write now.
+    pub(super) fn next_step(&mut self, now: Millis, shelf: &dyn Shelf) -> Option<Vec<Draft>> {
+        if self.arbiter.writing.is_some() {
+            return None;
+        }
+        if self.arbiter.term_due && !self.arbiter.waits_for_tick && self.has_decisions_to_write() {
+            self.arbiter.writing = Some(Writing::Term);
+            return Some(vec![Draft::new(BranchId::CITY, self.term())]);
+        }
+        if !self.arbiter.far_ahead.is_empty() && !self.arbiter.waits_for_tick {
+            let corrections = decide::corrections(&self.arbiter.far_ahead, self.shared.rulings());
+            if !corrections.is_empty() {
+                self.arbiter.writing = Some(Writing::Corrections);
+                return Some(drafts(corrections));
+            }
+            self.arbiter.far_ahead.clear();
+        }
+        while let Some(errand) = self.arbiter.errands.front() {
+            let last = if errand.closes_round { Step::Plan } else { Step::DecideNow };
+            if self.arbiter.step > last {
+                self.end(Ok(()));
+                continue;
+            }
+            match self.take(self.arbiter.step, now, shelf) {
+                Err(not_done) => self.end(Err(not_done)),
+                Ok(Taken::Waits) => return None,
+                Ok(Taken::Nothing) => self.step_written(0),
+                Ok(Taken::Drafts(drafts)) => {
+                    self.arbiter.writing = Some(Writing::Step);
+                    return Some(drafts);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether the city's node has something to write.
+    fn has_decisions_to_write(&self) -> bool {
+        let Arbiter { errands, far_ahead, .. } = &self.arbiter;
+        self.is_city() && (!errands.is_empty() || !far_ahead.is_empty() || self.authors.node_waits())
+    }
+
+    /// Works a step out.
+    fn take(&mut self, step: Step, now: Millis, shelf: &dyn Shelf) -> Result<Taken, NotDone> {
+        let drafts: Vec<Draft> = match step {
+            Step::Begin => match self.paused() {
+                Some(paused) => return Err(NotDone::Paused(paused)),
+                None if self.arbiter.term_due => return Err(NotDone::NotSaved("a term is due".into())),
+                None => Vec::new(),
+            },
+            Step::Upkeep => self.upkeep(shelf),
+            Step::Displace => decisions(decide::displace(&self.views().clone(), now, self.frontier())),
+            Step::OpenRound => {
+                let views = self.views().clone();
+                let needed = decide::needs_round(&views, now) && views.requests.open_round().is_none();
+                let round = RoundId(self.entropy.next_id());
+                let open = |seed| Draft::new(BranchId::CITY, decide::open_round(&views, now, round, seed));
+                self.round_seed(round).filter(|_| needed).map(open).into_iter().collect()
+            }
+            Step::Receive => drafts(decide::receipts(self.views(), now)),
+            Step::DecideNow => decisions(decide::decide_now(&self.views().clone(), now, self.frontier())),
+            Step::DecideRound => {
+                let views = self.views().clone();
+                let round = views.requests.open_round().map(|(round, _)| round);
+                self.arbiter.closed.round = round;
+                let seed = round.and_then(|round| Some((round, self.round_seed(round)?)));
+                let decided = seed.map(|(round, seed)| {
+                    decisions(decide::decide_round(&views, round, seed, now, self.frontier()))
+                });
+                decided.unwrap_or_default()
+            }
+            Step::Plan => return self.plan(now),
+            Step::End => Vec::new(),
+        };
+        Ok(if drafts.is_empty() { Taken::Nothing } else { Taken::Drafts(drafts) })
+    }
+
+    fn plan(&mut self, now: Millis) -> Result<Taken, NotDone> {
+        if let Some(in_plan) = &mut self.arbiter.in_plan {
+            let Some(planned) = in_plan.planned.take() else { return Ok(Taken::Waits) };
+            let proposal = planned.map_err(NotDone::Unplannable)?;
+            self.arbiter.closed.minutes_saved = proposal.minutes_saved;
+            let InPlan { round, known, frontier, .. } = in_plan;
+            return Ok(Taken::Drafts(decisions(proposal.decisions(*round, known, *frontier))));
+        }
+        let views = self.views().clone();
+        if views.requests.open_orders().next().is_none() {
+            return Ok(Taken::Nothing);
+        }
+        let (round, known, frontier) = (self.arbiter.closed.round, self.known_lines(), self.frontier());
+        self.arbiter.in_plan = Some(InPlan { round, known, frontier, planned: None });
+        self.effects.push_back(Effect::Plan(ToPlan { views, at: now }));
+        Ok(Taken::Waits)
+    }
+
+    /// A term above all decisions that are known.
+    fn term(&mut self) -> ArbiterTerm {
+        let known = self.shared.ranked();
+        let decisions = known.filter(|entry| entry.reference.document.scope == Scope::Decisions);
+        let above: Option<Stamp> = decisions.map(|entry| entry.stamp).max();
+        self.authors.all_mut().for_each(|author| author.clock_mut().raise(above.unwrap_or_default()));
+        let last = self.views().requests.term.map_or(0, |(_, number)| number);
+        ArbiterTerm { epoch: self.epoch, number: last + 1, parent: self.frontier() }
+    }
+
+    /// What has to stand before anything is decided: the release, records of owners, and which of several
+    /// bytes under one id count.
+    fn upkeep(&mut self, shelf: &dyn Shelf) -> Vec<Draft> {
+        let views = self.views().clone();
+        let mut events = Vec::new();
+        self.arbiter.looked_at.clear();
+        for key in self.arbiter.forked.clone() {
+            let log = self.peer.ledger().get(&key).into_iter().map(|log| (key, log.clone())).collect();
+            match super::read_history(shelf, &log) {
+                Ok(mut history) => {
+                    history.follow(self.shared.rulings());
+                    events.extend(decide::closings(&history, self.peer.ledger()));
+                    self.arbiter.looked_at.push(key);
+                }
+                Err(error) => self.unreadable(&key, &error),
+            }
+        }
+        events.extend(decide::upkeep(&self.shared, &views, self.peer.ledger()));
+        events.truncate(UPKEEP_AT_ONCE);
+        drafts(events)
+    }
+
+    /// It keeps nothing else from being decided, and is tried again.
+    fn unreadable(&mut self, key: &LogKey, error: &ShelfError) {
+        self.happened(Happening::LineUnreadable, key.to_string(), error.to_string());
+    }
+
+    /// What the arbiter wrote is durable, or why it is not.
+    pub(super) fn step_done(&mut self, result: Result<Vec<EventRef>, NotDone>) {
+        match (self.arbiter.writing.take(), result) {
+            (Some(Writing::Corrections), Ok(_)) => self.arbiter.far_ahead.clear(),
+            (Some(Writing::Term), Ok(_)) => self.arbiter.term_due = false,
+            (Some(Writing::Term | Writing::Corrections), Err(_)) => self.arbiter.waits_for_tick = true,
+            (_, Err(not_done)) => self.end(Err(not_done)),
+            (_, Ok(events)) => self.step_written(events.len()),
+        }
+    }
+
+    fn step_written(&mut self, events: usize) {
+        let step = self.arbiter.step;
+        match step {
+            Step::Upkeep if events >= UPKEEP_AT_ONCE => return,
+            Step::Upkeep => {
+                let Arbiter { forked, looked_at, .. } = &mut self.arbiter;
+                forked.retain(|key| !looked_at.contains(key));
+            }
+            Step::DecideRound | Step::Plan => self.arbiter.closed.decisions += events,
+            _ => {}
+        }
+        self.arbiter.step = step.next();
+    }
+
+    /// The errand at hand is done, or cannot be.
+    fn end(&mut self, result: Result<(), NotDone>) {
+        let arbiter = &mut self.arbiter;
+        (arbiter.step, arbiter.in_plan) = (Step::Begin, None);
+        let closed = std::mem::take(&mut arbiter.closed);
+        if let Some(Errand { ticket, .. }) = arbiter.errands.pop_front() {
+            let result = result.map(|()| closed);
+            self.effects.push_back(Effect::Decided { ticket, result });
+        }
+    }
+
+    /// The seed of a round: nobody but the holder of the city's key can tell it before it is opened, and
+    /// it survives a restore. `None`: this is not the city.
+    pub fn round_seed(&self, round: RoundId) -> Option<ChangeHash> {
+        let key = self.city_secret.as_ref()?;
+        let message = [b"lianxiao-round-seed-1".as_slice(), &self.city.0, &round.0].concat();
+        Some(ChangeHash(Sha256::digest(key.sign(&message).0).into()))
+    }
+
+    /// A run came to the city: what of it is stamped far ahead, and whether its line parts from another.
+    pub(super) fn look_at_arrival(&mut self, admitted: &Admitted, own: bool, now: Millis) {
+        let scope = admitted.run.document.scope;
+        let parts = matches!(admitted.place, Place::Parts { .. });
+        if scope == Scope::Private && parts {
+            self.arbiter.forked.insert(admitted.run.key());
+        }
+        if scope != Scope::Decisions && !own {
+            self.arbiter.far_ahead.extend(decide::far_ahead(&admitted.run, &admitted.changes, now));
+        }
+        if scope != Scope::Private || parts {
+            self.effects.push_back(Effect::ArbiterDue);
+        }
+    }
+
+    /// What arrived just before the city was last stopped is looked at again: private lines that part, and
+    /// what stands far ahead of the clock at the end of a line. To be called once, after the start.
+    pub fn look_back(&mut self, now: Millis, shelf: &dyn Shelf) {
+        if !self.is_city() {
+            return;
+        }
+        let mut ends = Vec::new();
+        for (key, log) in self.peer.ledger().iter() {
+            if key.document.scope == Scope::Private && log.lines().len() > 1 {
+                self.arbiter.forked.insert(*key);
+            }
+            let lines = log.lines().iter().enumerate().filter(|(_, line)| line.from.seq < line.head.seq);
+            if key.document.scope != Scope::Decisions {
+                ends.extend(lines.map(|(number, line)| (*key, number as u8, line.head.seq - 1)));
+            }
+        }
+        for (key, line, after) in ends {
+            match last_run(shelf, &key, line, after) {
+                Ok(Some((run, changes))) => {
+                    self.arbiter.far_ahead.extend(decide::far_ahead(&run, &changes, now));
+                }
+                Ok(None) => {}
+                Err(error) => self.unreadable(&key, &error),
+            }
+        }
+        self.effects.push_back(Effect::ArbiterDue);
+        self.go_on(now, shelf);
+    }
+
+    /// A hash over the heads of shared and decisions documents.
+    pub fn frontier(&self) -> ChangeHash {
+        self.peer.ledger().heads(|document| document.scope != Scope::Private).digest(self.city)
+    }
+
+    /// The heads of shared and decisions documents.
+    pub fn known_lines(&self) -> Vec<KnownLines> {
+        let shared = self.peer.ledger().iter().filter(|(key, _)| key.document.scope != Scope::Private);
+        let lines = shared.map(|(key, log)| {
+            let heads = log.lines().iter().map(|line| KnownHead { seq: line.head.seq, hash: line.head.hash });
+            KnownLines { document: key.document, actor: key.actor, heads: heads.collect() }
+        });
+        lines.collect()
+    }
+}
+
+/// What a step comes to.
+enum Taken {
+    /// Something to write.
+    Drafts(Vec<Draft>),
+    /// Nothing is to be written: the next step.
+    Nothing,
+    /// It goes on when something comes.
+    Waits,
+}
+
+fn last_run(
+    shelf: &dyn Shelf,
+    key: &LogKey,
+    line: u8,
+    after: u64,
+) -> Result<Option<(Run, Changes)>, ShelfError> {
+    let Some(run) = shelf.runs_after(key, line, after, 1)?.pop() else { return Ok(None) };
+    let changes = log::unpack(&run.bytes).map_err(|error| ShelfError(error.to_string()))?;
+    Ok(Some((run, changes)))
+}
+
+fn drafts(events: Vec<crate::domain::Event>) -> Vec<Draft> {
+    events.into_iter().map(|event| Draft::new(BranchId::CITY, event)).collect()
+}
+
+fn decisions(decisions: Vec<Decision>) -> Vec<Draft> {
+    decisions.into_iter().map(Draft::from).collect()
+}
