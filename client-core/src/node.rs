@@ -20,7 +20,7 @@ pub use writing::{Actions, NotDone, SealedField, What, Writer};
 use crate::domain::{History, PrivateFold, SharedFold, SharedViews};
 use crate::door::Admitted;
 use crate::event::{DocumentId, EventRef, Scope};
-use crate::identity::{self, Certificate, Chain, IdentityError, Introduction, SecretKey};
+use crate::identity::{self, Certificate, Chain, IdentityError, Introduction, Role, SecretKey};
 use crate::ids::{BranchId, CityId, DeviceId, Entropy, PublicKey};
 use crate::log::{LogKey, Place, Shelf};
 use crate::peer::{self, Batch, Connection, Input, Peer, Stored};
@@ -227,8 +227,8 @@ impl Node {
     pub fn open(setup: Setup, restored: Restored, now: Millis) -> Result<Self, OpenError> {
         let branch = setup.branch();
         let Setup { city_key, city_secret, writers, protocol, was_put_back, entropy } = setup;
-        let Restored { stored, mut shared, own, chains, notes } = restored;
-        shared.settle();
+        let Restored { stored, mut shared, mut own, chains, notes } = restored;
+        [Some(&mut shared), own.as_mut()].into_iter().flatten().for_each(History::settle);
         let city = identity::city_id(city_key);
         let is_city = city_secret.is_some();
         let (_, key, chain) = writers.first().cloned().ok_or(OpenError::NobodyWrites)?;
@@ -237,9 +237,9 @@ impl Node {
         }
         let mut entropy = Entropy::new(entropy);
         let arbiter = Arbiter::open(&notes, is_city && was_put_back, now)?;
-        let known = note::<u64>(&notes, EPOCH)?.filter(|_| !was_put_back && !arbiter.standing.waits());
+        let known = note::<u64>(&notes, EPOCH).filter(|_| !was_put_back && !arbiter.standing.waits());
         let epoch = known.unwrap_or_else(|| new_epoch(&mut entropy));
-        let clock = note::<HybridClock>(&notes, CLOCK)?;
+        let clock = note::<HybridClock>(&notes, CLOCK);
         let knows_time = is_city || clock.is_some();
         let (key, chain) = match &city_secret {
             Some(city) => (city.clone(), Vec::new()),
@@ -255,7 +255,7 @@ impl Node {
         }
         // At the city each start is an actor of its own: decisions of two lives never mix.
         if !was_put_back && !is_city {
-            authors.resume(&stored, &notes)?;
+            authors.resume(&stored, &notes);
         }
         // The clock was kept before it had seen the last runs.
         for entry in shared.ranked().chain(own.iter().flat_map(History::ranked)) {
@@ -294,6 +294,9 @@ impl Node {
             node.keep_standing();
             node.happened(Happening::ArbiterPaused, "", "this store was put back from a copy");
         }
+        if is_city {
+            node.begin_to_look_back();
+        }
         Ok(node)
     }
 
@@ -309,9 +312,13 @@ impl Node {
         self.drain(now);
         if is_tick {
             self.arbiter.tries_again();
+            self.look_back(now, shelf);
             self.save_notes(now, shelf);
             // Who asks next waits for little, and what changed does not pile up.
             self.views.keep_up_if_begun(&mut self.shared);
+            if let Some(own) = &mut self.own {
+                self.rosters.keep_up_if_begun(own);
+            }
         }
         self.go_on(now, shelf);
     }
@@ -325,9 +332,14 @@ impl Node {
         now: Millis,
         shelf: &dyn Shelf,
     ) {
-        let client = self.peer.session(connection).and_then(|session| session.peer().cloned());
-        let visible =
-            |row: &SealedRow| client.as_ref().is_none_or(|it| it.may_read_rows_of(row.branch, row.author));
+        let (own, goes_up) = (self.certificate(), self.peer.upstream_connection() == Some(connection));
+        let client = self.peer.session(connection).and_then(|session| session.peer());
+        let visible = |row: &SealedRow| match client {
+            // What a device has of others it has from its upstream.
+            _ if goes_up => own.role != Role::Office || row.author == own.device,
+            Some(client) => client.may_read_rows_of(row.branch, row.author),
+            None => false,
+        };
         let input = match rows {
             None => Input::RowsNotLoaded { connection },
             Some((rows, upto)) => {
@@ -339,6 +351,12 @@ impl Node {
             }
         };
         self.handle(input, now, shelf);
+    }
+
+    /// Mixes fresh random bytes in: two copies of a running process draw apart.
+    pub fn stir(&mut self, random: [u8; 32]) {
+        let drawn = self.entropy.next_bytes();
+        self.entropy = Entropy::new(std::array::from_fn(|n| drawn[n] ^ random[n]));
     }
 
     /// Small values to store before anything else, where the shell stores them itself.
@@ -469,7 +487,7 @@ impl Node {
 
     fn know(&mut self, chain: Chain) {
         if let Some(last) = chain.last() {
-            self.chains.entry((last.device, last.key)).or_insert(chain);
+            self.chains.insert((last.device, last.key), chain);
         }
     }
 
@@ -536,10 +554,10 @@ impl Node {
     }
 }
 
-/// A small value that was kept.
-fn note<T: DeserializeOwned>(notes: &BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option<T>, OpenError> {
-    let read = notes.get(name).map(|bytes| rmp_serde::from_slice(bytes)).transpose();
-    read.map_err(|error| OpenError::Note(name.to_owned(), error))
+/// A small value that was kept. One that cannot be read is taken for lost: the epoch is then a new one, and
+/// the clock goes on from what is held.
+fn note<T: DeserializeOwned>(notes: &BTreeMap<String, Vec<u8>>, name: &str) -> Option<T> {
+    rmp_serde::from_slice(notes.get(name)?).ok()
 }
 
 fn encode(value: &impl Serialize) -> Vec<u8> {

@@ -129,12 +129,8 @@ impl Replica {
     /// Takes in what happened. A device has one connection, to its upstream.
     pub fn handle(&mut self, input: peer::Input, now: Millis) {
         match &input {
-            peer::Input::Persisted(tokens) => {
-                let batches: Vec<Batch> =
-                    tokens.iter().filter_map(|token| self.storing.remove(token)).collect();
-                batches.into_iter().for_each(|batch| self.keep(batch));
-            }
-            peer::Input::NotPersisted(token, _) => drop(self.storing.remove(token)),
+            peer::Input::Persisted(tokens) => tokens.iter().for_each(|token| self.stored(*token, true)),
+            peer::Input::NotPersisted(token, _) => self.stored(*token, false),
             _ => {}
         }
         self.act(|node, shelf| node.handle(input, now, shelf), now);
@@ -155,8 +151,10 @@ impl Replica {
         self.look_at_line(now);
     }
 
-    /// What is durable can be read from now on.
-    fn keep(&mut self, batch: Batch) {
+    /// What is durable can be read from now on; what is not never happened.
+    fn stored(&mut self, token: u64, is_durable: bool) {
+        self.rows.stored(token, is_durable);
+        let batch = self.storing.remove(&token).filter(|_| is_durable).unwrap_or_default();
         for (document, actor, bytes) in batch.introductions {
             self.shelf.introduce(LogKey { document, actor }, bytes);
         }
@@ -169,7 +167,7 @@ impl Replica {
         match effect {
             node::Effect::Persist { token, batch } => {
                 let comes_again = batch.comes_again;
-                let records = records::of_batch(&batch, &mut self.feed, &mut self.rows);
+                let records = records::of_batch(token, &batch, &mut self.feed, &mut self.rows);
                 self.storing.insert(token, *batch);
                 return self.effects.push_back(Effect::Persist { token, records, comes_again });
             }

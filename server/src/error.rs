@@ -86,7 +86,11 @@ impl From<NodeError> for Problem {
                 (StatusCode::INSUFFICIENT_STORAGE, "disk_full".to_owned())
             }
             NodeError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned()),
-            NodeError::Store(_) | NodeError::Damaged(_) | NodeError::NotSaved(_) | NodeError::Open(_) => {
+            NodeError::Store(_)
+            | NodeError::Damaged(_)
+            | NodeError::NotRead(_)
+            | NodeError::NotSaved(_)
+            | NodeError::Open(_) => {
                 tracing::error!(%error, "the node could not answer");
                 (StatusCode::INTERNAL_SERVER_ERROR, "store".to_owned())
             }

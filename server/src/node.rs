@@ -87,6 +87,9 @@ pub enum NodeError {
     /// The action could not be written.
     #[error(transparent)]
     Author(#[from] AuthorError),
+    /// What is stored cannot be read at the moment.
+    #[error("the store cannot be read: {0}")]
+    NotRead(String),
     /// What is stored does not hold together.
     #[error(
         "the store is damaged: {0}; restore it from a copy, or start anew and let the upstream re-supply it"
@@ -109,7 +112,7 @@ impl From<NotDone> for NodeError {
             NotDone::Refused(refusal) => Self::Command(refusal),
             NotDone::NotWritten(error) => Self::Author(error),
             NotDone::NotSaved(reason) => Self::NotSaved(reason),
-            NotDone::NotRead(error) => Self::Damaged(error),
+            NotDone::NotRead(error) => Self::NotRead(error),
             NotDone::Paused(paused) => Self::Paused(paused.to_string()),
             NotDone::FieldTooLarge { .. } | NotDone::Unplannable(_) => Self::Refused(why.to_string()),
         }
@@ -118,7 +121,7 @@ impl From<NotDone> for NodeError {
 
 impl From<ShelfError> for NodeError {
     fn from(error: ShelfError) -> Self {
-        Self::Damaged(error.to_string())
+        Self::NotRead(error.to_string())
     }
 }
 
@@ -353,11 +356,6 @@ impl Node {
         let (reply, answer) = oneshot::channel();
         self.look(move |core| core.decide(closes_round, reply)).await?;
         answer.await.map_err(|_| NodeError::Stopping)?
-    }
-
-    /// What arrived just before the last stop is looked at again; to be called once, after the start.
-    pub async fn look_back(&self) -> Result<(), NodeError> {
-        self.look(|core| core.act(|node, shelf, now| node.look_back(now, shelf))).await
     }
 
     /// An administrator lets the arbiter decide although something is unknown; says what.

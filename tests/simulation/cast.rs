@@ -23,6 +23,7 @@ pub struct Cast {
     pub city_public: PublicKey,
     pub city: CityId,
     pub arbiter: Identity,
+    pub importer: Identity,
 }
 
 pub const USER: UserId = UserId([3; 16]);
@@ -33,7 +34,8 @@ impl Cast {
         let city_public = city_key.public();
         let city = identity::city_id(city_public);
         let arbiter = issue(&city_key, city, &[], [41; 32], BranchId::CITY, Role::Arbiter);
-        Self { city_key, city_public, city, arbiter }
+        let importer = issue(&city_key, city, &[], [40; 32], BranchId::CITY, Role::Importer);
+        Self { city_key, city_public, city, arbiter, importer }
     }
 
     /// Somebody else, certified by the city.

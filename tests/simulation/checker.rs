@@ -5,6 +5,7 @@ mod decisions;
 mod decode;
 mod holdings;
 mod order;
+mod rulings;
 mod truth;
 mod words;
 

@@ -3,6 +3,7 @@
 use crate::cast::USER;
 use crate::checker::NodeId;
 use crate::node::{Flavour, Kind};
+use crate::scenario::CITY;
 use crate::world::World;
 use client_core::domain::{
     AnnounceSession, AttendanceCheckedIn, BranchAdmitted, BranchProfile, CancelRequest, CheckIn,
@@ -12,7 +13,9 @@ use client_core::domain::{
 use client_core::event::EventRef;
 use client_core::identity::Certificate;
 use client_core::ids::{ActionId, BranchId, ClassId, CourseId, LearnerId, TeacherId};
+use client_core::log::{LogKey, Shelf};
 use client_core::node::{Actions, What, Writer};
+use client_core::peer::Input;
 use client_core::time::{Day, HalfDay, Millis, Slot};
 
 pub const COURSE: CourseId = CourseId([9; 16]);
@@ -78,6 +81,12 @@ pub fn write(world: &mut World, node: NodeId, drafts: Vec<Draft>) {
 
 /// Somebody does something, several times in a row perhaps.
 pub fn some(world: &mut World) {
+    if world.dice.chance(10) {
+        return crate::city::one(world, CITY);
+    }
+    if world.dice.chance(4) {
+        return fetch_segment(world);
+    }
     let able: Vec<NodeId> = (0..world.nodes.len())
         .filter(|node| {
             let node = &world.nodes[*node];
@@ -91,6 +100,35 @@ pub fn some(world: &mut World) {
     for _ in 0..world.dice.between(1, 3) {
         one(world, node);
     }
+}
+
+/// A branch node takes in what its upstream has sealed of a document, as a file of runs.
+fn fetch_segment(world: &mut World) {
+    let branches: Vec<NodeId> = (0..world.nodes.len())
+        .filter(|node| world.nodes[*node].kind == Kind::Branch && world.nodes[*node].is_honest())
+        .collect();
+    let Some(node) = world.dice.pick(&branches).copied() else { return };
+    let random = world.dice.next() as usize;
+    let branch = world.nodes[node].branch;
+    let Some(city) = world.replica(CITY) else { return };
+    let ledger = city.node().peer().ledger();
+    let readable = |key: &LogKey| key.document.scope.is_open_to_all() || key.document.branch == branch;
+    let documents: Vec<_> =
+        ledger.iter().map(|(key, _)| *key).filter(readable).map(|key| key.document).collect();
+    if documents.is_empty() {
+        return;
+    }
+    let document = documents[random % documents.len()];
+    let mut runs = Vec::new();
+    for (key, log) in ledger.of(document) {
+        let introduction = city.shelf().introduction(key).expect("a shelf in memory can be read");
+        for line in 0..log.lines().len() {
+            let of_line = city.shelf().runs_after(key, line as u8, log.lines()[line].from.seq, usize::MAX);
+            let of_line = of_line.expect("a shelf in memory can be read");
+            runs.extend(of_line.into_iter().map(|run| (run, introduction.clone())));
+        }
+    }
+    world.tell(node, Input::Segment { ticket: 0, runs });
 }
 
 /// One deed of one node.
@@ -194,8 +232,9 @@ fn checked_in(world: &mut World, now: Millis) -> CheckedIn {
 }
 
 fn slot(world: &mut World, now: Millis) -> Slot {
-    // Few days and hours, so that claims meet. Nearer than a round is.
-    let day: Day = now.day().plus(1 + world.dice.below(3) as i32);
+    // Few days and hours, so that claims meet; some are so far ahead that a round decides them.
+    let ahead = if world.dice.chance(25) { 40 } else { 1 };
+    let day: Day = now.day().plus(ahead + world.dice.below(3) as i32);
     Slot { day, start_minute: 8 * 60 + 60 * world.dice.below(3) as u16, duration_minutes: 90 }
 }
 

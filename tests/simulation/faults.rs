@@ -274,6 +274,7 @@ fn put_back(world: &mut World, node: NodeId, told: bool) {
 }
 
 fn lost_content(world: &mut World, node: NodeId) {
+    world.names_may_be_lost |= world.nodes[node].kind != Kind::Device;
     remember(world, node);
     world.checker.forget_epoch(node);
     world.checker.content_was_lost();

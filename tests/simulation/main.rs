@@ -1,9 +1,9 @@
 //! The deterministic simulator: a whole city in one thread from one seed, with everything that goes
 //! wrong, and a checker that shares no rule with the product. See `docs/simulation.md`.
 
-mod arbiter;
 mod cast;
 mod checker;
+mod city;
 mod deeds;
 mod dice;
 mod disk;
@@ -94,6 +94,10 @@ struct Tally {
     forks: usize,
     confirmed: usize,
     lost_with_city: usize,
+    rounds: usize,
+    revoked: usize,
+    names: usize,
+    sealed_runs: usize,
     over_the_cap: usize,
     round_trips: u64,
     most_round_trips: u64,
@@ -111,6 +115,10 @@ impl Tally {
         self.forks += outcome.forks;
         self.confirmed += outcome.confirmed;
         self.lost_with_city += outcome.lost_with_city;
+        self.rounds += outcome.rounds;
+        self.revoked += usize::from(outcome.revoked);
+        self.names += outcome.names;
+        self.sealed_runs += outcome.sealed_runs;
         self.over_the_cap += usize::from(outcome.over_the_cap);
         self.round_trips += outcome.round_trips;
         self.most_round_trips = self.most_round_trips.max(outcome.round_trips);
@@ -125,6 +133,8 @@ impl Tally {
             "seeds": self.seeds, "events": self.events, "faults": self.faults,
             "violations": self.violations, "stalls": self.stalls,
             "forks": self.forks, "confirmed": self.confirmed, "lost_with_city": self.lost_with_city,
+            "rounds": self.rounds, "revoked": self.revoked, "names": self.names,
+            "sealed_runs": self.sealed_runs,
             "over_the_cap": self.over_the_cap,
             "round_trips": { "mean": self.round_trips / self.seeds.max(1), "most": self.most_round_trips },
             "seconds": (since.elapsed().as_secs_f64() * 10.0).round() / 10.0,

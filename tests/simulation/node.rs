@@ -6,6 +6,7 @@ use crate::faults::Fault;
 use crate::malice::{Liar, Rogue};
 use crate::network::Line;
 use client_core::event::EventRef;
+use client_core::identity::{Chain, SecretKey};
 use client_core::ids::BranchId;
 use client_core::log::Run;
 use client_core::node::{self, NotDone, Setup, Writer};
@@ -129,7 +130,7 @@ impl Node {
                 let setup = Setup {
                     city_key: cast.city_public,
                     city_secret: (self.kind == Kind::City).then(|| cast.city_key.clone()),
-                    writers: vec![(Writer::Node, self.identity.key.clone(), self.identity.chain.clone())],
+                    writers: self.writers(cast),
                     protocol: self.protocol,
                     was_put_back: self.flavour == Flavour::Free && self.was_put_back(),
                     entropy,
@@ -147,6 +148,12 @@ impl Node {
                 Program::Rogue(Box::new(Rogue::new(cast, &self.identity, &self.habits, marker)))
             }
         });
+    }
+
+    fn writers(&self, cast: &Cast) -> Vec<(Writer, SecretKey, Chain)> {
+        let importer = (self.kind == Kind::City).then_some((Writer::Importer, &cast.importer));
+        let writers = [(Writer::Node, &self.identity)].into_iter().chain(importer);
+        writers.map(|(writer, who)| (writer, who.key.clone(), who.chain.clone())).collect()
     }
 
     /// Whether the disk is not the one it left: the marker on it is neither the last nor the one before.
@@ -187,6 +194,8 @@ pub enum Act {
     },
     /// These events are durable.
     Wrote(Vec<EventRef>),
+    /// So many runs of a segment were new.
+    SegmentTaken(usize),
     /// The arbiter has something to look at.
     ArbiterDue,
     /// The arbiter could not store what it decided.
@@ -226,12 +235,15 @@ impl Program {
                         return Some(Act::Hangup { connection, reason });
                     }
                     node::Effect::Done { result: Ok(events), .. } => return Some(Act::Wrote(events)),
+                    node::Effect::SegmentTaken { outcome: Ok(runs), .. } => {
+                        return Some(Act::SegmentTaken(runs));
+                    }
                     node::Effect::ArbiterDue => return Some(Act::ArbiterDue),
                     node::Effect::Decided { result: Err(NotDone::NotSaved(_)), .. } => {
                         return Some(Act::ArbiterFailed);
                     }
                     node::Effect::Plan(to_plan) => {
-                        let planned = to_plan.plan(Budget { steps: Some(1_000) }, |_| {}).map_err(|it| it.to_string());
+                        let planned = to_plan.plan(Budget { steps: Some(1_000) }, |_| {});
                         replica.act(|node, shelf| node.planned(planned, now, shelf), now);
                     }
                     _ => {}

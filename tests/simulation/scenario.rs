@@ -5,9 +5,10 @@ use crate::faults::{self, Fault, Planned};
 use crate::network::{Line, MILLI, SECOND, Time};
 use crate::node::{Flavour, Kind, Node, Program};
 use crate::world::{What, World};
-use crate::{arbiter, deeds};
+use crate::{city, deeds};
 use client_core::domain::SharedViews;
 use client_core::event::{EventRef, Scope};
+use client_core::ids::{BranchId, LearnerId, PersonId};
 use client_core::node::{Delivery, read_history};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +26,14 @@ pub struct Outcome {
     pub confirmed: usize,
     /// Changes that no disk held any more after the city was put back.
     pub lost_with_city: usize,
+    /// Rounds that the city closed.
+    pub rounds: usize,
+    /// Whether a device that keeps no rule was revoked.
+    pub revoked: bool,
+    /// Names that a branch's node holds.
+    pub names: usize,
+    /// Runs that came in a segment.
+    pub sealed_runs: usize,
     /// Whether a rogue wrote more lines than anybody keeps.
     pub over_the_cap: bool,
     /// From healing to the same content everywhere, in round trips.
@@ -145,7 +154,7 @@ fn work(world: &mut World, plan: &mut [Planned], duration: Time, outcome: &mut O
     while let Some(what) = world.next(until) {
         match world.happen(what) {
             Some(What::Deed) => deeds::some(world),
-            Some(What::Arbiter(life)) => arbiter::decide(world, CITY, life),
+            Some(What::Arbiter(life)) => city::decide(world, CITY, life),
             Some(What::Copy(node)) => {
                 let copy = world.nodes[node].disk.copy();
                 world.nodes[node].copies.push(copy);
@@ -230,7 +239,7 @@ fn run_for(world: &mut World, time: Time) {
     let until = world.now + time;
     while let Some(what) = world.next(until) {
         if let Some(What::Arbiter(life)) = world.happen(what) {
-            arbiter::decide(world, CITY, life);
+            city::decide(world, CITY, life);
         }
     }
 }
@@ -322,6 +331,7 @@ fn finish(world: &mut World, strangers: &[NodeId], outcome: &mut Outcome) {
             .all(|node| world.checker.same_malice(node, CITY, &world.readable(node)));
         if malice_is_same {
             compare_views(world);
+            compare_names(world);
             check_history(world);
             meet_again(world);
         }
@@ -336,6 +346,15 @@ fn finish(world: &mut World, strangers: &[NodeId], outcome: &mut Outcome) {
     outcome.events = world.checker.events;
     outcome.confirmed = world.checker.seen.confirmations();
     outcome.lost_with_city = world.checker.lost_with_city.len();
+    (outcome.revoked, outcome.sealed_runs) = (world.has_revoked, world.sealed_runs);
+    if let Some(city) = world.replica(CITY) {
+        outcome.rounds = city.views().requests.rounds.values().filter(|it| it.decided.is_some()).count();
+    }
+    let home = world.nodes[1].branch;
+    if let Some(node) = world.replica(1) {
+        let named = |learner: &LearnerId| node.sealed((*learner).into(), city::NAME).is_some();
+        outcome.names = city::learners(home).filter(named).count();
+    }
     outcome.violations = std::mem::take(&mut world.checker.violations);
 }
 
@@ -369,6 +388,36 @@ fn compare_views(world: &mut World) {
     }
 }
 
+/// Who works for a branch holds the names that the city holds of its learners, and no others. Devices bring
+/// no names back that the city and the branch's node lost.
+fn compare_names(world: &mut World) {
+    let mut expected: BTreeMap<(BranchId, PersonId), Vec<u8>> = BTreeMap::new();
+    let branches: BTreeSet<BranchId> = world.nodes.iter().map(|node| node.branch).collect();
+    let named = || branches.iter().flat_map(|branch| city::learners(*branch).map(|it| (*branch, it.into())));
+    let Some(at_city) = world.replica(CITY) else { return };
+    for (branch, person) in named() {
+        let name = at_city.sealed(person, city::NAME).map(<[u8]>::to_vec);
+        expected.extend(name.map(|name| ((branch, person), name)));
+    }
+    let may_differ = world.names_may_be_lost;
+    let differs = |world: &World, node: &NodeId| may_differ && world.nodes[*node].kind == Kind::Device;
+    for node in honest(world).into_iter().filter(|node| *node != CITY) {
+        if differs(world, &node) {
+            continue;
+        }
+        let own = world.nodes[node].branch;
+        let Some(replica) = world.replica(node) else { continue };
+        let wrong = named().find(|(branch, person)| {
+            let wanted = expected.get(&(*branch, *person)).filter(|_| *branch == own);
+            replica.sealed(*person, city::NAME) != wanted.map(Vec::as_slice)
+        });
+        if let Some((branch, person)) = wrong {
+            let name = world.nodes[node].name.clone();
+            world.checker.violation(format!("{name}: other names than the city's of {person:?} of {branch}"));
+        }
+    }
+}
+
 /// The order in which the city folds, and what counts where a rogue wrote twice.
 fn check_history(world: &mut World) {
     let rogues = world.nodes.iter().filter(|node| node.flavour == Flavour::Rogue);
@@ -380,6 +429,7 @@ fn check_history(world: &mut World) {
     let mut private = read_history(replica.shelf(), &logs).expect("a shelf in memory can be read");
     private.follow(node.shared().rulings());
     world.checker.check_order(CITY, node.shared());
+    world.checker.check_revoked(CITY, [node.shared(), &private]);
     for rogue in rogues {
         world.checker.check_doublets(CITY, (node.shared(), &private), &rogue);
     }

@@ -76,6 +76,12 @@ pub struct World {
     next_connection: u64,
     pub checker: Checker,
     pub arbiter_is_due: bool,
+    /// The city or a branch node lost what its disk held.
+    pub names_may_be_lost: bool,
+    /// Runs that came in a segment and were new.
+    pub sealed_runs: usize,
+    /// A device that keeps no rule was revoked.
+    pub has_revoked: bool,
     /// Frames put on lines since a moment, and their bytes.
     pub frames: u64,
     pub chunks: u64,
@@ -106,6 +112,9 @@ impl World {
             connections: BTreeMap::new(),
             next_connection: 1,
             arbiter_is_due: false,
+            names_may_be_lost: false,
+            sealed_runs: 0,
+            has_revoked: false,
             frames: 0,
             chunks: 0,
             bytes: 0,
@@ -230,7 +239,7 @@ impl World {
             self.after(pause * MILLI, What::Dial(node, life));
         }
         if self.nodes[node].kind == Kind::City && !self.bare {
-            crate::arbiter::start(self, node);
+            self.arbiter_is_due = false;
         }
         self.carry_out(node);
     }
@@ -283,9 +292,10 @@ impl World {
                 }
                 Act::Wrote(events) => self.nodes[node].own_events.extend(events),
                 Act::ArbiterDue if self.nodes[node].kind == Kind::City && !self.bare => {
-                    crate::arbiter::wake(self, node, 50);
+                    crate::city::wake(self, node, 50);
                 }
-                Act::ArbiterFailed => crate::arbiter::wake(self, node, 5_000),
+                Act::ArbiterFailed => crate::city::wake(self, node, 5_000),
+                Act::SegmentTaken(runs) => self.sealed_runs += runs,
                 Act::Made(run) => self.checker.wrote(node, &run),
                 Act::ArbiterDue => {}
             }
@@ -300,7 +310,7 @@ impl World {
         }
         if is_own_writing(records) {
             for record in records.iter().filter(|record| record.key.starts_with("run/")) {
-                if let Some((_, run)) = read::<(Place, Run)>(&record.value) {
+                if let Some((_, run, _)) = read::<(Place, Run, u64)>(&record.value) {
                     self.checker.wrote(node, &run);
                 }
             }

@@ -257,6 +257,13 @@ impl PrivateFold {
         &self.views
     }
 
+    /// Keeps the views up, if somebody asked for them before.
+    pub fn keep_up_if_begun(&mut self, history: &mut History) {
+        if self.is_begun {
+            self.views(history);
+        }
+    }
+
     /// Folds a history from its beginning.
     pub fn of(history: &History, branch: BranchId) -> PrivateViews {
         let mut fold = Self::new(branch);

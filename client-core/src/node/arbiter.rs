@@ -1,6 +1,7 @@
 //! The arbiter at the city: what it writes, step by step, from events alone.
 //!
-//! Whatever the city writes in a life is written in a term of that life. A pass writes what has to stand before anything is decided, takes back
+//! Whatever the city's node writes in a life, and after a pause, is written in a term begun for it; during a
+//! pause people's commands and rulings on clocks are. A pass of the arbiter writes what has to stand before anything is decided, takes back
 //! what others need more, opens a round, receives claims and decides what cannot wait. Closing a round goes
 //! on from there: it decides the round's claims and plans the open orders. A step is worked out when nothing
 //! of the node's own is on its way to the disk, so on all that was decided before it.
@@ -24,6 +25,9 @@ use std::sync::Arc;
 /// Records and closings in one action, which is one run in the log.
 const UPKEEP_AT_ONCE: usize = 500;
 
+/// Ends of lines that are looked at with one tick.
+const ENDS_AT_ONCE: usize = 500;
+
 /// What closing a round brought; nothing where none was closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Closed {
@@ -37,12 +41,18 @@ pub struct Closed {
 
 /// All open orders, to be planned.
 pub struct ToPlan {
+    number: u64,
     views: Arc<SharedViews>,
     at: Millis,
 }
 
-/// What planning came to, or why nothing can be planned.
-pub type Planned = Result<Proposal, String>;
+/// What planning came to.
+#[derive(Debug)]
+pub struct Planned {
+    number: u64,
+    /// The plan, or why nothing can be planned.
+    result: Result<Proposal, String>,
+}
 
 impl std::fmt::Debug for ToPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -54,7 +64,14 @@ impl ToPlan {
     /// Plans. `progress` is told a hundred times.
     pub fn plan(self, budget: Budget, progress: impl FnMut(Progress)) -> Planned {
         let planning = Planning::new(self.views, self.at, budget);
-        Ok(planning.map_err(|refusal| refusal.to_string())?.complete(progress))
+        let result = planning.map(|it| it.complete(progress)).map_err(|refusal| refusal.to_string());
+        Planned { number: self.number, result }
+    }
+
+    /// The answer where planning itself failed.
+    pub fn failed(&self) -> impl FnOnce(String) -> Planned + use<> {
+        let number = self.number;
+        move |why| Planned { number, result: Err(why) }
     }
 }
 
@@ -98,15 +115,17 @@ impl Step {
 enum Writing {
     Term,
     Step,
-    Corrections,
+    /// So many of those that are not corrected yet.
+    Corrections(usize),
 }
 
 /// The plan that is being made, with what it is made on.
 struct InPlan {
+    number: u64,
     round: Option<RoundId>,
     known: Vec<KnownLines>,
     frontier: ChangeHash,
-    planned: Option<Planned>,
+    planned: Option<Result<Proposal, String>>,
 }
 
 pub(super) struct Arbiter {
@@ -117,6 +136,8 @@ pub(super) struct Arbiter {
     step: Step,
     closed: Closed,
     in_plan: Option<InPlan>,
+    /// Plans that were asked for.
+    plans: u64,
     writing: Option<Writing>,
     /// Lines stamped far ahead that are not corrected yet.
     far_ahead: Vec<FarAhead>,
@@ -126,6 +147,8 @@ pub(super) struct Arbiter {
     forked: BTreeSet<LogKey>,
     /// Those of them that the step at hand looks at.
     looked_at: Vec<LogKey>,
+    /// Ends of lines that are looked at again after a start: what arrived just before it was not answered.
+    ends: VecDeque<(LogKey, u8, u64)>,
 }
 
 impl Arbiter {
@@ -141,11 +164,13 @@ impl Arbiter {
             step: Step::Begin,
             closed: Closed::default(),
             in_plan: None,
+            plans: 0,
             writing: None,
             far_ahead: Vec::new(),
             waits_for_tick: false,
             forked: BTreeSet::new(),
             looked_at: Vec::new(),
+            ends: VecDeque::new(),
         })
     }
 
@@ -174,8 +199,9 @@ impl Node {
 
     /// The answer to [`Effect::Plan`].
     pub fn planned(&mut self, planned: Planned, now: Millis, shelf: &dyn Shelf) {
-        if let Some(in_plan) = &mut self.arbiter.in_plan {
-            in_plan.planned = Some(planned);
+        // What was planned for an errand that has ended meanwhile is of no use.
+        if let Some(in_plan) = self.arbiter.in_plan.as_mut().filter(|it| it.number == planned.number) {
+            in_plan.planned = Some(planned.result);
         }
         self.go_on(now, shelf);
     }
@@ -191,18 +217,22 @@ impl Node {
             return None;
         }
         if self.arbiter.term_due && !self.arbiter.waits_for_tick && self.has_decisions_to_write() {
-            self.arbiter.writing = Some(Writing::Term);
+            (self.arbiter.writing, self.arbiter.term_due) = (Some(Writing::Term), false);
             return Some(vec![Draft::new(BranchId::CITY, self.term())]);
         }
         if !self.arbiter.far_ahead.is_empty() && !self.arbiter.waits_for_tick {
             let corrections = decide::corrections(&self.arbiter.far_ahead, self.shared.rulings());
             if !corrections.is_empty() {
-                self.arbiter.writing = Some(Writing::Corrections);
+                self.arbiter.writing = Some(Writing::Corrections(self.arbiter.far_ahead.len()));
                 return Some(drafts(corrections));
             }
             self.arbiter.far_ahead.clear();
         }
         while let Some(errand) = self.arbiter.errands.front() {
+            // A restore may be found out at any step.
+            if self.arbiter.standing.waits() {
+                self.arbiter.step = Step::Begin;
+            }
             let last = if errand.closes_round { Step::Plan } else { Step::DecideNow };
             if self.arbiter.step > last {
                 self.end(Ok(()));
@@ -222,9 +252,14 @@ impl Node {
     }
 
     /// Whether the city's node has something to write.
-    fn has_decisions_to_write(&self) -> bool {
-        let Arbiter { errands, far_ahead, .. } = &self.arbiter;
-        self.is_city() && (!errands.is_empty() || !far_ahead.is_empty() || self.authors.node_waits())
+    fn has_decisions_to_write(&mut self) -> bool {
+        let decides = !self.arbiter.errands.is_empty() && self.paused().is_none();
+        self.is_city() && (decides || !self.arbiter.far_ahead.is_empty() || self.authors.node_waits())
+    }
+
+    /// Whether the node itself writes nothing before a term is begun.
+    pub(super) fn needs_term(&self) -> bool {
+        self.is_city() && self.arbiter.term_due
     }
 
     /// Works a step out.
@@ -232,7 +267,6 @@ impl Node {
         let drafts: Vec<Draft> = match step {
             Step::Begin => match self.paused() {
                 Some(paused) => return Err(NotDone::Paused(paused)),
-                None if self.arbiter.term_due => return Err(NotDone::NotSaved("a term is due".into())),
                 None => Vec::new(),
             },
             Step::Upkeep => self.upkeep(shelf),
@@ -275,8 +309,10 @@ impl Node {
             return Ok(Taken::Nothing);
         }
         let (round, known, frontier) = (self.arbiter.closed.round, self.known_lines(), self.frontier());
-        self.arbiter.in_plan = Some(InPlan { round, known, frontier, planned: None });
-        self.effects.push_back(Effect::Plan(ToPlan { views, at: now }));
+        self.arbiter.plans += 1;
+        let number = self.arbiter.plans;
+        self.arbiter.in_plan = Some(InPlan { number, round, known, frontier, planned: None });
+        self.effects.push_back(Effect::Plan(ToPlan { number, views, at: now }));
         Ok(Taken::Waits)
     }
 
@@ -320,12 +356,27 @@ impl Node {
     /// What the arbiter wrote is durable, or why it is not.
     pub(super) fn step_done(&mut self, result: Result<Vec<EventRef>, NotDone>) {
         match (self.arbiter.writing.take(), result) {
-            (Some(Writing::Corrections), Ok(_)) => self.arbiter.far_ahead.clear(),
-            (Some(Writing::Term), Ok(_)) => self.arbiter.term_due = false,
-            (Some(Writing::Term | Writing::Corrections), Err(_)) => self.arbiter.waits_for_tick = true,
+            (Some(Writing::Term), Ok(_)) => {}
+            (Some(Writing::Term), Err(not_done)) => self.no_term(not_done),
+            (Some(Writing::Corrections(count)), Ok(_)) => drop(self.arbiter.far_ahead.drain(..count)),
+            (Some(Writing::Corrections(_)), Err(_)) => self.arbiter.waits_for_tick = true,
+            // What holds without it is decided all the same.
+            (_, Err(NotDone::NotWritten(error))) if self.arbiter.step == Step::Upkeep => {
+                self.happened(Happening::UpkeepFailed, "", error.to_string());
+                self.arbiter.step = Step::Upkeep.next();
+            }
             (_, Err(not_done)) => self.end(Err(not_done)),
             (_, Ok(events)) => self.step_written(events.len()),
         }
+    }
+
+    /// Nothing is written before the term that is due: whoever waits is told why.
+    fn no_term(&mut self, not_done: NotDone) {
+        (self.arbiter.term_due, self.arbiter.waits_for_tick) = (true, true);
+        while !self.arbiter.errands.is_empty() {
+            self.end(Err(not_done.clone()));
+        }
+        self.refuse_waiting(&not_done);
     }
 
     fn step_written(&mut self, events: usize) {
@@ -376,33 +427,36 @@ impl Node {
         }
     }
 
-    /// What arrived just before the city was last stopped is looked at again: private lines that part, and
-    /// what stands far ahead of the clock at the end of a line. To be called once, after the start.
-    pub fn look_back(&mut self, now: Millis, shelf: &dyn Shelf) {
-        if !self.is_city() {
-            return;
-        }
-        let mut ends = Vec::new();
+    /// At the start of a city: private lines that part, and the ends of all lines, are looked at once more.
+    pub(super) fn begin_to_look_back(&mut self) {
         for (key, log) in self.peer.ledger().iter() {
             if key.document.scope == Scope::Private && log.lines().len() > 1 {
                 self.arbiter.forked.insert(*key);
             }
             let lines = log.lines().iter().enumerate().filter(|(_, line)| line.from.seq < line.head.seq);
             if key.document.scope != Scope::Decisions {
-                ends.extend(lines.map(|(number, line)| (*key, number as u8, line.head.seq - 1)));
+                let ends = lines.map(|(number, line)| (*key, number as u8, line.head.seq - 1));
+                self.arbiter.ends.extend(ends);
             }
         }
-        for (key, line, after) in ends {
+        self.effects.push_back(Effect::ArbiterDue);
+    }
+
+    /// What stands far ahead of the clock at the end of a line is corrected, some lines at a time.
+    pub(super) fn look_back(&mut self, now: Millis, shelf: &dyn Shelf) {
+        for _ in 0..ENDS_AT_ONCE.min(self.arbiter.ends.len()) {
+            let Some((key, line, after)) = self.arbiter.ends.pop_front() else { return };
             match last_run(shelf, &key, line, after) {
                 Ok(Some((run, changes))) => {
                     self.arbiter.far_ahead.extend(decide::far_ahead(&run, &changes, now));
                 }
                 Ok(None) => {}
-                Err(error) => self.unreadable(&key, &error),
+                Err(error) => {
+                    self.unreadable(&key, &error);
+                    self.arbiter.ends.push_back((key, line, after));
+                }
             }
         }
-        self.effects.push_back(Effect::ArbiterDue);
-        self.go_on(now, shelf);
     }
 
     /// A hash over the heads of shared and decisions documents.

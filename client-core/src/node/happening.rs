@@ -26,6 +26,8 @@ pub enum Happening {
     ClockOff,
     /// A line in the store cannot be read; what stands on it is not looked at.
     LineUnreadable,
+    /// Records of owners or lines could not be written; the arbiter decides without them.
+    UpkeepFailed,
     /// The arbiter decides nothing until it knows what it may have forgotten.
     ArbiterPaused,
     /// The arbiter decides again.

@@ -1,7 +1,7 @@
 //! Whether the city's arbiter may decide: after a restore it may have forgotten decisions, and what it does
 //! not understand it cannot decide from.
 
-use super::{Effect, Happening, Node, OpenError, new_epoch, note};
+use super::{Effect, Happening, Node, OpenError, new_epoch};
 use crate::decide;
 use crate::domain::SharedViews;
 use crate::event::EventRef;
@@ -80,7 +80,9 @@ impl Standing {
         was_put_back: bool,
         now: Millis,
     ) -> Result<Self, OpenError> {
-        let mut standing: Self = note(notes, STANDING)?.unwrap_or_default();
+        let read = notes.get(STANDING).map(|bytes| rmp_serde::from_slice(bytes)).transpose();
+        let mut standing: Self =
+            read.map_err(|error| OpenError::Note(STANDING.to_owned(), error))?.unwrap_or_default();
         if was_put_back {
             standing.pause(now);
         }

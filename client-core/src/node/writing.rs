@@ -1,6 +1,6 @@
 //! Writing as the node's own authors: one action at a time for each, the next continues its lines.
 
-use super::{Effect, Node, OWN_LINES, OpenError, Paused, encode};
+use super::{Effect, Node, OWN_LINES, Paused, encode};
 use crate::author::{Author, AuthorError, OwnLine};
 use crate::decide;
 use crate::domain::{Asker, Command, Context, Draft, PrivateViews, Refusal};
@@ -143,17 +143,17 @@ impl Authors {
         Self { authors, waiting: BTreeMap::new(), in_flight: BTreeMap::new() }
     }
 
-    /// Goes on with every own line that still ends as this node left it.
-    pub fn resume(&mut self, stored: &Stored, notes: &BTreeMap<String, Vec<u8>>) -> Result<(), OpenError> {
-        for (name, value) in notes.iter().filter(|(name, _)| name.starts_with(OWN_LINES)) {
-            let (document, line): (DocumentId, OwnLine) =
-                rmp_serde::from_slice(value).map_err(|error| OpenError::Note(name.clone(), error))?;
+    /// Goes on with every own line that still ends as this node left it. One that cannot be read is left to
+    /// itself: the next event begins a line of a new actor.
+    pub fn resume(&mut self, stored: &Stored, notes: &BTreeMap<String, Vec<u8>>) {
+        let own = notes.iter().filter(|(name, _)| name.starts_with(OWN_LINES));
+        let own = own.filter_map(|(_, value)| rmp_serde::from_slice::<(DocumentId, OwnLine)>(value).ok());
+        for (document, line) in own {
             let is_of = |author: &&mut Author| actor_id(author.key().public(), line.nonce) == line.actor;
             if let Some(author) = self.authors.values_mut().find(is_of) {
                 author.resume_if_as_left(&stored.ledger, document, line);
             }
         }
-        Ok(())
     }
 
     /// Every author, and the copies that take their place once their action is durable.
@@ -234,7 +234,8 @@ impl Node {
                 continue;
             }
             let free = |(writer, waiting): &(&Writer, &VecDeque<Asked>)| {
-                !waiting.is_empty() && self.authors.is_free(**writer)
+                let waits_for_term = **writer == Writer::Node && self.needs_term();
+                !waiting.is_empty() && self.authors.is_free(**writer) && !waits_for_term
             };
             let Some(writer) = self.authors.waiting.iter().find(free).map(|(writer, _)| *writer) else {
                 return;
@@ -352,6 +353,13 @@ impl Node {
             notes.push(own_line_note(&author, &document));
         }
         Ok((author.clone(), Writing { author: author.certificate().clone(), runs, rows, notes }, events))
+    }
+
+    /// Whoever waits to write as the node itself is told why that cannot be.
+    pub(super) fn refuse_waiting(&mut self, not_done: &NotDone) {
+        for Asked { ticket, .. } in self.authors.waiting.remove(&Writer::Node).into_iter().flatten() {
+            self.answer(Origin::Shell(ticket), Err(not_done.clone()));
+        }
     }
 
     /// What was written under this ticket is durable.

@@ -10,8 +10,10 @@ use crate::node::Restored;
 use crate::peer::Batch;
 use crate::sealed::SealedRow;
 use crate::sync::{CityStatement, Cursor, Reach};
+use crate::time::Stamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// What records come to.
@@ -34,13 +36,16 @@ pub(super) fn read(records: Vec<Record>, branch: BranchId) -> Read {
     let mut all = Read { restored, shelf: MemoryShelf::default(), rows: Rows::default(), feed: 0 };
     let mut runs = Runs::new();
     for Record { key, value } in records {
-        let (kind, rest) = key.split_once('/').unwrap_or((&key, ""));
+        let kind = key.split_once('/').map_or(key.as_str(), |(kind, _)| kind);
         let stored = &mut all.restored.stored;
         match kind {
-            "run" => take(&value, |(place, run): (Place, Run)| {
-                let number = rest.parse().unwrap_or(0);
-                runs.insert((number, run.key(), place.line(), run.first_seq), (place, run));
-            }),
+            "run" => {
+                let with_number = rmp_serde::from_slice::<(Place, Run, u64)>(&value).ok();
+                let without = || rmp_serde::from_slice(&value).ok().map(|(place, run)| (place, run, 0));
+                if let Some((place, run, number)) = with_number.or_else(without) {
+                    runs.insert((number, run.key(), place.line(), run.first_seq), (place, run));
+                }
+            }
             "line" => {
                 take(&value, |(document, actor, bytes): (DocumentId, ActorId, serde_bytes::ByteBuf)| {
                     all.shelf.introduce(LogKey { document, actor }, bytes.into_vec());
@@ -52,9 +57,7 @@ pub(super) fn read(records: Vec<Record>, branch: BranchId) -> Read {
             "statement" => take(&value, |statement: CityStatement| {
                 stored.statements.insert(statement.document, statement);
             }),
-            "row" => take(&value, |row: SealedRow| {
-                all.rows.keep(&row);
-            }),
+            "row" => take(&value, |row: SealedRow| all.rows.put(all.rows.last + 1, row)),
             "sealed" => take(&value, |(number, row): (u64, SealedRow)| all.rows.put(number, row)),
             "cursor" => take(&value, |cursor: Cursor| stored.cursor = cursor),
             _ => drop(all.restored.notes.insert(key, value)),
@@ -107,7 +110,7 @@ impl Read {
 }
 
 /// The records of one durable transaction.
-pub(super) fn of_batch(batch: &Batch, feed: &mut u64, rows: &mut Rows) -> Vec<Record> {
+pub(super) fn of_batch(token: u64, batch: &Batch, feed: &mut u64, rows: &mut Rows) -> Vec<Record> {
     let mut records = Vec::new();
     for (document, actor, introduction) in &batch.introductions {
         let value = (document, actor, serde_bytes::Bytes::new(introduction));
@@ -115,7 +118,10 @@ pub(super) fn of_batch(batch: &Batch, feed: &mut u64, rows: &mut Rows) -> Vec<Re
     }
     for placed in &batch.runs {
         *feed += 1;
-        records.push(record(format!("run/{feed:020}"), &(placed.place, &placed.run)));
+        // Where it stands names it: a second tab that writes the same place finds it taken.
+        let (place, run) = (placed.place, &placed.run);
+        let key = format!("run/{}/{}/{}/{:020}", run.document, run.actor, place.line(), run.first_seq);
+        records.push(record(key, &(place, run, *feed)));
     }
     for (key, line, reach) in &batch.reach {
         records.push(record(format!("reach/{key}/{line}"), &(key, line, reach)));
@@ -123,10 +129,8 @@ pub(super) fn of_batch(batch: &Batch, feed: &mut u64, rows: &mut Rows) -> Vec<Re
     for statement in &batch.statements {
         records.push(record(format!("statement/{}", statement.document), statement));
     }
-    for row in &batch.rows {
-        if let Some(number) = rows.keep(row) {
-            records.push(record(format!("sealed/{}/{}", row.person, row.field), &(number, row)));
-        }
+    for (number, row) in rows.number(token, &batch.rows) {
+        records.push(record(format!("sealed/{}/{}", row.person, row.field), &(number, row)));
     }
     records.extend(batch.cursor.map(|cursor| record("cursor", &cursor)));
     for (key, value) in &batch.notes {
@@ -135,10 +139,16 @@ pub(super) fn of_batch(batch: &Batch, feed: &mut u64, rows: &mut Rows) -> Vec<Re
     records
 }
 
+/// About so many bytes of sealed rows go out at once, with so many around each row.
+const ROWS_AT_ONCE: usize = 512 * 1024;
+const ROW_FRAME: usize = 256;
+
 /// Sealed rows, the one that counts of each field, numbered as they came.
 #[derive(Default)]
 pub(super) struct Rows {
     rows: BTreeMap<(PersonId, String), (u64, SealedRow)>,
+    /// Rows of batches on their way to the disk: nobody sees them yet.
+    storing: BTreeMap<u64, Vec<(u64, SealedRow)>>,
     last: u64,
 }
 
@@ -147,29 +157,63 @@ impl Rows {
         self.rows.get(&(person, field.to_owned())).map(|(_, row)| row)
     }
 
-    /// Keeps a row if it counts; gives back its number.
-    fn keep(&mut self, row: &SealedRow) -> Option<u64> {
-        let kept = self.rows.get(&(row.person, row.field.clone()));
-        let rank = |row: &SealedRow| (row.stamp, std::cmp::Reverse(row.content_hash().0));
-        if kept.is_some_and(|(_, kept)| rank(kept) >= rank(row)) {
-            return None;
+    /// Numbers the rows of a batch that will count once it is durable. A field that is also on its way to the
+    /// disk with another batch is written again: that one may fail.
+    fn number(&mut self, token: u64, rows: &[SealedRow]) -> Vec<(u64, SealedRow)> {
+        let mut numbered = Vec::new();
+        for row in rows {
+            if self.get(row.person, &row.field).is_some_and(|kept| rank(kept) >= rank(row)) {
+                continue;
+            }
+            let of_field = |it: &&SealedRow| (it.person, &it.field) == (row.person, &row.field);
+            let storing = self.storing.values().flatten().map(|(_, row)| row).filter(of_field);
+            let greatest = storing.chain([row]).max_by_key(|it| rank(it)).unwrap_or(row).clone();
+            self.last += 1;
+            numbered.push((self.last, greatest));
         }
-        let number = self.last + 1;
-        self.put(number, row.clone());
-        Some(number)
+        if !numbered.is_empty() {
+            self.storing.insert(token, numbered.clone());
+        }
+        numbered
     }
 
+    /// A batch is durable, or it never will be.
+    pub fn stored(&mut self, token: u64, is_durable: bool) {
+        let rows = self.storing.remove(&token).unwrap_or_default();
+        rows.into_iter().filter(|_| is_durable).for_each(|(number, row)| self.put(number, row));
+    }
+
+    /// A row as it was kept.
     fn put(&mut self, number: u64, row: SealedRow) {
         self.last = self.last.max(number);
-        self.rows.insert((row.person, row.field.clone()), (number, row));
+        let kept = self.get(row.person, &row.field);
+        if kept.is_none_or(|kept| rank(kept) < rank(&row)) {
+            self.rows.insert((row.person, row.field.clone()), (number, row));
+        }
     }
 
-    /// All rows after a number in the order of their numbers, and up to which that goes.
+    /// Rows after a number in the order of their numbers, some of them, up to the first that is not durable
+    /// yet; and up to which number that goes.
     pub fn after(&self, after: u64) -> (Vec<SealedRow>, u64) {
-        let mut rows: Vec<&(u64, SealedRow)> = self.rows.values().filter(|row| row.0 > after).collect();
+        let storing = self.storing.values().flatten().map(|(number, _)| number - 1).min();
+        let upto = storing.unwrap_or(self.last);
+        let due = |(number, _): &&(u64, SealedRow)| (after + 1..=upto).contains(number);
+        let mut rows: Vec<&(u64, SealedRow)> = self.rows.values().filter(due).collect();
         rows.sort_by_key(|(number, _)| *number);
-        (rows.into_iter().map(|(_, row)| row.clone()).collect(), self.last.max(after))
+        let mut bytes = 0;
+        let fits = rows.iter().take_while(|(_, row)| {
+            bytes += row.content.len() + ROW_FRAME;
+            bytes <= ROWS_AT_ONCE
+        });
+        let fits = fits.count();
+        let upto = if fits < rows.len() { rows[fits.max(1) - 1].0 } else { upto.max(after) };
+        (rows.into_iter().take(fits.max(1)).map(|(_, row)| row.clone()).collect(), upto)
     }
+}
+
+/// The greater row of a field counts.
+fn rank(row: &SealedRow) -> (Stamp, Reverse<[u8; 32]>) {
+    (row.stamp, Reverse(row.content_hash().0))
 }
 
 fn take<T: DeserializeOwned>(value: &[u8], mut take: impl FnMut(T)) {

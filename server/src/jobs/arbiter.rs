@@ -10,11 +10,8 @@ const MOMENT: Duration = Duration::from_millis(50);
 /// What could not be written is tried again after so long, though nothing new came.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
-/// Runs until dropped. What arrived just before the node was last stopped is looked at again.
+/// Runs until dropped.
 pub async fn run(node: Arc<Node>) {
-    if node.look_back().await.is_err() {
-        return;
-    }
     loop {
         let due = node.until_arbiter_is_due();
         match node.decide().await {

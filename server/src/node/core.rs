@@ -343,7 +343,10 @@ impl Core {
     pub fn write(&mut self, who: (Writer, UserId), what: What, reply: Answer<Vec<EventRef>>) {
         let ticket = self.ticket();
         self.writing.insert(ticket, reply);
-        self.act(|node, shelf, now| node.write(ticket, who, what, now, shelf));
+        self.act(|node, shelf, now| {
+            node.stir(crate::keys::random_bytes());
+            node.write(ticket, who, what, now, shelf);
+        });
     }
 
     /// Lets the arbiter decide what is due, and close the open round if that is asked for.

@@ -204,11 +204,7 @@ impl Node {
     /// Kinds of this release may be written once it was announced; at a city that just began, that is now.
     async fn keep_up_to_release(&self) -> Result<(), NodeError> {
         if self.shared_views().await?.releases.number < Event::release() {
-            match self.decide().await {
-                // What is not announced yet is refused where it is written.
-                Ok(()) | Err(NodeError::Paused(_)) => {}
-                Err(error) => return Err(error),
-            }
+            self.decide().await?;
         }
         Ok(())
     }

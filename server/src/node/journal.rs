@@ -28,6 +28,9 @@ pub fn trace(what: Happening, about: &str, detail: &str) {
             "this machine's clock is far from the upstream's, in minutes; stamps follow the upstream"
         }
         Happening::LineUnreadable => "a line cannot be read; it is left until it can",
+        Happening::UpkeepFailed => {
+            "records of owners or lines could not be written; it is decided without them"
+        }
         Happening::ArbiterPaused => {
             "the arbiter is paused until every branch has reported; lianxiao release-arbiter ends it"
         }
@@ -35,7 +38,10 @@ pub fn trace(what: Happening, about: &str, detail: &str) {
     };
     match what {
         Happening::StoreWorks | Happening::ArbiterReleased => tracing::info!(about, detail, "{said}"),
-        Happening::DiskFull | Happening::StoreFailed | Happening::LineUnreadable => {
+        Happening::DiskFull
+        | Happening::StoreFailed
+        | Happening::LineUnreadable
+        | Happening::UpkeepFailed => {
             tracing::error!(about, detail, "{said}");
         }
         _ => tracing::warn!(about, detail, "{said}"),

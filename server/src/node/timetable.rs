@@ -60,8 +60,9 @@ pub async fn plan_beside(
     budget: Budget,
 ) {
     while let Some(to_plan) = plans.recv().await {
+        let failed = to_plan.failed();
         let planned = beside(move || Ok(to_plan.plan(budget, log_progress()))).await;
-        let planned = planned.unwrap_or_else(|error| Err(error.to_string()));
+        let planned = planned.unwrap_or_else(|error| failed(error.to_string()));
         let Some(inbox) = inbox.upgrade() else { return };
         if inbox.send(Message::Planned(Box::new(planned))).await.is_err() {
             return;

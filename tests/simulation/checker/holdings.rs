@@ -55,7 +55,7 @@ impl Holdings {
         let mut written = Written { runs: Vec::new(), own, cursor: None };
         for record in records {
             if record.key.starts_with("run/")
-                && let Some((_, run)) = read::<(Place, Run)>(&record.value)
+                && let Some((_, run, _)) = read::<(Place, Run, u64)>(&record.value)
             {
                 match hashes(&run, truth) {
                     Ok(hashes) => written.runs.push((run.key(), hashes)),

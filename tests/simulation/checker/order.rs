@@ -69,12 +69,13 @@ impl Checker {
             }
         }
         twice.retain(|_, versions| versions.iter().any(|version| version.hash != versions[0].hash));
+        let is_revoked = self.is_revoked(node, rogue.device.0);
         let wrong = twice.iter().find_map(|(event, versions)| {
             let firsts: Vec<&Version> = versions.iter().filter(|it| self.is_first(it, versions)).collect();
             let history = if event.document.scope.is_open_to_all() { shared } else { private };
             let entry = history.get(event);
             let counts = |it: &&&Version| entry.is_some_and(|entry| Some(entry.action) == it.action);
-            let ruled = self.is_ruled(event);
+            let ruled = is_revoked || self.is_ruled(event);
             let is_one = firsts.iter().all(|it| it.hash == firsts[0].hash);
             match firsts.iter().find(counts) {
                 None if entry.is_some() => Some(format!("lets later bytes of {event} count than the first")),
