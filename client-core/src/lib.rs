@@ -4,8 +4,8 @@
 //! made of: the bytes of values, moments and ids, what every event has. Then the log that keeps events, and
 //! the history that decides which of them count; the session and the peer that carry the log from node to
 //! node. None of these knows a kind of event. The domain does, a folder a subject: what is said, what is
-//! done, what is seen. On its views stand the decisions and the timetable's planner. A device's replica is
-//! all of it for one device, without IO.
+//! done, what is seen. On its views stand the decisions and the timetable's planner. A node is all of
+//! it for one device, branch or city, without IO; a replica is a node over a map of records.
 //!
 //! A person acts; a command is checked against the views and becomes events on the device's own line; peers
 //! exchange lines; the history judges what came and the views fold it; the city's arbiter reads its views

@@ -571,3 +571,6 @@ fn new_epoch(entropy: &mut Entropy) -> u64 {
 fn shortened(reason: &str) -> String {
     reason.chars().take(REASON_CHARS).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,9 +90,9 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         breaks: "writes on where a copy of the device writes",
-        file: "client-core/src/replica.rs",
-        find: "if !own && admitted.author.key == self.author.key().public() {",
-        replace: "if own && admitted.run.events == 0 {",
+        file: "client-core/src/node/writing.rs",
+        find: "author.leave(document);\n            own = true;",
+        replace: "own = author.lines().contains_key(document);",
     },
     Mutation {
         breaks: "resumes a line that a copy has continued",
@@ -145,10 +145,44 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         breaks: "keeps what it heard of the time only with its own writing",
-        file: "client-core/src/replica.rs",
-        find: "records.push(records::of_clock(&self.clock()));",
-        replace: "if self.writing.is_some() {
-                    records.push(records::of_clock(&self.clock()));
-                }",
+        file: "client-core/src/node.rs",
+        find: "let changed = !self.is_city() || self.authors.is_writing();",
+        replace: "let changed = self.authors.is_writing();",
+    },
+    Mutation {
+        breaks: "lets a city that was put back decide at once",
+        file: "client-core/src/node/standing.rs",
+        find: "        self.restored = Some(now);\n",
+        replace: "        let _ = now;\n",
+    },
+    Mutation {
+        breaks: "ends the pause with the first branch that reports",
+        file: "client-core/src/node/standing.rs",
+        find: "if awaited(&views, &self.arbiter.standing.reported).is_empty() {",
+        replace: "if !self.arbiter.standing.reported.is_empty() {",
+    },
+    Mutation {
+        breaks: "shows names to devices of other branches",
+        file: "client-core/src/identity.rs",
+        find: "&& self.branch == branch && self.device != author",
+        replace: "&& self.device != author && !branch.0.is_empty()",
+    },
+    Mutation {
+        breaks: "keeps its place in the feed after a segment came",
+        file: "client-core/src/peer/segment.rs",
+        find: "if self.cursor.since.take().is_some() {",
+        replace: "if self.cursor.since.is_some_and(|since| since == u64::MAX) {",
+    },
+    Mutation {
+        breaks: "counts what a revoked device wrote after it was revoked",
+        file: "client-core/src/history/standing.rs",
+        find: "standing.revoke(ruling, heads);",
+        replace: "drop((ruling, heads));",
+    },
+    Mutation {
+        breaks: "begins no term after a pause",
+        file: "client-core/src/node/standing.rs",
+        find: "        self.arbiter.begins_term();\n",
+        replace: "",
     },
 ];

@@ -225,3 +225,63 @@ fn take<T: DeserializeOwned>(value: &[u8], mut take: impl FnMut(T)) {
 fn record(key: impl Into<String>, value: &impl Serialize) -> Record {
     Record { key: key.into(), value: rmp_serde::to_vec(value).expect("records always encode") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{DeviceId, Signature};
+
+    fn row(person: u8, stamp: u64, bytes: usize) -> SealedRow {
+        SealedRow {
+            branch: BranchId([1; 16]),
+            person: PersonId([person; 16]),
+            field: "name".into(),
+            stamp: Stamp(stamp),
+            author: DeviceId([2; 16]),
+            content: vec![0; bytes],
+            signature: Signature([0; 64]),
+        }
+    }
+
+    #[test]
+    fn rows_are_seen_once_they_are_durable_and_no_number_is_promised_before_that() {
+        let mut rows = Rows::default();
+        rows.number(1, &[row(1, 5, 8)]);
+        rows.number(2, &[row(2, 5, 8)]);
+        assert_eq!(rows.after(0), (Vec::new(), 0));
+        rows.stored(2, true);
+        assert_eq!(rows.after(0), (Vec::new(), 0), "the first is still on its way");
+        rows.stored(1, true);
+        assert_eq!(rows.after(0), (vec![row(1, 5, 8), row(2, 5, 8)], 2));
+    }
+
+    #[test]
+    fn a_row_that_came_again_while_it_was_stored_is_kept_though_the_first_try_fails() {
+        let mut rows = Rows::default();
+        assert_eq!(rows.number(1, &[row(1, 9, 8)]).len(), 1);
+        // An older one beside it writes the newer again, so that the disk never goes back.
+        assert_eq!(rows.number(2, &[row(1, 5, 8)]), [(2, row(1, 9, 8))]);
+        rows.stored(1, false);
+        rows.stored(2, true);
+        assert_eq!(rows.get(PersonId([1; 16]), "name"), Some(&row(1, 9, 8)));
+        assert!(rows.number(3, &[row(1, 9, 8), row(1, 5, 8)]).is_empty());
+    }
+
+    #[test]
+    fn no_more_rows_go_out_at_once_than_a_frame_takes() {
+        let mut rows = Rows::default();
+        let all: Vec<SealedRow> = (0..40).map(|n| row(n, 5, 60_000)).collect();
+        rows.number(1, &all);
+        rows.stored(1, true);
+        let (mut after, mut seen) = (0, Vec::new());
+        loop {
+            let (some, upto) = rows.after(after);
+            assert!(some.iter().map(|row| row.content.len()).sum::<usize>() <= ROWS_AT_ONCE);
+            if upto == after {
+                break;
+            }
+            (after, seen) = (upto, [seen, some].concat());
+        }
+        assert_eq!(seen, all);
+    }
+}

@@ -145,3 +145,61 @@ fn a_device_that_only_listened_writes_above_what_it_heard_also_offline_after_a_r
     assert!(stamp > decision, "{stamp:?} folds before {decision:?}");
     assert_eq!(stamp.millis(), later);
 }
+
+/// The keys of the runs that it wants stored.
+fn run_keys(replica: &mut Replica) -> Vec<String> {
+    let mut keys = Vec::new();
+    while let Some(effect) = replica.poll() {
+        if let Effect::Persist { records, .. } = effect {
+            keys.extend(records.into_iter().map(|record| record.key).filter(|key| key.starts_with("run/")));
+        }
+    }
+    keys
+}
+
+#[test]
+fn two_tabs_that_write_at_one_place_name_it_alike_however_much_each_has_heard() {
+    let (office, given) = office();
+    let mut city = City::new(&given, BranchId::CITY, PROTOCOL);
+    city.draft(Draft::new(BranchId::CITY, course()));
+    let (now, mut disk) = (NOW, Vec::new());
+    let mut first = open(&office, Vec::new(), now);
+    meet(&mut first, &mut disk, &mut city);
+    first.command(1, SetProfile { registered: 600 }.into(), now);
+    settle(&mut first, &mut disk, now);
+    let mut second = open(&office, disk.clone(), now);
+    city.handle(Input::Closed { connection: 1 });
+    city.draft(Draft::new(BranchId::CITY, course()));
+    meet(&mut second, &mut Vec::new(), &mut city);
+    for replica in [&mut first, &mut second] {
+        replica.command(2, SetProfile { registered: 601 }.into(), now);
+    }
+    assert_eq!(run_keys(&mut first), run_keys(&mut second), "the second that is stored finds it taken");
+}
+
+#[test]
+fn records_of_an_earlier_program_open() {
+    let (office, given) = office();
+    let (now, mut disk) = (given.now, Vec::new());
+    let mut replica = open(&office, Vec::new(), now);
+    for registered in [600, 601] {
+        replica.command(1, SetProfile { registered }.into(), now);
+        settle(&mut replica, &mut disk, now);
+    }
+    // They had no number, and named own lines by the document alone.
+    for record in &mut disk {
+        if record.key.starts_with("run/") {
+            let (place, run, _): (crate::log::Place, crate::log::Run, u64) =
+                rmp_serde::from_slice(&record.value).unwrap();
+            record.value = rmp_serde::to_vec(&(place, run)).unwrap();
+        }
+        if let Some((_, document)) = record.key.strip_prefix("own/").and_then(|own| own.split_once('/')) {
+            record.key = format!("own/{document}");
+        }
+    }
+    let mut again = open(&office, disk, now);
+    assert_eq!(again.views().digest(), replica.views().digest());
+    again.command(2, SetProfile { registered: 602 }.into(), now);
+    let event = settle(&mut again, &mut Vec::new(), now).0[0].as_ref().unwrap()[0];
+    assert_eq!(again.node().shared().seq(&event), Some(3), "the line goes on");
+}
