@@ -519,7 +519,7 @@ impl Core {
                 }
             }
             Effect::RowsKept(_) => {}
-            Effect::Changed => drop(self.changed.send_replace(())),
+            Effect::Changed => self.changed.send_replace(()),
         }
     }
 

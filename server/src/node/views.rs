@@ -98,8 +98,7 @@ impl Node {
         if branch != self.branch() {
             return Ok(self.private_of(branch).await?.1);
         }
-        let own = self.look(|core| Ok::<_, NodeError>(core.node.rosters(&core.shelf)?.clone())).await?;
-        own
+        self.look(|core| Ok(core.node.rosters(&core.shelf)?.clone())).await?
     }
 
     /// A branch's private documents, and what they come to.
