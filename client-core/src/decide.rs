@@ -13,6 +13,7 @@ mod clock;
 mod displace;
 mod eligible;
 mod figures;
+pub mod instruction;
 mod occupancy;
 mod openings;
 mod recheck;

@@ -21,6 +21,7 @@ mod course;
 mod device;
 mod fold;
 mod import;
+mod instruction;
 mod learner;
 mod owner;
 mod request;
@@ -40,6 +41,7 @@ pub use course::*;
 pub use device::*;
 pub use fold::{PrivateFold, SharedFold, View};
 pub use import::*;
+pub use instruction::*;
 pub use learner::*;
 pub use owner::*;
 pub use request::*;
@@ -72,6 +74,7 @@ subjects! {
     Learner      said LearnerEvent                                                     own learners: Learners;
     Attendance   said AttendanceEvent  done AttendanceCommand                          own attendance: Attendance;
     Import       said ImportEvent                                                      own imports: Imports;
+    Instruction  said InstructionEvent done InstructionCommand seen answers: Answers    own instructions: Instructions;
     Bench        said BenchEvent;
 }
 
@@ -83,7 +86,7 @@ pub type History = history::History<Event>;
 pub type Draft = crate::event::Draft<Event>;
 
 /// Raised whenever a view changes its meaning; digests are comparable only at one version.
-pub const FOLD_VERSION: u32 = 8;
+pub const FOLD_VERSION: u32 = 9;
 
 impl Event {
     /// The release that this program is of: the latest that brought a kind.

@@ -49,6 +49,7 @@ fn section(page: &mut String, kind: &KindInfo, words: &mut BTreeMap<&'static str
     let speaker = match kind.speaker {
         Speaker::Owner => "the word of whoever owns it",
         Speaker::Branch => "the word of the branch",
+        Speaker::CityOffice => "the word of an office of the city school",
         Speaker::Importer => "the word of the city's importer",
         Speaker::Arbiter => "the word of the city's arbiter",
     };

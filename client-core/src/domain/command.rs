@@ -10,11 +10,12 @@ pub use refusal::{Done, Problem, Refusal, Sort, Who};
 use super::{Command, Draft, History, Offer, PrivateViews, SharedViews};
 use crate::event::{EventRef, Scope, Statement, is_hidden};
 use crate::identity::Role;
-use crate::ids::{AssetId, BranchId, ClassId, CourseId, RoundId, TeacherId, id_of_unit};
+use crate::ids::{AssetId, BranchId, ChangeHash, ClassId, CourseId, RoundId, TeacherId, id_of_unit};
 use crate::log::Ledger;
 use crate::time::{Day, HalfDay, Millis, Slot};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// Who asks, and when.
@@ -57,6 +58,12 @@ pub trait Act: Serialize + DeserializeOwned + Clone + fmt::Debug {
     fn as_of(&mut self, _ledger: &Ledger, _history: &History) -> Result<(), Refusal> {
         Ok(())
     }
+
+    /// What its author saw of the thing that it is about: where that has changed when the arbiter comes to
+    /// an instruction, it is refused. `None`: it is about nothing that was there.
+    fn stands_on(&self, _views: &SharedViews) -> Option<ChangeHash> {
+        None
+    }
 }
 
 /// An [`Act`] of whatever name.
@@ -69,6 +76,8 @@ pub trait AnyAct {
     fn drafts(&self, context: &mut Context<'_>) -> Result<Vec<Draft>, Refusal>;
     /// [`Act::as_of`]
     fn as_of(&mut self, ledger: &Ledger, history: &History) -> Result<(), Refusal>;
+    /// [`Act::stands_on`]
+    fn stands_on(&self, views: &SharedViews) -> Option<ChangeHash>;
     /// Its fields.
     fn to_json(&self) -> serde_json::Value;
 }
@@ -90,9 +99,19 @@ impl<A: Act> AnyAct for A {
         Act::as_of(self, ledger, history)
     }
 
+    fn stands_on(&self, views: &SharedViews) -> Option<ChangeHash> {
+        Act::stands_on(self, views)
+    }
+
     fn to_json(&self) -> serde_json::Value {
         serde_json::json!(self)
     }
+}
+
+/// The hash of something that is seen.
+pub(super) fn hash_of(seen: &impl Serialize) -> ChangeHash {
+    let bytes = rmp_serde::to_vec(seen).expect("views always encode");
+    ChangeHash(Sha256::digest(bytes).into())
 }
 
 impl Command {
@@ -119,6 +138,11 @@ impl Command {
             }
         }
         Ok(drafts)
+    }
+
+    /// [`Act::stands_on`]
+    pub fn stands_on(&self, views: &SharedViews) -> Option<ChangeHash> {
+        self.act().stands_on(views)
     }
 
     /// A ruling that says not what it goes up to takes in what is held here at this moment.

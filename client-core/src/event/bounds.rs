@@ -61,6 +61,7 @@ pub const MOST_TEXT_BYTES: usize = 4096;
 pub const MOST_COUNT: u32 = 1_000_000;
 /// Most elements of a list in a decision; a change holds no more than that anyway.
 pub(crate) const MOST_ELEMENTS: usize = 5_000;
+const MOST_LONG_TEXT_BYTES: usize = 32 * 1024;
 const MOST_KIND_BYTES: usize = 64;
 /// The most half-days in one list; a week has fourteen.
 const MOST_HALF_DAYS: usize = 100;
@@ -121,6 +122,11 @@ pub(crate) fn name(field: &'static str, name: &str) -> Checked {
 /// A text.
 pub(crate) fn text(field: &'static str, text: &str) -> Checked {
     text_of(field, text, MOST_TEXT_BYTES)
+}
+
+/// A text that a program wrote.
+pub(crate) fn long_text(field: &'static str, text: &str) -> Checked {
+    text_of(field, text, MOST_LONG_TEXT_BYTES)
 }
 
 fn text_of(field: &'static str, text: &str, most: usize) -> Checked {

@@ -16,6 +16,8 @@ pub enum Speaker {
     Owner,
     /// Any office of the branch whose document it is.
     Branch,
+    /// Any office of the city school.
+    CityOffice,
     /// The city's importer alone.
     Importer,
     /// The city's arbiter alone.

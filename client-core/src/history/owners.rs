@@ -148,6 +148,7 @@ impl Owners {
             Speaker::Arbiter => entry.role == Role::Arbiter,
             Speaker::Importer => entry.role == Role::Importer,
             Speaker::Branch => is_office(entry.role),
+            Speaker::CityOffice => entry.role == Role::Office && entry.branch == BranchId::CITY,
             Speaker::Owner => {
                 is_office(entry.role)
                     && entry

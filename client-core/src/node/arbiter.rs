@@ -7,13 +7,13 @@
 //! of the node's own is on its way to the disk, so on all that was decided before it.
 
 use super::standing::Standing;
-use super::{Effect, Happening, Node, NotDone, OpenError};
+use super::{Actions, Effect, Happening, Node, NotDone, OpenError, What};
 use crate::decide::timetable::{Planning, Proposal};
-use crate::decide::{self, Decision, FarAhead};
+use crate::decide::{self, Decision, FarAhead, instruction};
 use crate::domain::{ArbiterTerm, Draft, SharedViews};
 use crate::door::Admitted;
 use crate::event::{EventRef, KnownHead, KnownLines, Scope};
-use crate::ids::{BranchId, ChangeHash, RoundId};
+use crate::ids::{BranchId, ChangeHash, RoundId, UserId};
 use crate::log::{self, Changes, LogKey, Place, Run, Shelf, ShelfError};
 use crate::plan::{Budget, Progress};
 use crate::time::{Millis, Stamp};
@@ -86,6 +86,7 @@ struct Errand {
 enum Step {
     Begin,
     Upkeep,
+    Instruct,
     Displace,
     OpenRound,
     Receive,
@@ -99,7 +100,8 @@ impl Step {
     fn next(self) -> Self {
         match self {
             Self::Begin => Self::Upkeep,
-            Self::Upkeep => Self::Displace,
+            Self::Upkeep => Self::Instruct,
+            Self::Instruct => Self::Displace,
             Self::Displace => Self::OpenRound,
             Self::OpenRound => Self::Receive,
             Self::Receive => Self::DecideNow,
@@ -147,6 +149,9 @@ pub(super) struct Arbiter {
     forked: BTreeSet<LogKey>,
     /// Those of them that the step at hand looks at.
     looked_at: Vec<LogKey>,
+    /// The instruction that is being answered, and those that were in this life: each is answered once.
+    answering: Option<EventRef>,
+    answered: BTreeSet<EventRef>,
     /// Ends of lines that are looked at again after a start: what arrived just before it was not answered.
     ends: VecDeque<(LogKey, u8, u64)>,
 }
@@ -170,6 +175,8 @@ impl Arbiter {
             waits_for_tick: false,
             forked: BTreeSet::new(),
             looked_at: Vec::new(),
+            answering: None,
+            answered: BTreeSet::new(),
             ends: VecDeque::new(),
         })
     }
@@ -212,19 +219,19 @@ impl Node {
     }
 
     /// What the arbiter writes next; `None` if it has nothing to write now.
-    pub(super) fn next_step(&mut self, now: Millis, shelf: &dyn Shelf) -> Option<Vec<Draft>> {
+    pub(super) fn next_step(&mut self, now: Millis, shelf: &dyn Shelf) -> Option<(UserId, What)> {
         if self.arbiter.writing.is_some() {
             return None;
         }
         if self.arbiter.term_due && !self.arbiter.waits_for_tick && self.has_decisions_to_write() {
             (self.arbiter.writing, self.arbiter.term_due) = (Some(Writing::Term), false);
-            return Some(vec![Draft::new(BranchId::CITY, self.term())]);
+            return Some(by_itself(vec![Draft::new(BranchId::CITY, self.term())]));
         }
         if !self.arbiter.far_ahead.is_empty() && !self.arbiter.waits_for_tick {
             let corrections = decide::corrections(&self.arbiter.far_ahead, self.shared.rulings());
             if !corrections.is_empty() {
                 self.arbiter.writing = Some(Writing::Corrections(self.arbiter.far_ahead.len()));
-                return Some(drafts(corrections));
+                return Some(by_itself(drafts(corrections)));
             }
             self.arbiter.far_ahead.clear();
         }
@@ -244,7 +251,11 @@ impl Node {
                 Ok(Taken::Nothing) => self.step_written(0),
                 Ok(Taken::Drafts(drafts)) => {
                     self.arbiter.writing = Some(Writing::Step);
-                    return Some(drafts);
+                    return Some(by_itself(drafts));
+                }
+                Ok(Taken::ForSomebody(user, actions)) => {
+                    self.arbiter.writing = Some(Writing::Step);
+                    return Some((user, What::Actions(actions)));
                 }
             }
         }
@@ -270,6 +281,7 @@ impl Node {
                 None => Vec::new(),
             },
             Step::Upkeep => self.upkeep(shelf),
+            Step::Instruct => return Ok(self.instructed(now, shelf)),
             Step::Displace => decisions(decide::displace(&self.views().clone(), now, self.frontier())),
             Step::OpenRound => {
                 let views = self.views().clone();
@@ -348,6 +360,30 @@ impl Node {
         drafts(events)
     }
 
+    /// The answer to the oldest instruction that has none.
+    fn instructed(&mut self, now: Millis, shelf: &dyn Shelf) -> Taken {
+        let answered = self.views().answers.answers.clone();
+        let given = match self.rosters(shelf) {
+            Ok(own) => own.instructions.given.clone(),
+            Err(error) => {
+                self.happened(Happening::LineUnreadable, "instructions", error.to_string());
+                return Taken::Nothing;
+            }
+        };
+        let is_open = |instruction: &EventRef| {
+            !answered.contains_key(instruction) && !self.arbiter.answered.contains(instruction)
+        };
+        let open = given.iter().filter(|(instruction, _)| is_open(instruction));
+        let Some((instruction, given)) = open.min_by_key(|(instruction, given)| (given.at, **instruction))
+        else {
+            return Taken::Nothing;
+        };
+        self.arbiter.answering = Some(*instruction);
+        let (ledger, views) = (self.peer.ledger(), self.views.views(&mut self.shared).clone());
+        let answer = instruction::answer(*instruction, given, (&views, &self.shared, ledger), now);
+        Taken::ForSomebody(given.user, Actions { drafts: vec![answer], ..Actions::default() })
+    }
+
     /// It keeps nothing else from being decided, and is tried again.
     fn unreadable(&mut self, key: &LogKey, error: &ShelfError) {
         self.happened(Happening::LineUnreadable, key.to_string(), error.to_string());
@@ -361,9 +397,10 @@ impl Node {
             (Some(Writing::Corrections(count)), Ok(_)) => drop(self.arbiter.far_ahead.drain(..count)),
             (Some(Writing::Corrections(_)), Err(_)) => self.arbiter.waits_for_tick = true,
             // What holds without it is decided all the same.
-            (_, Err(NotDone::NotWritten(error))) if self.arbiter.step == Step::Upkeep => {
+            (_, Err(NotDone::NotWritten(error))) if self.arbiter.step <= Step::Instruct => {
                 self.happened(Happening::UpkeepFailed, "", error.to_string());
-                self.arbiter.step = Step::Upkeep.next();
+                self.arbiter.answered.extend(self.arbiter.answering.take());
+                self.arbiter.step = self.arbiter.step.next();
             }
             (_, Err(not_done)) => self.end(Err(not_done)),
             (_, Ok(events)) => self.step_written(events.len()),
@@ -386,6 +423,10 @@ impl Node {
             Step::Upkeep => {
                 let Arbiter { forked, looked_at, .. } = &mut self.arbiter;
                 forked.retain(|key| !looked_at.contains(key));
+            }
+            // The next instruction.
+            Step::Instruct if events > 0 => {
+                return self.arbiter.answered.extend(self.arbiter.answering.take());
             }
             Step::DecideRound | Step::Plan => self.arbiter.closed.decisions += events,
             _ => {}
@@ -479,6 +520,8 @@ impl Node {
 enum Taken {
     /// Something to write.
     Drafts(Vec<Draft>),
+    /// Something to write on behalf of a person.
+    ForSomebody(UserId, Actions),
     /// Nothing is to be written: the next step.
     Nothing,
     /// It goes on when something comes.
@@ -494,6 +537,11 @@ fn last_run(
     let Some(run) = shelf.runs_after(key, line, after, 1)?.pop() else { return Ok(None) };
     let changes = log::unpack(&run.bytes).map_err(|error| ShelfError(error.to_string()))?;
     Ok(Some((run, changes)))
+}
+
+/// What the arbiter decides of its own accord.
+fn by_itself(drafts: Vec<Draft>) -> (UserId, What) {
+    (UserId([0; 16]), What::Decisions(drafts))
 }
 
 fn drafts(events: Vec<crate::domain::Event>) -> Vec<Draft> {

@@ -314,3 +314,45 @@ fn the_own_private_documents_are_read_when_somebody_asks_and_kept_up_from_then_o
 fn given_now() -> Millis {
     Given::nothing().now
 }
+
+#[test]
+fn an_instruction_is_answered_once_on_behalf_of_whoever_gave_it() {
+    let mut given = Given::nothing();
+    let seed = crate::identity::SecretKey::from_random([77; 32]);
+    let city_id = identity::city_id(given.city_key.public());
+    let device = DeviceId([77; 16]);
+    let role = Role::Office;
+    let chain = vec![Certificate::issue(
+        &given.city_key,
+        city_id,
+        seed.public(),
+        device,
+        BranchId::CITY,
+        role,
+        Millis(0),
+    )];
+    let mut city = Over::open(&given, BranchId::CITY, false);
+    city.decide();
+    city.store_all();
+    // The office writes what a page would, offline.
+    given.now = given.now.plus_minutes(1);
+    let author = crate::author::Author::new(city_id, seed, chain, HybridClock::default());
+    let user = UserId([8; 16]);
+    let command = serde_json::json!({ "command": "admit_branch", "name": "林埭镇" }).to_string();
+    let said = crate::domain::InstructionGiven { command, seen: None };
+    let drafts = [Draft::new(BranchId::CITY, said)];
+    let mut entropy = Entropy::new([5; 32]);
+    let action = crate::ids::ActionId([6; 16]);
+    let written = author.write(&drafts, action, user, given.now, &mut entropy).unwrap();
+    city.hear(&author.introduced(&written));
+    city.store_all();
+    for _ in 0..3 {
+        city.decide();
+        city.store_all();
+    }
+    assert_eq!(city.count("instruction.carried_out"), 1);
+    let admitted =
+        city.node.shared().ranked().find(|it| it.event.get::<crate::domain::BranchAdmitted>().is_some());
+    assert_eq!(admitted.unwrap().user, user);
+    assert!(city.node.views().answers.answers.contains_key(&written.events[0]));
+}

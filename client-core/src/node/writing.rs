@@ -227,10 +227,9 @@ impl Node {
     pub(super) fn go_on(&mut self, now: Millis, shelf: &dyn Shelf) {
         loop {
             if self.authors.is_free(Writer::Node)
-                && let Some(drafts) = self.next_step(now, shelf)
+                && let Some((user, what)) = self.next_step(now, shelf)
             {
-                let what = What::Decisions(drafts);
-                self.start(Origin::Arbiter, (Writer::Node, UserId([0; 16])), what, now, shelf);
+                self.start(Origin::Arbiter, (Writer::Node, user), what, now, shelf);
                 continue;
             }
             let free = |(writer, waiting): &(&Writer, &VecDeque<Asked>)| {

@@ -34,7 +34,8 @@ pub struct EnrolAnswer {
 }
 
 impl Node {
-    /// Makes a one-time code for a device of a branch. At the city, an unknown branch name opens a branch.
+    /// Makes a one-time code for a device of a branch. At the city, an unknown branch name opens a branch,
+    /// and no name means the city school itself.
     pub async fn make_code(
         &self,
         branch_name: Option<&str>,
@@ -44,10 +45,10 @@ impl Node {
     ) -> Result<String, NodeError> {
         let branch = match (self.is_city(), role, branch_name) {
             (true, Role::BranchNode | Role::Office, Some(name)) => self.branch_named(name).await?,
-            (true, Role::CityAdmin, None) => BranchId::CITY,
+            (true, Role::CityAdmin | Role::Office, None) => BranchId::CITY,
             (false, Role::Office, _) => self.branch(),
             _ => {
-                let what = "the city enrols branch nodes and office devices (with a branch name) and city administrators; a branch enrols its own office devices";
+                let what = "the city enrols branch nodes and office devices (with a branch name), its own office devices and city administrators (without); a branch enrols its own office devices";
                 return Err(NodeError::Refused(what.into()));
             }
         };

@@ -101,11 +101,13 @@ impl View for Branches {
 
     fn keys(entry: &Entry) -> impl IntoIterator<Item = BranchKey> {
         let Event::Branch(said) = &entry.event else { return None };
-        Some(match said {
-            BranchEvent::Admitted(admitted) => BranchKey::Branch(admitted.branch),
-            BranchEvent::Profile(_) => BranchKey::Branch(entry.branch),
-            BranchEvent::Policy(_) => BranchKey::Policy,
-        })
+        match said {
+            BranchEvent::Admitted(admitted) => Some(BranchKey::Branch(admitted.branch)),
+            // The city school is a unit and no branch.
+            BranchEvent::Profile(_) if entry.branch == BranchId::CITY => None,
+            BranchEvent::Profile(_) => Some(BranchKey::Branch(entry.branch)),
+            BranchEvent::Policy(_) => Some(BranchKey::Policy),
+        }
     }
 
     fn forget(&mut self, key: &BranchKey) {

@@ -76,6 +76,8 @@ code_enum! {
         TeachersBranch = 3 "the branch whose teacher it is; lodge a claim for the teacher",
         /// The unit whose room it is.
         RoomsBranch = 4 "the branch whose room it is; lodge a claim for the room",
+        /// An office of the city school.
+        CityOffice = 5 "an office device of the city school",
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the city does about its teaching list.
 
 use super::{CourseDelisted, CourseListed};
-use crate::domain::command::{filled, number, of_the_city};
-use crate::domain::{Act, Context, Done, Draft, Refusal};
-use crate::ids::CourseId;
+use crate::domain::command::{filled, hash_of, number, of_the_city};
+use crate::domain::{Act, Context, Done, Draft, Refusal, SharedViews};
+use crate::ids::{ChangeHash, CourseId};
 use serde::{Deserialize, Serialize};
 
 /// The city puts a course on the list.
@@ -60,5 +60,9 @@ impl Act for DelistCourse {
         filled("reason", &reason)?;
         context.views.courses.on_list(course).ok_or(course)?;
         Ok(vec![of_the_city(CourseDelisted { course, reason })])
+    }
+
+    fn stands_on(&self, views: &SharedViews) -> Option<ChangeHash> {
+        Some(hash_of(&views.courses.courses.get(&self.course)))
     }
 }

@@ -4,9 +4,9 @@ use super::{
     Teacher, TeacherApproved, TeacherMerged, TeacherOffered, TeacherProposed, TeacherUnavailable,
     TeacherUpdated,
 };
-use crate::domain::command::{filled, number, of_the_city, range, windows};
-use crate::domain::{Act, Context, Done, Draft, Refusal};
-use crate::ids::{CourseId, TeacherId};
+use crate::domain::command::{filled, hash_of, number, of_the_city, range, windows};
+use crate::domain::{Act, Context, Done, Draft, Refusal, SharedViews};
+use crate::ids::{ChangeHash, CourseId, TeacherId};
 use crate::time::{Day, HalfDay};
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,10 @@ impl Act for ApproveTeacher {
         let courses = if courses.is_empty() { proposed.collect() } else { courses };
         Ok(vec![of_the_city(TeacherApproved { teacher, courses })])
     }
+
+    fn stands_on(&self, views: &SharedViews) -> Option<ChangeHash> {
+        Some(hash_of(&as_proposed(views, self.teacher)))
+    }
 }
 
 impl Act for MergeTeachers {
@@ -166,6 +170,16 @@ impl Act for MergeTeachers {
         }
         Ok(vec![of_the_city(TeacherMerged { kept, merged })])
     }
+
+    fn stands_on(&self, views: &SharedViews) -> Option<ChangeHash> {
+        Some(hash_of(&[self.kept, self.merged].map(|teacher| as_proposed(views, teacher))))
+    }
+}
+
+/// What its home says of a teacher and the city of its courses: whoever decides on it looks at that.
+fn as_proposed(views: &SharedViews, teacher: TeacherId) -> impl Serialize + use<'_> {
+    let entry = views.teachers.teachers.get(&teacher);
+    entry.map(|it| (&it.name, it.home, &it.source, it.full_time, &it.proposed, &it.approved))
 }
 
 fn known<'a>(context: &Context<'a>, teacher: TeacherId) -> Result<&'a Teacher, Refusal> {
