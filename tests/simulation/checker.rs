@@ -4,6 +4,7 @@
 mod decisions;
 mod decode;
 mod holdings;
+mod instructions;
 mod order;
 mod rulings;
 mod truth;

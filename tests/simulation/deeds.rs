@@ -6,9 +6,10 @@ use crate::node::{Flavour, Kind};
 use crate::scenario::CITY;
 use crate::world::World;
 use client_core::domain::{
-    AnnounceSession, AttendanceCheckedIn, BranchAdmitted, BranchProfile, CancelRequest, CheckIn,
-    CheckInLearners, CheckedIn, ClaimLodged, ClaimWish, Command, CourseListed, DeviceEnrolled, Draft,
-    RecordTaught, SessionAnnounced, SetProfile, SharedViews, TeacherOffered, TeacherProposed,
+    AdmitBranch, AnnounceSession, ApproveTeacher, AttendanceCheckedIn, BranchAdmitted, BranchProfile,
+    CancelRequest, CheckIn, CheckInLearners, CheckedIn, ClaimLodged, ClaimWish, Command, CourseListed,
+    DeviceEnrolled, Draft, Instruct, RecordTaught, SessionAnnounced, SetProfile, SharedViews, TeacherOffered,
+    TeacherProposed,
 };
 use client_core::event::EventRef;
 use client_core::identity::Certificate;
@@ -140,12 +141,32 @@ pub fn one(world: &mut World, node: NodeId) {
         return write(world, node, drafts);
     }
     let Some(known) = world.replica(node).map(|replica| replica.views().clone()) else { return };
-    let command = command(world, node, deed, now, &known);
+    let command = match branch {
+        BranchId::CITY => of_the_city(world, deed, now, &known),
+        _ => command(world, node, deed, now, &known),
+    };
     let id = world.dice.next() as u32;
     if let Some(replica) = world.replica(node) {
         replica.command(id, command, now);
     }
     world.carry_out(node);
+}
+
+/// What an office of the city school does: learners of its own, and instructions.
+fn of_the_city(world: &mut World, deed: u64, now: Millis, known: &SharedViews) -> Command {
+    let what = match deed {
+        0..30 => {
+            let session = ClassId(world.dice.bytes());
+            return CheckInLearners { session, learners: vec![checked_in(world, now)] }.into();
+        }
+        30..60 if known.courses.on_list(COURSE).is_some() => {
+            let teacher = teacher(world.dice.below(u64::from(TEACHERS)) as u8);
+            ApproveTeacher { teacher, courses: vec![COURSE] }.into()
+        }
+        // The name may be another branch's already.
+        _ => Command::from(AdmitBranch { name: format!("示例乡{}", world.dice.below(6)) }),
+    };
+    Instruct { what: Box::new(what) }.into()
 }
 
 fn command(world: &mut World, node: NodeId, deed: u64, now: Millis, known: &SharedViews) -> Command {

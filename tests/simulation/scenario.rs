@@ -8,6 +8,7 @@ use crate::world::{What, World};
 use crate::{city, deeds};
 use client_core::domain::SharedViews;
 use client_core::event::{EventRef, Scope};
+use client_core::identity::Role;
 use client_core::ids::{BranchId, LearnerId, PersonId};
 use client_core::node::{Delivery, read_history};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,8 @@ fn populate(world: &mut World, allowed: &BTreeSet<Fault>, outcome: &mut Outcome)
         }
         world.add(device);
     }
+    let office = world.cast.issue([0x5f; 32], BranchId::CITY, Role::Office);
+    world.add(Node::new("office of the city".into(), Kind::Device, Flavour::Page, office, Some(CITY)));
     let mut strangers = Vec::new();
     if allowed.contains(&Fault::Old) && world.dice.chance(10) {
         let identity = world.cast.device(20, None, 1);
@@ -277,6 +280,9 @@ fn honest(world: &World) -> Vec<NodeId> {
 }
 
 fn what_is_missing(world: &mut World, over_the_cap: bool) -> Option<String> {
+    if let Some(instruction) = world.checker.unanswered(CITY) {
+        return Some(format!("the city has not answered {instruction}"));
+    }
     for node in honest(world) {
         let name = world.nodes[node].name.clone();
         if !world.nodes[node].is_running() {
@@ -368,9 +374,7 @@ fn compare_views(world: &mut World) {
         let (views, own) = (replica.views().clone(), replica.rosters().digest());
         let anew: Arc<SharedViews> = SharedViews::fold(replica.node().shared()).into();
         shared.entry(views.digest()).or_insert(node);
-        if node != CITY {
-            rosters.entry((branch, own)).or_insert(node);
-        }
+        rosters.entry((branch, own)).or_insert(node);
         if node == CITY || shared.len() > 1 {
             world.checker.check_decisions(node, &views);
             world.checker.check_words(node, &views, home);
@@ -429,6 +433,7 @@ fn check_history(world: &mut World) {
     let mut private = read_history(replica.shelf(), &logs).expect("a shelf in memory can be read");
     private.follow(node.shared().rulings());
     world.checker.check_order(CITY, node.shared());
+    world.checker.check_instructions(CITY);
     world.checker.check_revoked(CITY, [node.shared(), &private]);
     for rogue in rogues {
         world.checker.check_doublets(CITY, (node.shared(), &private), &rogue);

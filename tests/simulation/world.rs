@@ -498,7 +498,9 @@ impl World {
     pub fn readable(&self, node: NodeId) -> Vec<Readers> {
         let branches: Vec<BranchId> = (1..=9).map(Cast::branch).collect();
         match self.nodes[node].kind {
-            Kind::City => std::iter::once(None).chain(branches.into_iter().map(Some)).collect(),
+            Kind::City => {
+                [None, Some(BranchId::CITY)].into_iter().chain(branches.into_iter().map(Some)).collect()
+            }
             _ => vec![None, Some(self.nodes[node].branch)],
         }
     }

@@ -39,9 +39,6 @@ pub fn samples(of: &Named) -> Vec<Event> {
         ImportShared { action, events: 7, hash }.into(),
         ImportReverted { action, events: 7, hash, reason: text() }.into(),
         ImportWithdrawn { action, events: 7, hash, reason: text() }.into(),
-        InstructionGiven { command: text(), seen: Some(hash) }.into(),
-        InstructionCarriedOut { instruction: claim }.into(),
-        InstructionRefused { instruction: claim, code: text(), detail: text() }.into(),
         BenchRecorded {
             kind: text(),
             branch: text(),
@@ -203,6 +200,9 @@ pub fn samples(of: &Named) -> Vec<Event> {
         }
         .into(),
         DecisionBasis { events: vec![Basis { event: claim, hash }] }.into(),
+        InstructionGiven { command: text(), seen: Some(hash) }.into(),
+        InstructionCarriedOut { instruction: claim }.into(),
+        InstructionRefused { instruction: claim, code: text(), detail: text() }.into(),
     ]
 }
 

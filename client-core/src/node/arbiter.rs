@@ -463,7 +463,8 @@ impl Node {
         if scope != Scope::Decisions && !own {
             self.arbiter.far_ahead.extend(decide::far_ahead(&admitted.run, &admitted.changes, now));
         }
-        if scope != Scope::Private || parts {
+        let may_instruct = admitted.run.document.branch == BranchId::CITY;
+        if scope != Scope::Private || parts || may_instruct {
             self.effects.push_back(Effect::ArbiterDue);
         }
     }

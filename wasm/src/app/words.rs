@@ -6,8 +6,8 @@ pub use refusal::failure;
 
 use super::ui::Lang;
 use client_core::domain::{
-    AssetEvent, AttendanceEvent, ClassEvent, Event, OrderAlternative, Reason, ReasonCode, RequestEvent,
-    SharedViews, TeacherEvent, Wish,
+    AssetEvent, AttendanceEvent, ClassEvent, Event, InstructionEvent, OrderAlternative, Reason, ReasonCode,
+    RequestEvent, SharedViews, TeacherEvent, Wish,
 };
 use client_core::event::Statement;
 use client_core::ids::{AssetId, CourseId, TeacherId};
@@ -206,6 +206,9 @@ pub fn event(lang: Lang, views: &SharedViews, event: &Event) -> String {
             let who = claim.teacher.map(|id| teacher(lang, views, id));
             let what = who.or_else(|| claim.asset.map(|id| asset(lang, views, id))).unwrap_or_default();
             format!("{}{what} {}", lang.say("约课：", "Claim: "), slot(lang, &claim.slot))
+        }
+        Event::Instruction(InstructionEvent::Given(_)) => {
+            lang.say("交市校办理的一件事", "Something for the city to do").to_owned()
         }
         Event::Request(RequestEvent::Cancelled(_)) => lang.say("撤回一单", "An order taken back").to_owned(),
         Event::Class(ClassEvent::Announced(class)) => {

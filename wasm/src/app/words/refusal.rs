@@ -87,6 +87,9 @@ fn who_may(lang: Lang, who: Who) -> &'static str {
     match who {
         Who::City => lang.say("请由市校办理", "the city school does this"),
         Who::Office => lang.say("请由分校办理", "a branch office does this"),
+        Who::CityOffice => {
+            lang.say("请由市校的办公设备办理", "an office device of the city school does this")
+        }
         Who::Owner => lang.say("请由它所属的分校办理", "the branch it belongs to does this"),
         Who::TeachersBranch => lang.say(
             "这位老师属于别的分校，请先约课",
