@@ -11,7 +11,7 @@ mod reading;
 mod standing;
 mod writing;
 
-pub use arbiter::{Closed, Planned, ToPlan};
+pub use arbiter::{CitySeat, Closed, Planned, ToPlan};
 pub use happening::Happening;
 pub use reading::{Delivery, private_of, read_history};
 pub use standing::{Awaited, Paused};
@@ -38,8 +38,8 @@ use writing::Authors;
 pub struct Setup {
     /// The city's public key.
     pub city_key: PublicKey,
-    /// The city's own key, at the city alone.
-    pub city_secret: Option<SecretKey>,
+    /// What makes it the city's own node.
+    pub city: Option<CitySeat>,
     /// Keys and chains of those who write here, the node itself first.
     pub writers: Vec<(Writer, SecretKey, Chain)>,
     /// The protocol it speaks.
@@ -197,7 +197,7 @@ const REASON_CHARS: usize = 300;
 /// A node or a device.
 pub struct Node {
     city: CityId,
-    city_secret: Option<SecretKey>,
+    city_seat: Option<CitySeat>,
     branch: BranchId,
     epoch: u64,
     entropy: Entropy,
@@ -226,11 +226,12 @@ impl Node {
     /// is in [`Node::take_notes`].
     pub fn open(setup: Setup, restored: Restored, now: Millis) -> Result<Self, OpenError> {
         let branch = setup.branch();
-        let Setup { city_key, city_secret, writers, protocol, was_put_back, entropy } = setup;
+        let Setup { city_key, city: city_seat, writers, protocol, was_put_back, entropy } = setup;
         let Restored { stored, mut shared, mut own, chains, notes } = restored;
         [Some(&mut shared), own.as_mut()].into_iter().flatten().for_each(History::settle);
         let city = identity::city_id(city_key);
-        let is_city = city_secret.is_some();
+        let is_city = city_seat.is_some();
+        let city_secret = city_seat.as_ref().map(|seat| seat.key.clone());
         let (_, key, chain) = writers.first().cloned().ok_or(OpenError::NobodyWrites)?;
         for (_, _, chain) in &writers {
             identity::verify_chain(city_key, chain)?;
@@ -266,8 +267,8 @@ impl Node {
             branch,
             epoch,
             entropy,
-            peer: Peer::open(local, city_secret.clone(), stored),
-            city_secret,
+            peer: Peer::open(local, city_secret, stored),
+            city_seat,
             authors,
             shared,
             views: SharedFold::default(),
@@ -510,7 +511,7 @@ impl Node {
 
     /// Whether this is the city's own node.
     pub fn is_city(&self) -> bool {
-        self.city_secret.is_some()
+        self.city_seat.is_some()
     }
 
     /// The log and all connections.

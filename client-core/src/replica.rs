@@ -39,7 +39,7 @@ impl Enrolment {
     pub fn setup(&self, key: SecretKey, entropy: [u8; 32]) -> Setup {
         Setup {
             city_key: self.city_key,
-            city_secret: None,
+            city: None,
             writers: vec![(Writer::Node, key, self.chain.clone())],
             protocol: PROTOCOL,
             was_put_back: false,

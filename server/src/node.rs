@@ -29,7 +29,9 @@ use client_core::event::{EventRef, Scope};
 use client_core::identity::{self, Certificate, Chain, SecretKey};
 use client_core::ids::{BranchId, CityId, PublicKey, UserId};
 use client_core::log::{ActorLog, LogKey, ShelfError};
-use client_core::node::{self as core_node, Actions, Closed, NotDone, Paused, Restored, What, Writer};
+use client_core::node::{
+    self as core_node, Actions, CitySeat, Closed, NotDone, Paused, Restored, What, Writer,
+};
 use client_core::peer::{Connection, Input};
 use client_core::plan::Budget;
 use client_core::sync::PROTOCOL;
@@ -154,13 +156,13 @@ impl Node {
         let store = Arc::new(store);
         let (_, key, chain) =
             setup.writers.first().cloned().ok_or_else(|| NodeError::Damaged("no writer".into()))?;
-        let city_secret = match &setup.kind {
-            Kind::City(key) => Some(key.clone()),
+        let seat = match &setup.kind {
+            Kind::City(key) => Some(CitySeat::new(key.clone())),
             Kind::Branch => None,
         };
         let opening = core_node::Setup {
             city_key: setup.city_key,
-            city_secret,
+            city: seat,
             writers: setup.writers,
             protocol: PROTOCOL,
             was_put_back,

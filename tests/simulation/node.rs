@@ -9,7 +9,7 @@ use client_core::event::EventRef;
 use client_core::identity::{Chain, SecretKey};
 use client_core::ids::BranchId;
 use client_core::log::Run;
-use client_core::node::{self, NotDone, Setup, Writer};
+use client_core::node::{self, CitySeat, NotDone, Setup, Writer};
 use client_core::peer::{Connection, Input};
 use client_core::plan::Budget;
 use client_core::replica::{self, Record, Replica};
@@ -129,7 +129,7 @@ impl Node {
             Flavour::Free | Flavour::Page => {
                 let setup = Setup {
                     city_key: cast.city_public,
-                    city_secret: (self.kind == Kind::City).then(|| cast.city_key.clone()),
+                    city: (self.kind == Kind::City).then(|| CitySeat::new(cast.city_key.clone())),
                     writers: self.writers(cast),
                     protocol: self.protocol,
                     was_put_back: self.flavour == Flavour::Free && self.was_put_back(),

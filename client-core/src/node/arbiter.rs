@@ -13,6 +13,7 @@ use crate::decide::{self, Decision, FarAhead, instruction};
 use crate::domain::{ArbiterTerm, Draft, SharedViews};
 use crate::door::Admitted;
 use crate::event::{EventRef, KnownHead, KnownLines, Scope};
+use crate::identity::SecretKey;
 use crate::ids::{BranchId, ChangeHash, RoundId, UserId};
 use crate::log::{self, Changes, LogKey, Place, Run, Shelf, ShelfError};
 use crate::plan::{Budget, Progress};
@@ -72,6 +73,21 @@ impl ToPlan {
     pub fn failed(&self) -> impl FnOnce(String) -> Planned + use<> {
         let number = self.number;
         move |why| Planned { number, result: Err(why) }
+    }
+}
+
+/// What makes a node the city's: its own key, kept outside its store, and the arbiter. A program that opens
+/// no city, a page, does not carry the arbiter's code.
+#[derive(Clone)]
+pub struct CitySeat {
+    pub(super) key: SecretKey,
+    take: fn(&mut Node, Step, Millis, &dyn Shelf) -> Result<Taken, NotDone>,
+}
+
+impl CitySeat {
+    /// Of the city with this key.
+    pub fn new(key: SecretKey) -> Self {
+        Self { key, take: Node::take }
     }
 }
 
@@ -245,7 +261,8 @@ impl Node {
                 self.end(Ok(()));
                 continue;
             }
-            match self.take(self.arbiter.step, now, shelf) {
+            let Some(take) = self.city_seat.as_ref().map(|seat| seat.take) else { return None };
+            match take(self, self.arbiter.step, now, shelf) {
                 Err(not_done) => self.end(Err(not_done)),
                 Ok(Taken::Waits) => return None,
                 Ok(Taken::Nothing) => self.step_written(0),
@@ -448,7 +465,7 @@ impl Node {
     /// The seed of a round: nobody but the holder of the city's key can tell it before it is opened, and
     /// it survives a restore. `None`: this is not the city.
     pub fn round_seed(&self, round: RoundId) -> Option<ChangeHash> {
-        let key = self.city_secret.as_ref()?;
+        let key = &self.city_seat.as_ref()?.key;
         let message = [b"lianxiao-round-seed-1".as_slice(), &self.city.0, &round.0].concat();
         Some(ChangeHash(Sha256::digest(key.sign(&message).0).into()))
     }

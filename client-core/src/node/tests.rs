@@ -28,7 +28,7 @@ impl Over {
         let (key, certificate) = given.certificate(who);
         let setup = Setup {
             city_key: given.city_key.public(),
-            city_secret: (who == BranchId::CITY).then(|| given.city_key.clone()),
+            city: (who == BranchId::CITY).then(|| CitySeat::new(given.city_key.clone())),
             writers: vec![(Writer::Node, key, vec![certificate])],
             protocol: PROTOCOL,
             was_put_back,
