@@ -261,7 +261,7 @@ impl Node {
                 self.end(Ok(()));
                 continue;
             }
-            let Some(take) = self.city_seat.as_ref().map(|seat| seat.take) else { return None };
+            let take = self.city_seat.as_ref()?.take;
             match take(self, self.arbiter.step, now, shelf) {
                 Err(not_done) => self.end(Err(not_done)),
                 Ok(Taken::Waits) => return None,
