@@ -251,6 +251,10 @@ impl Node {
             }
             self.arbiter.far_ahead.clear();
         }
+        // A term that could not be stored is tried again with the next tick; nothing is decided before it.
+        if self.needs_term() && self.arbiter.waits_for_tick {
+            return None;
+        }
         while let Some(errand) = self.arbiter.errands.front() {
             // A restore may be found out at any step.
             if self.arbiter.standing.waits() {

@@ -2,7 +2,8 @@
 //! by. What it promises others is held by the simulator.
 
 use super::*;
-use crate::domain::{AdmitBranch, ClockCorrected, Draft, LodgeRequest, OrderWish, SetProfile};
+use crate::domain::{AdmitBranch, ClockCorrected, Command, Draft, LodgeRequest, OrderWish, SetProfile};
+use crate::event::Statement;
 use crate::given::{COURSE, Given, USER, branch, course, day};
 use crate::ids::UserId;
 use crate::log::MemoryShelf;
@@ -112,9 +113,6 @@ impl Over {
     }
 }
 
-use crate::domain::Command;
-use crate::event::Statement;
-
 fn admit(name: &str) -> AdmitBranch {
     AdmitBranch { name: name.into() }
 }
@@ -141,10 +139,11 @@ fn where_the_term_cannot_be_stored_whoever_waits_is_told_and_the_next_tick_tries
     assert!(matches!(city.decided[..], [Err(NotDone::NotSaved(_))]), "{:?}", city.decided);
     city.is_full = false;
     city.command(admit("新埭镇"));
+    city.decide();
     assert!(city.storing.is_empty(), "nothing before the term, and that waits for the tick");
     city.tick();
     city.store_all();
-    assert_eq!(city.kinds(), ["arbiter.term", "branch.admitted"]);
+    assert_eq!(city.kinds(), ["arbiter.term", "release.announced", "branch.admitted"]);
 }
 
 #[test]
